@@ -1,0 +1,114 @@
+"""Train, load and look at variational autoencoders from the command line.
+
+    python assignment.py --num_epochs 10 --batch_size 128 --latent_size 15
+    python assignment.py --is_cvae --load_weights --num_epochs 0
+"""
+
+import argparse
+import os
+import sys
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+from experiment.config import Config, ConfigError, flags
+from experiment.presets import PRESETS
+from experiment.runs import configure
+
+GROUPS = {
+    "model": "model",
+    "data": "data",
+    "training": "training",
+    "output": "weights, runs and output",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are a single line."""
+
+    def error(self, message):
+        fail(f"{message}; see --help")
+
+
+def build_parser():
+    """The parser of all flags of Config. A flag that is not given leaves no trace, so that presets can tell."""
+    parser = Parser(
+        prog="assignment.py",
+        description="Variational autoencoders: train, load weights, generate images.",
+        epilog="Settings: defaults < preset of the data set < flags. Offline now: --dataset digits",
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=100),
+    )
+    groups = {name: parser.add_argument_group(title) for name, title in GROUPS.items()}
+    for each in flags():
+        rule, options = each.metadata["rule"], each.metadata["argparse"]
+        kind = {"action": "store_true"} if rule.parse is bool else {"type": rule.parse, **options}
+        groups[each.metadata["group"]].add_argument(f"--{each.name}", help=describe(each), **kind)
+    return parser
+
+
+def describe(each):
+    """A flag's help with its default, and the presets that change it."""
+    changes = [f"{name}: {preset.settings[each.name]}" for name, preset in PRESETS.items() if each.name in preset.settings]
+    default = [str(each.default)] if each.default not in (None, False) else []
+    note = "; ".join(default + changes)
+    return each.metadata["help"] + (f" [{note}]" if note else "")
+
+
+def parse(argv):
+    """Flags -> a dict of those that were given."""
+    parser = build_parser()
+    given, unknown = parser.parse_known_args(argv)
+    if unknown:
+        close = get_close_matches(unknown[0], [f"--{each.name}" for each in flags()], n=1)
+        parser.error(f"{unknown[0]}: no such flag" + (f"; did you mean {close[0]}?" if close else ""))
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in vars(given).items()}
+
+
+def fail(message):
+    """Say in one line what went wrong, and exit with 2."""
+    print(f"assignment.py: error: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+@contextmanager
+def quiet_start():
+    """Keep TensorFlow's greetings, which it writes before any of its settings apply, off standard error."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    stderr, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(silence)
+
+
+def main(argv=None):
+    try:
+        config = configure(parse(argv))
+    except ConfigError as error:
+        fail(error)
+    with quiet_start():
+        import tensorflow  # noqa: F401
+    from data_utils import DataError
+    from experiment.checkpoints import CheckpointError
+    from experiment.run import run_experiment
+    from experiment.training import TrainingError
+    from models.networks import NetworkError
+
+    try:
+        finished = run_experiment(config)
+    except (ConfigError, DataError, NetworkError, CheckpointError, TrainingError) as error:
+        fail(error)
+    except OSError as error:
+        fail(f"{error.filename or 'writing'}: {error.strerror or error}; make room there, or mend its permissions")
+    except KeyboardInterrupt:
+        finished = False
+    return 0 if finished else 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

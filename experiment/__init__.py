@@ -1,0 +1,1 @@
+"""The process around the models: configuration, training, checkpoints, records, evaluation, figures."""

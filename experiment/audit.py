@@ -1,0 +1,50 @@
+"""What a run is about to do, in the units that it will report: printed before the first step."""
+
+import os
+from math import prod
+
+import keras
+import tensorflow as tf
+
+NATS_OF = {
+    ("bernoulli", "dynamic"): "log-probability of binary pixels, drawn from the grey values",
+    ("bernoulli", "static"): "log-probability of the binary pixels of the data set's own file",
+    ("bernoulli", "none"): "cross-entropy of grey values: no log-likelihood, comparable only with itself",
+    ("mse", "none"): "log-density of pixels in [0, 1] under unit variance: half the squared error plus a constant",
+    ("gaussian", "none"): "log-density of pixels in [0, 1] under one learned variance; either sign is possible",
+    ("mse", "static"): "log-density under unit variance: half the squared error of binary pixels plus a constant",
+    ("gaussian", "static"): "log-density under one learned variance of binary pixels: it has no upper bound",
+}
+
+
+def nats_of(config):
+    """What a nat of this likelihood on these pixels means."""
+    return NATS_OF[config.likelihood, config.binarization]
+
+
+def beta_norm(config):
+    """beta * L / D, L latent units and D pixels times channels (Higgins et al. 2017, section 2).
+
+    The beta that would weigh the KL alike if both terms were averaged, over pixels and over units, instead of summed.
+    """
+    return config.beta * config.latent_size / prod(config.image_shape)
+
+
+def audit(config, model, dataset, run):
+    """The lines of the audit, (name, text) each."""
+    height, width, channels = config.image_shape
+    sizes = " / ".join(f"{len(split.images):,}" for split in (dataset.train, dataset.validation, dataset.test))
+    gpus = tf.config.list_physical_devices("GPU")
+    device = f"{len(gpus)} GPU" if gpus else f"CPU, {os.cpu_count()} cores"
+    hidden = " ".join(map(str, config.hidden_sizes))
+    condition = f", given {len(config.label_names)} labels" if config.is_cvae else ""
+    return [
+        ("model", f"{config.model.upper()}, {config.network} ({hidden}), {model.count_params():,} parameters{condition}"),
+        ("data", f"{config.dataset}, {sizes} images to train / validate / test"),
+        ("dimensions", f"{height} x {width} x {channels} = {prod(config.image_shape):,} pixels, {config.latent_size} latent units"),
+        ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
+        ("nats", nats_of(config)),
+        ("beta", f"{config.beta:g} (beta_norm {beta_norm(config):.3g}: its value if both terms were means over pixels and units)"),
+        ("device", f"{device}, {keras.config.dtype_policy().name}"),
+        ("writes to", f"{run.checkpoints}/ and {run.outputs}/"),
+    ]

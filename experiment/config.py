@@ -1,0 +1,259 @@
+"""Config: every setting of a run, its help, its validation, to and from JSON. Imports neither TensorFlow nor numpy."""
+
+import json
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from math import inf
+from typing import Any, Callable, NamedTuple
+
+from experiment.presets import PRESETS
+
+# Read from the saved config under --load_weights; a flag that contradicts them is refused.
+MODEL, DATA, TRAINING, OUTPUT = "model", "data", "training", "output"
+
+NEWEST = "newest"
+HIDDEN_SIZES = {"mlp": (400, 400), "conv": (32, 64)}
+
+
+class ConfigError(ValueError):
+    """A setting, or a combination of settings, that cannot be run. One line: received, expected, what to do."""
+
+
+class Rule(NamedTuple):
+    """What a setting accepts: how to read it from text, a test of its value, and the words for both."""
+
+    parse: Callable[[str], Any]
+    accepts: Callable[[Any], bool]
+    expected: str
+
+
+def whole_number(minimum):
+    return Rule(int, lambda value: type(value) is int and value >= minimum, f"a whole number of at least {minimum}")
+
+
+def number(accepts, expected):
+    return Rule(float, lambda value: type(value) in (int, float) and accepts(value), expected)
+
+
+def one_of(*choices):
+    return Rule(str, lambda value: value in choices, "one of " + ", ".join(choices))
+
+
+TEXT = Rule(str, lambda value: isinstance(value, str) and value != "", "text")
+SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false")
+RUN_NAME = Rule(
+    str,
+    lambda value: isinstance(value, str) and value == value.strip(". ") != "" and not set(value) & set('/\\:*?"<>|\0'),
+    "the name of a folder, without slashes",
+)
+SIZES = Rule(
+    int,
+    lambda value: isinstance(value, tuple) and value != () and all(type(size) is int and size >= 1 for size in value),
+    "whole numbers of at least 1, such as 400 400",
+)
+
+
+def setting(default, group, rule, help, **argparse_options):
+    """A field of Config that is also a flag. `help` may not repeat the default: the command line adds it."""
+    metadata = {"group": group, "rule": rule, "help": help, "argparse": argparse_options}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of a run. None means: not given, or settled from the other settings by `resolve`."""
+
+    is_cvae: bool = setting(False, MODEL, SWITCH, "condition encoder and decoder on the label: p(x|z,y), q(z|x,y)")
+    latent_size: int = setting(15, MODEL, whole_number(1), "units of the latent z")
+    network: str = setting(
+        "mlp", MODEL, one_of(*HIDDEN_SIZES), "trunk of encoder and decoder: mlp (dense) or conv (strided convolutions)"
+    )
+    hidden_sizes: tuple[int, ...] | None = setting(
+        None,
+        MODEL,
+        SIZES,
+        "units of each dense layer, or channels of each convolution, of the encoder; the decoder mirrors them "
+        f"(mlp: {HIDDEN_SIZES['mlp']}, conv: {HIDDEN_SIZES['conv']})".replace(",)", ")"),
+        nargs="+",
+        metavar="N",
+    )
+    likelihood: str = setting(
+        "bernoulli",
+        MODEL,
+        one_of("bernoulli", "mse", "gaussian"),
+        "p(x|z): bernoulli (cross-entropy), mse (Gaussian of unit variance), gaussian (one learned variance)",
+    )
+
+    dataset: str = setting("mnist", DATA, one_of(*PRESETS), "data set: " + ", ".join(PRESETS))
+    data_dir: str | None = setting(None, DATA, TEXT, "folder that holds the data set's files", metavar="DIR")
+    limit: int | None = setting(
+        None, DATA, whole_number(1), "use only the first N images of each split, for a quick look", metavar="N"
+    )
+    binarization: str = setting(
+        "dynamic",
+        DATA,
+        one_of("dynamic", "static", "none"),
+        "dynamic (pixels are Bernoulli draws of their grey value, fresh each step; the test set is drawn once), static "
+        "(the data set's own binary file) or none (grey values); none unless the likelihood is bernoulli",
+    )
+
+    num_epochs: int = setting(10, TRAINING, whole_number(0), "passes over the training images; 0 only generates")
+    batch_size: int = setting(128, TRAINING, whole_number(1), "images in a batch")
+    learning_rate: float = setting(
+        1e-3, TRAINING, number(lambda value: 0 < value < inf, "a number above 0"), "step size of Adam"
+    )
+    beta: float = setting(
+        1.0,
+        TRAINING,
+        number(lambda value: 0 <= value < inf, "a number of at least 0"),
+        "weight of the rate (KL) in the loss; 1 is the ELBO. Evaluation never uses it",
+    )
+    seed: int = setting(0, TRAINING, whole_number(0), "a run is a function of its settings and this number")
+
+    run_name: str | None = setting(
+        None, OUTPUT, RUN_NAME, "folder under model_ckpts/ and outputs/ (default: the data set and the model)"
+    )
+    load_weights: str | None = setting(
+        None,
+        OUTPUT,
+        TEXT,
+        "start from the weights of a run (its name, folder or file; the newest of this name if none is given) and its "
+        "settings: trains on for --num_epochs, or only generates with --num_epochs 0",
+        nargs="?",
+        const=NEWEST,
+        metavar="RUN",
+    )
+    resume: str | None = setting(
+        None,
+        OUTPUT,
+        TEXT,
+        "continue a run that was stopped, to the same bits as if it had not been (its name or folder)",
+        nargs="?",
+        const=NEWEST,
+        metavar="RUN",
+    )
+    save_seconds: float = setting(
+        30.0,
+        OUTPUT,
+        number(lambda value: 0 <= value < inf, "a number of at least 0"),
+        "save the training state at least this often within an epoch, besides after every epoch",
+        metavar="SECONDS",
+    )
+    grid: int = setting(10, OUTPUT, whole_number(1), "images in the grid of samples", metavar="N")
+    tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write the metrics for TensorBoard")
+
+    # Not flags: found in the data, and saved with the run so that its model can be rebuilt without the data.
+    image_shape: tuple[int, int, int] | None = None
+    label_names: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        for each in flags():
+            value = getattr(self, each.name)
+            if value is None and each.default is None:
+                continue
+            if not each.metadata["rule"].accepts(value):
+                raise ConfigError(f"{received(each, value)}: expected {each.metadata['rule'].expected}")
+        self._refuse_impossible_combinations()
+
+    def _refuse_impossible_combinations(self):
+        is_static = PRESETS[self.dataset].settings.get("binarization") == "static"
+        if self.resume and self.load_weights:
+            raise ConfigError(
+                "--resume with --load_weights: expected one of them; --resume continues a stopped run, "
+                "--load_weights starts a new one from saved weights"
+            )
+        if self.num_epochs == 0 and not (self.load_weights or self.resume):
+            raise ConfigError(
+                "--num_epochs 0 trains nothing: expected at least 1, or --load_weights to generate from saved weights"
+            )
+        if self.binarization == "dynamic" and self.likelihood != "bernoulli":
+            raise ConfigError(
+                f"--binarization dynamic with --likelihood {self.likelihood}: binary pixels have no Gaussian density; "
+                "expected --likelihood bernoulli, or --binarization none"
+            )
+        if is_static != (self.binarization == "static") and self.likelihood == "bernoulli":
+            expected = "static" if is_static else "dynamic or none"
+            raise ConfigError(f"--binarization {self.binarization} with --dataset {self.dataset}: expected {expected}")
+
+    @property
+    def model(self):
+        """Name of the model in models.MODELS."""
+        return "cvae" if self.is_cvae else "vae"
+
+    @property
+    def family(self):
+        """The name that runs of these settings share unless they are told another."""
+        return self.run_name or f"{self.dataset}_{self.model}"
+
+    def to_json(self):
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text, source):
+        """The Config saved in `text`; `source` names the file in errors. Raises ConfigError on anything but a Config."""
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"{source}: expected the JSON settings of a run, found a damaged file ({error})") from None
+        if not isinstance(values, dict):
+            raise ConfigError(f"{source}: expected the JSON settings of a run, found {type(values).__name__}")
+        unknown = values.keys() - {each.name for each in fields(cls)}
+        if unknown:
+            raise ConfigError(f"{source}: unknown settings {', '.join(sorted(unknown))}; saved by another version?")
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        try:
+            return cls(**values)
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {error}") from None
+
+
+def flags():
+    """The fields of Config that are flags."""
+    return [each for each in fields(Config) if each.metadata]
+
+
+def received(each: Field, value):
+    """A setting as it was typed: '--hidden_sizes 400 400'."""
+    shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
+    return f"--{each.name} {shown}"
+
+
+def resolve(given):
+    """Defaults < preset of the data set < given settings (a dict); then what follows from these."""
+    dataset = given.get("dataset", Config.dataset)
+    preset = PRESETS[dataset].settings if dataset in PRESETS else {}
+    return _settle({**preset, **given}, given)
+
+
+def resolve_loaded(given, saved):
+    """Settings for a new run that starts from another run's weights: saved < given, but the model's stay as saved."""
+    _refuse_changes(given, saved, lambda each: each.metadata["group"] == MODEL, "the saved weights were made with")
+    changed = "dataset" in given and given["dataset"] != saved.dataset
+    base = resolve(given) if changed else saved
+    inherited = {each.name: getattr(saved if each.metadata["group"] == MODEL else base, each.name) for each in flags()}
+    return _settle({**inherited, "resume": None, "run_name": None, **given}, given)
+
+
+def resolve_resumed(given, saved):
+    """Settings of a run that is continued: as saved, but for the number of epochs and what is drawn."""
+    free = {"num_epochs", "resume", "save_seconds", "grid", "tensorboard", "data_dir", "run_name"}
+    _refuse_changes(given, saved, lambda each: each.name not in free, "a resumed run keeps")
+    allowed = {name: value for name, value in given.items() if name != "run_name"}
+    return replace(saved, **allowed)
+
+
+def _refuse_changes(given, saved, is_fixed, reason):
+    for each in flags():
+        if is_fixed(each) and each.name in given and given[each.name] != getattr(saved, each.name):
+            raise ConfigError(
+                f"{received(each, given[each.name])}: {reason} {received(each, getattr(saved, each.name))}; "
+                "leave the flag out, or train a new run"
+            )
+
+
+def _settle(values, given):
+    config = {"network": Config.network, "likelihood": Config.likelihood, **values}
+    if config.get("hidden_sizes") is None:
+        config["hidden_sizes"] = HIDDEN_SIZES.get(config["network"])
+    if config["likelihood"] != "bernoulli" and "binarization" not in given:
+        config["binarization"] = "none"
+    return Config(**config)

@@ -1,0 +1,85 @@
+"""Numbers on disk. The only writer of metrics.jsonl and results.json in outputs/<run>/."""
+
+import json
+import os
+from pathlib import Path
+
+import tensorflow as tf
+
+from experiment.atomic import write_text
+
+METRICS_FILE, RESULTS_FILE = "metrics.jsonl", "results.json"
+
+
+class MetricsLog:
+    """metrics.jsonl, and the same for TensorBoard where it is wanted.
+
+    A row for every call of the compiled training program and for every validation, with step, epoch, split ("train" or
+    "validation") and means over images in nats: elbo, distortion, rate, rate_per_level (top level first), all without
+    beta; training rows also have the loss, with beta, and images_per_second.
+    """
+
+    def __init__(self, folder, step=0, tensorboard=False):
+        """Begin a log, or continue it after `step`: rows beyond it belong to work that the saved state does not hold."""
+        path = Path(folder) / METRICS_FILE
+        kept = [row for row in read_metrics(path) if row["step"] <= step] if step else []
+        write_text(path, "".join(_line(row) for row in kept))
+        self._file = open(path, "a", encoding="utf-8")
+        self._writer = tf.summary.create_file_writer(str(Path(folder) / "tensorboard")) if tensorboard else None
+
+    def append_training(self, progress):
+        """Write a row from a training.Progress."""
+        rate = sum(progress.rate_per_level)
+        self._append(
+            step=progress.step,
+            epoch=progress.epoch,
+            split="train",
+            loss=progress.loss,
+            elbo=-progress.distortion - rate,
+            distortion=progress.distortion,
+            rate=rate,
+            rate_per_level=progress.rate_per_level,
+            images_per_second=round(progress.images_per_second, 1),
+        )
+
+    def append_validation(self, progress, estimate):
+        """Write a row from an ElboEstimate of the validation images."""
+        self._append(step=progress.step, epoch=progress.epoch, split="validation", **estimate._asdict())
+
+    def _append(self, **row):
+        self._file.write(_line(row))
+        self._file.flush()
+        if self._writer:
+            with self._writer.as_default(step=row["step"]):
+                for name in ("loss", "elbo", "distortion", "rate", "images_per_second"):
+                    if name in row:
+                        tf.summary.scalar(f"{row['split']}/{name}", row[name])
+                for level, rate in enumerate(row["rate_per_level"]):
+                    tf.summary.scalar(f"{row['split']}/rate_of_level_{level}", rate)
+
+    def sync(self):
+        """Make all rows durable; to be called before the state that follows them is saved."""
+        os.fsync(self._file.fileno())
+        if self._writer:
+            self._writer.flush()
+
+    def close(self):
+        self.sync()
+        self._file.close()
+
+
+def read_metrics(path):
+    """The rows of a metrics.jsonl; a last line without its end, from a run that was killed, is left out."""
+    text = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def write_results(folder, results):
+    """results.json: the numbers of a finished run beside their protocol. Returns its path."""
+    path = Path(folder) / RESULTS_FILE
+    write_text(path, json.dumps(results, indent=2) + "\n")
+    return path
+
+
+def _line(row):
+    return json.dumps(row) + "\n"

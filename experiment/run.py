@@ -1,0 +1,209 @@
+"""The composition root: one Config -> data, model, training, evaluation, pictures, files."""
+
+import platform
+import time
+from contextlib import closing
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from data_utils import DataError, load_dataset
+from experiment.atomic import atomic_path
+from experiment.audit import audit, nats_of
+from experiment.checkpoints import (
+    restore_state,
+    restore_weights,
+    save_config,
+    save_model_weights,
+    save_state,
+    weights_checksum,
+    weights_path,
+)
+from experiment.evaluation.likelihood import ElboEvaluator
+from experiment.gallery import draw_loss_curve, gallery
+from experiment.interruption import Interruption
+from experiment.preprocessing import BINARIZATION_SEED, binarize_once
+from experiment.records import METRICS_FILE, MetricsLog, read_metrics, write_results
+from experiment.runs import Run, next_free_run
+from experiment.training import TrainingState, count_steps, fit
+from models import build_model
+
+
+def run_experiment(config):
+    """Do what a Config says. Returns False where the user stopped it before its end.
+
+    Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
+    """
+    dataset = load_dataset(config.dataset, config.data_dir, config.limit)
+    config = settle_with_data(config, dataset)
+    run = choose_run(config)
+    model = build_model(config)
+    if config.load_weights:
+        restore_weights(model, config.load_weights)
+    print_audit(audit(config, model, dataset, run))
+
+    weights, seconds = config.load_weights, 0.0
+    if config.num_epochs > 0:
+        started = time.monotonic()
+        if not train(model, config, dataset, run):
+            return False
+        seconds = time.monotonic() - started
+        weights = weights_path(run.checkpoints, config)
+        restore_weights(model, weights)
+    run.outputs.mkdir(parents=True, exist_ok=True)
+    binary_test = binarize_once(dataset.test, config.binarization)
+    results = evaluate(model, config, binary_test)
+    results["protocol"] |= {"weights": str(weights), "weights_sha256": weights_checksum(weights)}
+    results["training_seconds"] = round(seconds, 1)
+    write_results(run.outputs, results)
+    write_pictures(gallery(model, config, dataset.test, binary_test), config, run)
+    report(results, run)
+    return True
+
+
+def settle_with_data(config, dataset):
+    """The Config with what only the data can tell. Raises DataError where the two do not go together."""
+    if config.is_cvae and dataset.train.labels is None:
+        raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or use mnist")
+    image_shape = tuple(map(int, dataset.image_shape))
+    label_names = dataset.label_names if config.is_cvae else ()
+    if config.image_shape and (config.image_shape, config.label_names) != (image_shape, label_names):
+        raise DataError(
+            f"--dataset {config.dataset}: the saved weights expect images {config.image_shape} and labels "
+            f"{config.label_names}, the data has {image_shape} and {label_names}; use the data that they were trained on"
+        )
+    num_train = len(dataset.train.images)
+    if config.batch_size > num_train:
+        print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
+    batch_size = min(config.batch_size, num_train)
+    return replace(config, image_shape=image_shape, label_names=label_names, batch_size=batch_size)
+
+
+def choose_run(config):
+    """The run to write to: a resumed one is its own; any other gets a name that no older run has."""
+    if config.resume:
+        return Run(Path(config.resume).name)
+    return next_free_run(config.family if config.num_epochs else f"{config.family}_generated")
+
+
+def print_audit(lines):
+    for name, text in lines:
+        print(f"{name:>12}  {text}")
+
+
+def train(model, config, dataset, run):
+    """Train to the last epoch, saving on the way. Returns False where the user stopped it."""
+    state = TrainingState(model, config.learning_rate)
+    if config.resume:
+        restore_state(state, run.checkpoints)
+    else:
+        run.create()
+        save_state(state, run.checkpoints)
+    save_config(replace(config, resume=None), run.checkpoints)
+
+    validation = binarize_once(dataset.validation, config.binarization)
+    evaluator = ElboEvaluator(model, config.seed)
+    first_step = int(state.step.numpy())
+    _, num_steps = count_steps(dataset.train, config)
+    last_save = time.monotonic()
+    with (
+        closing(MetricsLog(run.outputs, first_step, config.tensorboard)) as log,
+        progress_bar(first_step, num_steps, config) as bar,
+        Interruption() as interruption,
+    ):
+        for progress in fit(state, dataset.train, config):
+            log.append_training(progress)
+            show(bar, progress)
+            if progress.is_epoch_end:
+                estimate = evaluator(validation.images, validation.labels if config.is_cvae else None)
+                log.append_validation(progress, estimate)
+                save_epoch(state, estimate, config, run)
+            is_due = time.monotonic() - last_save > config.save_seconds
+            if progress.is_epoch_end or is_due or interruption.requested:
+                log.sync()
+                save_state(state, run.checkpoints)
+                last_save = time.monotonic()
+            if interruption.requested:
+                break
+    step = int(state.step.numpy())
+    if step < num_steps:
+        print(f"stopped at step {step:,} of {num_steps:,}; continue with: python assignment.py --resume {run.name}")
+    return step == num_steps
+
+
+def progress_bar(first_step, num_steps, config):
+    """A bar over images, from where the run stands."""
+    return tqdm(
+        initial=first_step * config.batch_size,
+        total=num_steps * config.batch_size,
+        unit=" images",
+        unit_scale=True,
+        dynamic_ncols=True,
+    )
+
+
+def show(bar, progress):
+    """Move the bar, and write the latest means beside it."""
+    bar.set_description_str(f"epoch {progress.epoch}", refresh=False)
+    bar.set_postfix_str(
+        f"loss {progress.loss:.1f}, distortion {progress.distortion:.1f}, rate {sum(progress.rate_per_level):.1f} nats",
+        refresh=False,
+    )
+    bar.update(progress.num_images)
+
+
+def save_epoch(state, estimate, config, run):
+    """Weights after every epoch, and at the best validation ELBO so far."""
+    save_model_weights(state.model, config, run.checkpoints, last=True)
+    if estimate.elbo > state.best_elbo.numpy():
+        state.best_elbo.assign(estimate.elbo)
+        save_model_weights(state.model, config, run.checkpoints)
+
+
+def evaluate(model, config, split):
+    """The numbers of a model on its test split, beside the protocol that they were measured with."""
+    estimate = ElboEvaluator(model, config.seed)(split.images, split.labels if config.is_cvae else None)
+    return {
+        "test": estimate._asdict(),
+        "protocol": {
+            "bound": f"ELBO of log p({'x|y' if config.is_cvae else 'x'}), one sample of z for each image, no beta",
+            "unit": f"nats per image: {nats_of(config)}",
+            "dataset": config.dataset,
+            "split": "test" if config.limit is None else f"first {config.limit} images of test",
+            "binarization": config.binarization,
+            "binarization_seed": BINARIZATION_SEED,
+            "seed": config.seed,
+            "model": config.model,
+            "beta_in_training": config.beta,
+            "versions": {"python": platform.python_version()}
+            | {package: version(package) for package in ("keras", "numpy")}
+            | {"tensorflow": tf.__version__},
+        },
+    }
+
+
+def write_pictures(pictures, config, run):
+    """Save figures as PNG, and the loss curve of a run that was trained here."""
+    rows = read_metrics(run.outputs / METRICS_FILE)
+    if rows:
+        pictures = pictures | {"loss_curve": draw_loss_curve(config, rows)}
+    for name, figure in pictures.items():
+        with atomic_path(run.outputs / f"{name}.png") as temporary:
+            figure.savefig(temporary, format="png")
+
+
+def report(results, run):
+    """Name every file that was written and the numbers that were reached."""
+    test = results["test"]
+    print(f"\nTest, {test['num_images']:,} images, {results['protocol']['unit']}")
+    print(f"  {'ELBO':<12}{test['elbo']:>10.2f} +- {test['elbo_standard_error']:.2f} nats (higher is better)")
+    print(f"  {'distortion':<12}{test['distortion']:>10.2f} nats")
+    print(f"  {'rate':<12}{test['rate']:>10.2f} nats")
+    print("\nFiles")
+    for folder in (run.outputs, run.checkpoints):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                print(f"  {path}")

@@ -1,0 +1,164 @@
+"""The training step and the loop over it: `fit` is a generator of metrics, and others draw and save them."""
+
+import time
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data_utils import batch_order
+from experiment.preprocessing import make_batch
+from models.distributions import noise_seed
+from models.objective import elbo_terms, negative_elbo
+
+# Streams of noise within a step.
+BINARIZATION, POSTERIOR = 0, 1
+
+
+class TrainingError(ValueError):
+    """A training that cannot go on. One line: what happened, and what to do."""
+
+
+class TrainingState:
+    """The whole state of a run: weights, optimizer, step, and the best validation ELBO so far."""
+
+    def __init__(self, model, learning_rate):
+        self.model = model
+        self.optimizer = keras.optimizers.Adam(learning_rate)
+        self.optimizer.build(model.trainable_variables)
+        self.step = tf.Variable(0, dtype=tf.int64)
+        self.best_elbo = tf.Variable(-np.inf, dtype=tf.float32)
+
+    def variables(self):
+        """Name -> variable. Numbered, because Keras's own names depend on what else a process has built."""
+        return {
+            "step": self.step,
+            "best_elbo": self.best_elbo,
+            **{f"model/{index}": variable for index, variable in enumerate(self.model.variables)},
+            **{f"optimizer/{index}": variable for index, variable in enumerate(self.optimizer.variables)},
+        }
+
+
+class Execution(NamedTuple):
+    """How the loop over training steps runs."""
+
+    jit_compile: bool
+    steps_per_call: int
+
+
+def plan_execution(config):
+    """XLA or not, and how many steps a call of the compiled program makes: the one place that decides it.
+
+    On a CPU, XLA fuses dense networks into fewer passes over memory, but its convolutions are slower than oneDNN's; on
+    a GPU it serves both. A call lasts about half a second on 2 cores, so that Python is out of the loop and the
+    progress bar moves.
+    """
+    is_dense = config.network == "mlp"
+    pixels_per_call = 10_000_000 if is_dense else 1_500_000
+    pixels_per_step = config.batch_size * int(np.prod(config.image_shape[:2]))
+    jit_compile = is_dense or bool(tf.config.list_physical_devices("GPU"))
+    return Execution(jit_compile, max(1, pixels_per_call // pixels_per_step))
+
+
+def train_step(state, batch, seed, beta):
+    """One step of gradient descent on the negative ELBO: returns the loss (scalar) and ElboTerms, in nats."""
+    with tf.GradientTape() as tape:
+        terms = elbo_terms(state.model(batch, seed), batch.images)
+        loss = negative_elbo(terms, beta)
+    weights = state.model.trainable_variables
+    state.optimizer.apply(tape.gradient(loss, weights), weights)
+    state.step.assign_add(1)
+    return loss, terms
+
+
+def compile_train_steps(state, config, jit_compile):
+    """A compiled program that makes many training steps over a stack of batches.
+
+    The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, the number of steps (at most S) and beta,
+    and returns means over these steps: loss, distortion, and the rate of each level, [2 + levels] in nats.
+    """
+
+    @tf.function(jit_compile=jit_compile)
+    def train_steps(images, labels, num_steps, beta):
+        def body(index, sums):
+            batch = make_batch(
+                images[index],
+                None if labels is None else labels[index],
+                config.binarization,
+                noise_seed(config.seed, tf.cast(state.step, tf.int32), BINARIZATION),
+            )
+            seed = noise_seed(config.seed, tf.cast(state.step, tf.int32), POSTERIOR)
+            loss, terms = train_step(state, batch, seed, beta)
+            rate_per_level = tf.reduce_mean(terms.rate, axis=0)
+            return index + 1, sums + tf.concat([[loss, tf.reduce_mean(terms.distortion)], rate_per_level], axis=0)
+
+        sums = tf.zeros([2 + state.model.num_levels])
+        _, sums = tf.while_loop(lambda index, _: index < num_steps, body, (0, sums))
+        return sums / tf.cast(num_steps, tf.float32)
+
+    return train_steps
+
+
+class Progress(NamedTuple):
+    """What one call of the compiled program did; means are over the images of its steps, in nats per image."""
+
+    step: int  # steps completed
+    epoch: int  # epochs completed
+    is_epoch_end: bool
+    loss: float  # with beta
+    distortion: float
+    rate_per_level: tuple[float, ...]  # top level first
+    num_images: int
+    images_per_second: float
+
+
+def count_steps(split, config):
+    """(steps in an epoch, steps in the whole run)."""
+    steps_per_epoch = len(split.images) // config.batch_size
+    return steps_per_epoch, steps_per_epoch * config.num_epochs
+
+
+def fit(state, split, config):
+    """Train `state` from its step to the end of the run: a generator of Progress, one a call.
+
+    Between two calls the state is whole: it can be evaluated, saved, or left. A state that is restored continues to
+    the same bits, because the noise is a function of (seed, step) and the batch order of (seed, epoch).
+
+    Raises: TrainingError where the loss is not finite; the state is then not to be saved.
+    """
+    execution = plan_execution(config)
+    train_steps = compile_train_steps(state, config, execution.jit_compile)
+    steps_per_epoch, num_steps = count_steps(split, config)
+    labels = split.labels if config.is_cvae else None
+    beta = tf.constant(config.beta, tf.float32)
+
+    step = int(state.step.numpy())
+    while step < num_steps:
+        epoch, step_in_epoch = divmod(step, steps_per_epoch)
+        order = batch_order(len(split.images), config.batch_size, config.seed, epoch)
+        batches = order[step_in_epoch : step_in_epoch + execution.steps_per_call]
+        # The stack is always full, or it would be compiled anew for the last call of an epoch; what is beyond the
+        # number of steps is never looked at.
+        stack = np.resize(batches, (execution.steps_per_call, config.batch_size))
+        started = time.perf_counter()
+        loss, distortion, *rate_per_level = train_steps(
+            split.images[stack], None if labels is None else labels[stack], tf.constant(len(batches)), beta
+        ).numpy()
+        seconds = time.perf_counter() - started
+        if not np.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss} within steps {step + 1} to {step + len(batches)}: expected a finite number; "
+                "lower --learning_rate, or --resume from what was saved before"
+            )
+        step += len(batches)
+        yield Progress(
+            step=step,
+            epoch=step // steps_per_epoch,
+            is_epoch_end=step % steps_per_epoch == 0,
+            loss=float(loss),
+            distortion=float(distortion),
+            rate_per_level=tuple(map(float, rate_per_level)),
+            num_images=batches.size,
+            images_per_second=batches.size / seconds,
+        )

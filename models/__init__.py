@@ -1,0 +1,19 @@
+"""The mathematics: distributions, networks, models, objective. No files, no clocks, no plots, no argparse."""
+
+import keras
+
+from models.base import dummy_batch
+from models.cvae import CVAE
+from models.distributions import noise_seed
+from models.vae import VAE
+
+# The table that names models: a new model is a file beside this one and a line here.
+MODELS = {"vae": VAE, "cvae": CVAE}
+
+
+def build_model(config):
+    """The model that a config describes, with freshly drawn weights that are a function of config.seed alone."""
+    keras.utils.set_random_seed(config.seed)
+    model = MODELS[config.model](config)
+    model(dummy_batch(config.image_shape, len(config.label_names)), noise_seed(config.seed))
+    return model

@@ -1,0 +1,39 @@
+"""The conditional variational autoencoder: everything given a label y (Sohn, Lee & Yan, 2015)."""
+
+import tensorflow as tf
+from keras import Sequential, layers
+
+from models.base import LatentVariableModel
+from models.distributions import LIKELIHOODS, DiagonalGaussian
+from models.networks import build_decoder, build_encoder
+
+
+class CVAE(LatentVariableModel):
+    """q(z|x,y) and p(x|z,y) with p(z|y) = N(0, I): z holds what the label does not say.
+
+    The label joins the image as one more channel, a learned linear map of y, and joins the codes as it is. So the
+    networks are those of the VAE.
+
+    Reads from its config: image_shape, label_names, latent_size, network, hidden_sizes, likelihood.
+    """
+
+    def __init__(self, config):
+        super().__init__(name="cvae")
+        self.latent_size = config.latent_size
+        height, width, _ = config.image_shape
+        self.label_channel = Sequential(
+            [layers.Dense(height * width, use_bias=False), layers.Reshape((height, width, 1))], name="label_channel"
+        )
+        self.encoder = build_encoder(config.network, config.hidden_sizes)
+        self.posterior = layers.Dense(2 * config.latent_size, name="posterior")
+        self.decoder = build_decoder(config.network, config.hidden_sizes, config.image_shape)
+        self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
+
+    def encode(self, batch):
+        """q(z|x,y): Batch -> DiagonalGaussian over [B, L]."""
+        images_and_label = tf.concat([batch.images, self.label_channel(batch.labels)], axis=-1)
+        return DiagonalGaussian.from_parameters(self.posterior(self.encoder(images_and_label)))
+
+    def decode(self, z, labels):
+        """p(x|z,y): codes [B, L] and labels [B, Y] -> a likelihood over [B, H, W, C]."""
+        return self.likelihood(self.decoder(tf.concat([z, labels], axis=-1)))

@@ -1,0 +1,160 @@
+"""The distributions of a variational autoencoder, and the records that carry them between functions.
+
+Dimension key: B images in a batch, H x W pixels, C channels, L units of a latent, Y labels.
+Every log density and every divergence is in nats; sums run over pixels, channels and units, never means.
+"""
+
+from math import log, pi
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+# A log variance beyond +-10 (a standard deviation below 0.007 or above 148) carries no information about images
+# scaled to [0, 1], but its exponential can overflow early in training.
+LOG_VAR_BOUND = 10.0
+
+
+class Batch(NamedTuple):
+    """What a model sees."""
+
+    images: tf.Tensor  # [B, H, W, C] float32 in [0, 1]
+    labels: tf.Tensor | None = None  # [B, Y] float32, one-hot or multi-hot; None where a model does not condition
+
+
+class DiagonalGaussian(NamedTuple):
+    """N(z; mean, diag(exp(log_var)))."""
+
+    mean: tf.Tensor  # [B, L]
+    log_var: tf.Tensor  # [B, L]
+
+    @classmethod
+    def from_parameters(cls, parameters):
+        """Split a network's output [B, 2 L] into a mean and a smoothly bounded log variance, [B, L] each."""
+        mean, log_var = tf.split(parameters, 2, axis=-1)
+        return cls(mean, LOG_VAR_BOUND * tf.tanh(log_var / LOG_VAR_BOUND))
+
+    @classmethod
+    def standard(cls, shape):
+        """N(0, I) over `shape` = [B, L]."""
+        return cls(tf.zeros(shape), tf.zeros(shape))
+
+    @property
+    def stddev(self):
+        """exp(log_var / 2), [B, L]."""
+        return tf.exp(0.5 * self.log_var)
+
+    def sample(self, seed, temperature=1.0):
+        """z = mean + temperature * stddev * noise, noise ~ N(0, I): [B, L].
+
+        The reparameterised sample of Kingma & Welling (2014), eq. 4; `seed` is an int32 pair (see `fold`).
+        """
+        noise = tf.random.stateless_normal(tf.shape(self.mean), seed)
+        return self.mean + temperature * self.stddev * noise
+
+    def log_prob(self, z):
+        """log N(z; mean, diag(exp(log_var))), summed over units: nats [B]."""
+        squared_error = tf.square(z - self.mean) * tf.exp(-self.log_var)
+        return -0.5 * tf.reduce_sum(log(2.0 * pi) + self.log_var + squared_error, axis=-1)
+
+    def kl_divergence(self, prior):
+        """KL(self || prior) of every unit: nats [B, L].
+
+        0.5 (log_var_p - log_var_q + (exp(log_var_q) + (mean_q - mean_p)^2) / exp(log_var_p) - 1);
+        with the prior N(0, I) this is Kingma & Welling (2014), appendix B.
+        """
+        log_ratio = self.log_var - prior.log_var
+        squared_distance = tf.square(self.mean - prior.mean) * tf.exp(-prior.log_var)
+        return 0.5 * (tf.exp(log_ratio) + squared_distance - 1.0 - log_ratio)
+
+
+class Bernoulli(NamedTuple):
+    """p(x|z) of independent binary pixels, from logits."""
+
+    logits: tf.Tensor  # [B, H, W, C]
+
+    @property
+    def mean(self):
+        """sigmoid(logits), [B, H, W, C] in [0, 1]."""
+        return tf.sigmoid(self.logits)
+
+    def log_prob(self, images):
+        """sum over pixels of x log p + (1 - x) log(1 - p): nats [B].
+
+        Exact for binary images. For grey values it is the negative cross-entropy, which is not the logarithm of
+        any normalised density of x.
+        """
+        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=self.logits)
+        return -tf.reduce_sum(cross_entropy, axis=(1, 2, 3))
+
+
+class Gaussian(NamedTuple):
+    """p(x|z) = N(x; mean, exp(log_var) I) over pixels scaled to [0, 1]; one variance for all of them."""
+
+    mean: tf.Tensor  # [B, H, W, C]
+    log_var: tf.Tensor  # scalar
+
+    def log_prob(self, images):
+        """-D/2 log(2 pi s^2) - sum of squared errors / (2 s^2), s^2 = exp(log_var): nats [B].
+
+        D = H W C. Rybkin, Daniilidis & Levine (2021), eq. 3.
+        """
+        num_dims = tf.cast(tf.size(self.mean[0]), self.mean.dtype)
+        squared_error = tf.reduce_sum(tf.square(images - self.mean), axis=(1, 2, 3))
+        return -0.5 * (num_dims * (log(2.0 * pi) + self.log_var) + squared_error * tf.exp(-self.log_var))
+
+
+class BernoulliLikelihood(keras.layers.Layer):
+    """Decoder output -> Bernoulli(logits)."""
+
+    def call(self, parameters):
+        return Bernoulli(parameters)
+
+
+class UnitGaussianLikelihood(keras.layers.Layer):
+    """Decoder output -> N(sigmoid(.), I): half the summed squared error plus the constant D/2 log(2 pi)."""
+
+    def call(self, parameters):
+        return Gaussian(tf.sigmoid(parameters), tf.zeros(()))
+
+
+class GaussianLikelihood(keras.layers.Layer):
+    """Decoder output -> N(sigmoid(.), s^2 I) with one learned s (Rybkin et al. 2021, sigma-VAE)."""
+
+    def build(self, input_shape):
+        self.log_var = self.add_weight(shape=(), initializer="zeros", name="log_var")
+
+    def call(self, parameters):
+        return Gaussian(tf.sigmoid(parameters), LOG_VAR_BOUND * tf.tanh(self.log_var / LOG_VAR_BOUND))
+
+
+LIKELIHOODS = {
+    "bernoulli": BernoulliLikelihood,
+    "mse": UnitGaussianLikelihood,
+    "gaussian": GaussianLikelihood,
+}
+
+
+class Latent(NamedTuple):
+    """One level of a model at one batch."""
+
+    z: tf.Tensor  # [B, L], a sample of the posterior
+    posterior: DiagonalGaussian  # q(z_l | x, z_>l)
+    prior: DiagonalGaussian  # p(z_l | z_>l)
+
+
+class VAEOutput(NamedTuple):
+    """What every model returns: p(x|z) at the sampled z, and its levels, top first."""
+
+    likelihood: Bernoulli | Gaussian
+    latents: tuple[Latent, ...]
+
+
+def fold(seed, data):
+    """A new seed pair (int32 [2]) from a seed pair and an integer: independent streams of stateless noise."""
+    return tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int32), data)
+
+
+def noise_seed(run_seed, step=0, stream=0):
+    """The seed pair (int32 [2]) of one stream of noise at one step of a run."""
+    return fold([run_seed, step], stream)

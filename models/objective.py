@@ -1,0 +1,48 @@
+"""The evidence lower bound and its terms, in nats per image. Signs: the ELBO is a lower bound, higher is better."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class ElboTerms(NamedTuple):
+    """elbo = -distortion - sum over levels of rate, for every image."""
+
+    distortion: tf.Tensor  # [B], -log p(x|z)
+    rate: tf.Tensor  # [B, levels], KL of every level, top first
+
+    @property
+    def elbo(self):
+        """A lower bound of log p(x): nats [B]. beta never enters it."""
+        return -self.distortion - tf.reduce_sum(self.rate, axis=-1)
+
+
+def elbo_terms(output, images):
+    """E_q log p(x|z) - sum_l KL(q(z_l|x,z_>l) || p(z_l|z_>l)), term by term.
+
+    Kingma & Welling (2014), eq. 3 and 10; for several levels Sonderby et al. (2016), eq. 4. The KL of a level is
+    analytic given the levels above it, the distortion a one-sample estimate.
+
+    Args: output, a VAEOutput; images [B, H, W, C] in [0, 1].
+    Returns: ElboTerms in nats per image, summed over pixels, channels and units.
+    """
+    rate = [tf.reduce_sum(latent.posterior.kl_divergence(latent.prior), axis=-1) for latent in output.latents]
+    return ElboTerms(-output.likelihood.log_prob(images), tf.stack(rate, axis=-1))
+
+
+def negative_elbo(terms, beta):
+    """mean over the batch of distortion + beta * rate (Higgins et al. 2017, eq. 4): the loss, a scalar in nats.
+
+    With beta = 1 it is the negative ELBO.
+    """
+    return tf.reduce_mean(terms.distortion + beta * tf.reduce_sum(terms.rate, axis=-1))
+
+
+def log_weight(output, images):
+    """log w = log p(x|z) + log p(z) - log q(z|x) at the sampled z: nats [B].
+
+    Its expectation is the ELBO, and logsumexp over K samples minus log K the importance-weighted bound of
+    Burda et al. (2016), eq. 8. The analytic KL of `elbo_terms` must not stand in for it there.
+    """
+    log_ratio = [latent.prior.log_prob(latent.z) - latent.posterior.log_prob(latent.z) for latent in output.latents]
+    return output.likelihood.log_prob(images) + tf.add_n(log_ratio)

@@ -1,0 +1,30 @@
+"""The variational autoencoder of Kingma & Welling (2014)."""
+
+from keras import layers
+
+from models.base import LatentVariableModel
+from models.distributions import LIKELIHOODS, DiagonalGaussian
+from models.networks import build_decoder, build_encoder
+
+
+class VAE(LatentVariableModel):
+    """q(z|x) = N(mean(x), diag(exp(log_var(x)))), p(z) = N(0, I), p(x|z) = likelihood(decoder(z)).
+
+    Reads from its config: image_shape, latent_size, network, hidden_sizes, likelihood.
+    """
+
+    def __init__(self, config):
+        super().__init__(name="vae")
+        self.latent_size = config.latent_size
+        self.encoder = build_encoder(config.network, config.hidden_sizes)
+        self.posterior = layers.Dense(2 * config.latent_size, name="posterior")
+        self.decoder = build_decoder(config.network, config.hidden_sizes, config.image_shape)
+        self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
+
+    def encode(self, batch):
+        """q(z|x): Batch -> DiagonalGaussian over [B, L]."""
+        return DiagonalGaussian.from_parameters(self.posterior(self.encoder(batch.images)))
+
+    def decode(self, z, labels=None):
+        """p(x|z): codes [B, L] -> a likelihood over [B, H, W, C]. Labels are not used."""
+        return self.likelihood(self.decoder(z))
