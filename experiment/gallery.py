@@ -117,4 +117,4 @@ def _first(split, count):
 
 
 def _batch(split, config):
-    return make_batch(split.images, split.labels if config.is_cvae else None, "none", seed=None)
+    return make_batch(split.images, split.labels if config.is_cvae else None)

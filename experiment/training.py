@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_utils import batch_order
-from experiment.preprocessing import make_batch
+from experiment.preprocessing import binarize, make_batch
 from models.distributions import noise_seed
 from models.objective import elbo_terms, negative_elbo
 
@@ -80,22 +80,28 @@ def compile_train_steps(state, config, jit_compile):
     """
 
     @tf.function(jit_compile=jit_compile)
-    def train_steps(images, labels, num_steps, beta):
+    def descend(images, labels, num_steps, beta):
         def body(index, sums):
-            batch = make_batch(
-                images[index],
-                None if labels is None else labels[index],
-                config.binarization,
-                noise_seed(config.seed, tf.cast(state.step, tf.int32), BINARIZATION),
-            )
-            seed = noise_seed(config.seed, tf.cast(state.step, tf.int32), POSTERIOR)
-            loss, terms = train_step(state, batch, seed, beta)
+            batch = make_batch(images[index], None if labels is None else labels[index])
+            loss, terms = train_step(state, batch, noise_seed(config.seed, state.step, POSTERIOR), beta)
             rate_per_level = tf.reduce_mean(terms.rate, axis=0)
             return index + 1, sums + tf.concat([[loss, tf.reduce_mean(terms.distortion)], rate_per_level], axis=0)
 
         sums = tf.zeros([2 + state.model.num_levels])
         _, sums = tf.while_loop(lambda index, _: index < num_steps, body, (0, sums))
         return sums / tf.cast(num_steps, tf.float32)
+
+    # Binarisation stays outside XLA, which would draw its noise again for each of the pixels' uses.
+    @tf.function
+    def train_steps(images, labels, num_steps, beta):
+        if config.binarization == "dynamic":
+            steps = tf.cast(state.step, tf.int32) + tf.range(len(images))
+            images = tf.map_fn(
+                lambda at: binarize(at[0], noise_seed(config.seed, at[1], BINARIZATION)),
+                (images, steps),
+                fn_output_signature=tf.uint8,
+            )
+        return descend(images, labels, num_steps, beta)
 
     return train_steps
 
@@ -130,6 +136,7 @@ def fit(state, split, config):
     execution = plan_execution(config)
     train_steps = compile_train_steps(state, config, execution.jit_compile)
     steps_per_epoch, num_steps = count_steps(split, config)
+    stack_size = min(execution.steps_per_call, steps_per_epoch)
     labels = split.labels if config.is_cvae else None
     beta = tf.constant(config.beta, tf.float32)
 
@@ -137,10 +144,10 @@ def fit(state, split, config):
     while step < num_steps:
         epoch, step_in_epoch = divmod(step, steps_per_epoch)
         order = batch_order(len(split.images), config.batch_size, config.seed, epoch)
-        batches = order[step_in_epoch : step_in_epoch + execution.steps_per_call]
+        batches = order[step_in_epoch : step_in_epoch + stack_size]
         # The stack is always full, or it would be compiled anew for the last call of an epoch; what is beyond the
         # number of steps is never looked at.
-        stack = np.resize(batches, (execution.steps_per_call, config.batch_size))
+        stack = np.resize(batches, (stack_size, config.batch_size))
         started = time.perf_counter()
         loss, distortion, *rate_per_level = train_steps(
             split.images[stack], None if labels is None else labels[stack], tf.constant(len(batches)), beta

@@ -49,7 +49,7 @@ class DiagonalGaussian(NamedTuple):
 
         The reparameterised sample of Kingma & Welling (2014), eq. 4; `seed` is an int32 pair (see `fold`).
         """
-        noise = tf.random.stateless_normal(tf.shape(self.mean), seed)
+        noise = standard_normal(tf.shape(self.mean), seed)
         return self.mean + temperature * self.stddev * noise
 
     def log_prob(self, z):
@@ -150,11 +150,26 @@ class VAEOutput(NamedTuple):
     latents: tuple[Latent, ...]
 
 
+# Philox gives the same numbers eagerly, in graphs, under XLA and on every device, as "auto_select" does not; XLA's own
+# choice is also eight times slower on a CPU.
+ALGORITHM = "philox"
+
+
+def standard_normal(shape, seed):
+    """Noise of N(0, 1) that is a function of its seed, an int32 pair."""
+    return tf.random.stateless_normal(shape, seed, alg=ALGORITHM)
+
+
+def uniform(shape, seed):
+    """Noise of U[0, 1) that is a function of its seed, an int32 pair."""
+    return tf.random.stateless_uniform(shape, seed, alg=ALGORITHM)
+
+
 def fold(seed, data):
-    """A new seed pair (int32 [2]) from a seed pair and an integer: independent streams of stateless noise."""
-    return tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int32), data)
+    """A new seed pair from a seed pair and an integer: independent streams of noise."""
+    return tf.random.fold_in(tf.cast(seed, tf.int32), data, alg=ALGORITHM)
 
 
 def noise_seed(run_seed, step=0, stream=0):
-    """The seed pair (int32 [2]) of one stream of noise at one step of a run."""
-    return fold([run_seed, step], stream)
+    """The seed, an int32 pair, of one stream of noise at one step of a run."""
+    return fold([run_seed, tf.cast(step, tf.int32)], stream)

@@ -32,7 +32,7 @@ class ElboEvaluator:
 
         @tf.function(reduce_retracing=True)
         def terms(images, labels, batch_seed):
-            batch = make_batch(images, labels, "none", batch_seed)
+            batch = make_batch(images, labels)
             return elbo_terms(model(batch, batch_seed), batch.images)
 
         self._terms = terms

@@ -1,0 +1,153 @@
+"""Images per second in training: our compiled loop, the eager loop of student projects, and Keras fit.
+
+    python -m benchmarks.train_speed            # both networks, about four minutes on 2 cores
+
+All three train the same model on the same random images with the same batch, dynamic binarisation and Adam, and are
+timed in turn, A B C A B C ..., so that a machine's moods fall on all of them. Keras fit is given its best setting:
+binarisation in its tf.data pipeline in parallel, and the fastest of three ways to execute its step.
+"""
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data_utils import Split
+from experiment.config import resolve
+from experiment.preprocessing import binarize, make_batch
+from experiment.training import TrainingState, fit, train_step
+from models import build_model
+from models.distributions import noise_seed
+from models.objective import elbo_terms, negative_elbo
+
+SETTINGS = {
+    "mlp": {"network": "mlp", "hidden_sizes": (200, 200), "latent_size": 50, "batch_size": 100},
+    "conv": {"network": "conv"},
+}
+NUM_IMAGES = {"mlp": 20_000, "conv": 5_120}
+NUM_EAGER_STEPS = 40
+FIT_WAYS = {
+    "fit, graph": {"jit_compile": False, "steps_per_execution": 1},
+    "fit, graph, many steps": {"jit_compile": False, "steps_per_execution": 50},
+    "fit, XLA, many steps": {"jit_compile": True, "steps_per_execution": 50},
+}
+
+
+class FitModel(keras.Model):
+    """Our model as a user of Keras fit writes it."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.vae = build_model(config)
+
+    def train_step(self, images):
+        batch = make_batch(images, None)
+        seed = noise_seed(0, self.optimizer.iterations)
+        with tf.GradientTape() as tape:
+            loss = negative_elbo(elbo_terms(self.vae(batch, seed), batch.images), 1.0)
+        weights = self.vae.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        return {"loss": loss}
+
+
+def time_ours(config, images):
+    """A function that trains one epoch with our loop and returns images per second."""
+    state = TrainingState(build_model(config), config.learning_rate)
+    training = fit(state, Split(images, None), replace(config, num_epochs=10_000))
+
+    def epoch():
+        started, num_images, is_epoch_end = time.perf_counter(), 0, False
+        while not is_epoch_end:
+            progress = next(training)
+            num_images, is_epoch_end = num_images + progress.num_images, progress.is_epoch_end
+        return num_images / (time.perf_counter() - started)
+
+    return epoch
+
+
+def time_eager(config, images):
+    """A function that runs some steps of the eager loop of student projects and returns images per second."""
+    vae = build_model(config)
+    optimizer = keras.optimizers.Adam(config.learning_rate)
+    data = tf.data.Dataset.from_tensor_slices(images.astype(np.float32) / 255.0).shuffle(len(images))
+    data = data.batch(config.batch_size, drop_remainder=True).take(NUM_EAGER_STEPS)
+
+    def steps():
+        started = time.perf_counter()
+        for x in data:
+            x = tf.cast(tf.random.uniform(x.shape) < x, tf.float32)
+            with tf.GradientTape() as tape:
+                mean, log_var = tf.split(vae.posterior(vae.encoder(x)), 2, axis=-1)
+                z = mean + tf.exp(0.5 * log_var) * tf.random.normal(mean.shape)
+                logits = vae.decoder(z)
+                cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits)
+                reconstruction = tf.reduce_sum(cross_entropy, axis=(1, 2, 3))
+                kl = -0.5 * tf.reduce_sum(1.0 + log_var - tf.square(mean) - tf.exp(log_var), axis=-1)
+                loss = tf.reduce_mean(reconstruction + kl)
+            gradients = tape.gradient(loss, vae.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, vae.trainable_variables))
+            loss.numpy()
+        return NUM_EAGER_STEPS * config.batch_size / (time.perf_counter() - started)
+
+    return steps
+
+
+def time_fit(config, images, way):
+    """A function that trains one epoch with Keras fit and returns images per second."""
+    model = FitModel(config)
+    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate), **way)
+    counter = tf.data.Dataset.counter()
+    data = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(config.batch_size, drop_remainder=True)
+    data = tf.data.Dataset.zip(data, counter).map(
+        lambda batch, step: binarize(batch, noise_seed(0, step)), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    data = data.prefetch(tf.data.AUTOTUNE)
+
+    def epoch():
+        started = time.perf_counter()
+        model.fit(data, epochs=1, verbose=0)
+        return len(images) // config.batch_size * config.batch_size / (time.perf_counter() - started)
+
+    return epoch
+
+
+def measure(network, rounds):
+    """Name -> images per second of every round."""
+    config = replace(resolve(SETTINGS[network]), image_shape=(28, 28, 1))
+    images = np.random.default_rng(0).integers(0, 256, (NUM_IMAGES[network], 28, 28, 1), dtype=np.uint8)
+    timers = {"ours": time_ours(config, images), "eager loop": time_eager(config, images)}
+    timers |= {name: time_fit(config, images, way) for name, way in FIT_WAYS.items()}
+    for timer in timers.values():
+        timer()  # tracing, compiling, first touch of memory
+    speeds = {name: [] for name in timers}
+    for _ in range(rounds):
+        for name, timer in timers.items():
+            speeds[name].append(timer())
+    return speeds
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    for network in arguments.networks:
+        speeds = measure(network, arguments.rounds)
+        print(f"\n{network}, images per second over {arguments.rounds} interleaved rounds, {os.cpu_count()} cores")
+        for name, values in speeds.items():
+            ratio = median(a / b for a, b in zip(speeds["ours"], values))
+            print(f"  {name:<24} median {median(values):>9,.0f}   ours / this {ratio:>6.2f}")
+
+
+if __name__ == "__main__":
+    main()
