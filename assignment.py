@@ -1,7 +1,7 @@
 """Train, load and look at variational autoencoders from the command line.
 
-    python assignment.py --num_epochs 10 --batch_size 128 --latent_size 15
-    python assignment.py --is_cvae --load_weights --num_epochs 0
+python assignment.py --num_epochs 10 --batch_size 128 --latent_size 15
+python assignment.py --is_cvae --load_weights --num_epochs 0
 """
 
 import argparse
@@ -10,10 +10,21 @@ import sys
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-from experiment.config import Config, ConfigError, flags
+from experiment.config import ConfigError, flags
 from experiment.presets import PRESETS
 from experiment.runs import configure
 
+DESCRIPTION = """\
+Variational autoencoders: train them, load their weights, generate images.
+
+  python assignment.py --dataset digits                                             works with no network
+  python assignment.py --num_epochs 10 --batch_size 128 --latent_size 15            a VAE on MNIST
+  python assignment.py --is_cvae --num_epochs 10 --batch_size 128 --latent_size 15  a CVAE on MNIST
+  python assignment.py --is_cvae --load_weights                                     train on from saved weights
+  python assignment.py --is_cvae --load_weights --num_epochs 0                      only generate from them
+  python assignment.py --resume                                                     continue a run that was stopped
+
+Settings: defaults < preset of the data set < flags. [In brackets: the default; data set: what its preset changes]"""
 GROUPS = {
     "model": "model",
     "data": "data",
@@ -33,26 +44,29 @@ def build_parser():
     """The parser of all flags of Config. A flag that is not given leaves no trace, so that presets can tell."""
     parser = Parser(
         prog="assignment.py",
-        description="Variational autoencoders: train, load weights, generate images.",
-        epilog="Settings: defaults < preset of the data set < flags. Offline now: --dataset digits",
+        description=DESCRIPTION,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=100),
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=28, width=100),
     )
     groups = {name: parser.add_argument_group(title) for name, title in GROUPS.items()}
     for each in flags():
-        rule, options = each.metadata["rule"], each.metadata["argparse"]
-        kind = {"action": "store_true"} if rule.parse is bool else {"type": rule.parse, **options}
-        groups[each.metadata["group"]].add_argument(f"--{each.name}", help=describe(each), **kind)
+        rule = each.metadata["rule"]
+        options = {"type": rule.parse, "metavar": rule.metavar, **each.metadata["argparse"]}
+        if rule.parse is bool:
+            options = {"action": "store_true"}
+        groups[each.metadata["group"]].add_argument(f"--{each.name}", help=describe(each), **options)
     return parser
 
 
 def describe(each):
     """A flag's help with its default, and the presets that change it."""
-    changes = [f"{name}: {preset.settings[each.name]}" for name, preset in PRESETS.items() if each.name in preset.settings]
-    default = [str(each.default)] if each.default not in (None, False) else []
-    note = "; ".join(default + changes)
-    return each.metadata["help"] + (f" [{note}]" if note else "")
+    default = [f"{each.default:g}" if isinstance(each.default, float) else str(each.default)]
+    presets = [
+        f"{name}: {preset.settings[each.name]}" for name, preset in PRESETS.items() if each.name in preset.settings
+    ]
+    notes = (default if each.default not in (None, False) else []) + presets
+    return each.metadata["help"] + (f" [{'; '.join(notes)}]" if notes else "")
 
 
 def parse(argv):

@@ -25,7 +25,7 @@ import tensorflow as tf
 from data_utils import Split
 from experiment.config import resolve
 from experiment.preprocessing import binarize, make_batch
-from experiment.training import TrainingState, fit, train_step
+from experiment.training import TrainingState, fit
 from models import build_model
 from models.distributions import noise_seed
 from models.objective import elbo_terms, negative_elbo
@@ -95,7 +95,7 @@ def time_eager(config, images):
                 kl = -0.5 * tf.reduce_sum(1.0 + log_var - tf.square(mean) - tf.exp(log_var), axis=-1)
                 loss = tf.reduce_mean(reconstruction + kl)
             gradients = tape.gradient(loss, vae.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, vae.trainable_variables))
+            optimizer.apply_gradients(zip(gradients, vae.trainable_variables, strict=True))
             loss.numpy()
         return NUM_EAGER_STEPS * config.batch_size / (time.perf_counter() - started)
 
@@ -145,7 +145,7 @@ def main():
         speeds = measure(network, arguments.rounds)
         print(f"\n{network}, images per second over {arguments.rounds} interleaved rounds, {os.cpu_count()} cores")
         for name, values in speeds.items():
-            ratio = median(a / b for a, b in zip(speeds["ours"], values))
+            ratio = median(a / b for a, b in zip(speeds["ours"], values, strict=True))
             print(f"  {name:<24} median {median(values):>9,.0f}   ours / this {ratio:>6.2f}")
 
 

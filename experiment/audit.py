@@ -12,8 +12,6 @@ NATS_OF = {
     ("bernoulli", "none"): "cross-entropy of grey values: no log-likelihood, comparable only with itself",
     ("mse", "none"): "log-density of pixels in [0, 1] under unit variance: half the squared error plus a constant",
     ("gaussian", "none"): "log-density of pixels in [0, 1] under one learned variance; either sign is possible",
-    ("mse", "static"): "log-density under unit variance: half the squared error of binary pixels plus a constant",
-    ("gaussian", "static"): "log-density under one learned variance of binary pixels: it has no upper bound",
 }
 
 
@@ -36,15 +34,17 @@ def audit(config, model, dataset, run):
     sizes = " / ".join(f"{len(split.images):,}" for split in (dataset.train, dataset.validation, dataset.test))
     gpus = tf.config.list_physical_devices("GPU")
     device = f"{len(gpus)} GPU" if gpus else f"CPU, {os.cpu_count()} cores"
-    hidden = " ".join(map(str, config.hidden_sizes))
+    network = f"{config.network} ({' '.join(map(str, config.hidden_sizes))})"
     condition = f", given {len(config.label_names)} labels" if config.is_cvae else ""
+    pixels = f"{height} x {width} x {channels} = {prod(config.image_shape):,} pixels"
+    mean_beta = f"beta_norm {beta_norm(config):.3g}, its value if both terms were means, over pixels and over units"
     return [
-        ("model", f"{config.model.upper()}, {config.network} ({hidden}), {model.count_params():,} parameters{condition}"),
+        ("model", f"{config.model.upper()}, {network}, {model.count_params():,} parameters{condition}"),
         ("data", f"{config.dataset}, {sizes} images to train / validate / test"),
-        ("dimensions", f"{height} x {width} x {channels} = {prod(config.image_shape):,} pixels, {config.latent_size} latent units"),
+        ("dimensions", f"{pixels}, {config.latent_size} latent units"),
         ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
         ("nats", nats_of(config)),
-        ("beta", f"{config.beta:g} (beta_norm {beta_norm(config):.3g}: its value if both terms were means over pixels and units)"),
+        ("beta", f"{config.beta:g} ({mean_beta})"),
         ("device", f"{device}, {keras.config.dtype_policy().name}"),
         ("writes to", f"{run.checkpoints}/ and {run.outputs}/"),
     ]

@@ -1,10 +1,10 @@
 """Weights for people, training state for resuming. The only writer of model_ckpts/.
 
-    model_ckpts/<run>/config.json              the settings, from which the model is rebuilt
-                      <model>.weights.h5       at the best validation ELBO: what is evaluated and drawn
-                      <model>.last.weights.h5  after the last epoch
-                      *.sha256                 checksums of the weights, as sha256sum prints them
-                      state.npz                weights, optimizer, step: what --resume needs to continue to the same bits
+model_ckpts/<run>/config.json              the settings, from which the model is rebuilt
+                  <model>.weights.h5       at the best validation ELBO: what is evaluated and drawn
+                  <model>.last.weights.h5  after the last epoch
+                  *.sha256                 checksums of the weights, as sha256sum prints them
+                  state.npz                weights, optimizer, step: what --resume continues from, to the same bits
 """
 
 import hashlib
@@ -94,7 +94,7 @@ def restore_weights(model, path):
 
 def weights_checksum(path):
     """The sha256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _checksum_path(path):
@@ -109,7 +109,9 @@ def _known_checksums(path):
     checksum_path = _checksum_path(path)
     if not checksum_path.is_file():
         raise CheckpointError(f"{checksum_path}: no such file; expected the checksum that was saved with {path.name}")
-    return {line.split()[0] for line in checksum_path.read_text(encoding="utf-8", errors="replace").splitlines() if line}
+    return {
+        line.split()[0] for line in checksum_path.read_text(encoding="utf-8", errors="replace").splitlines() if line
+    }
 
 
 # --- Training state ---------------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """Config: every setting of a run, its help, its validation, to and from JSON. Imports neither TensorFlow nor numpy."""
 
 import json
+from collections.abc import Callable
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from math import inf
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
 from experiment.presets import PRESETS
 
@@ -24,32 +25,37 @@ class Rule(NamedTuple):
     parse: Callable[[str], Any]
     accepts: Callable[[Any], bool]
     expected: str
+    metavar: str
 
 
 def whole_number(minimum):
-    return Rule(int, lambda value: type(value) is int and value >= minimum, f"a whole number of at least {minimum}")
+    def accepts(value):
+        return type(value) is int and minimum <= value < 2**31
+
+    return Rule(int, accepts, f"a whole number of at least {minimum}", "N")
 
 
 def number(accepts, expected):
-    return Rule(float, lambda value: type(value) in (int, float) and accepts(value), expected)
+    return Rule(float, lambda value: type(value) in (int, float) and accepts(value), expected, "X")
 
 
 def one_of(*choices):
-    return Rule(str, lambda value: value in choices, "one of " + ", ".join(choices))
+    return Rule(str, lambda value: value in choices, "one of " + ", ".join(choices), "NAME")
 
 
-TEXT = Rule(str, lambda value: isinstance(value, str) and value != "", "text")
-SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false")
-RUN_NAME = Rule(
-    str,
-    lambda value: isinstance(value, str) and value == value.strip(". ") != "" and not set(value) & set('/\\:*?"<>|\0'),
-    "the name of a folder, without slashes",
-)
-SIZES = Rule(
-    int,
-    lambda value: isinstance(value, tuple) and value != () and all(type(size) is int and size >= 1 for size in value),
-    "whole numbers of at least 1, such as 400 400",
-)
+def are_sizes(value):
+    return isinstance(value, tuple) and value != () and all(type(size) is int and size >= 1 for size in value)
+
+
+def is_folder_name(value):
+    return isinstance(value, str) and value.strip(". ") != "" and not set(value) & set('/\\:*?"<>|\0')
+
+
+TEXT = Rule(str, lambda value: isinstance(value, str) and value != "", "text", "RUN")
+PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path", "DIR")
+SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
+RUN_NAME = Rule(str, is_folder_name, "the name of a folder, without slashes", "NAME")
+SIZES = Rule(int, are_sizes, "whole numbers of at least 1, such as 400 400", "N")
 
 
 def setting(default, group, rule, help, **argparse_options):
@@ -71,10 +77,10 @@ class Config:
         None,
         MODEL,
         SIZES,
-        "units of each dense layer, or channels of each convolution, of the encoder; the decoder mirrors them "
-        f"(mlp: {HIDDEN_SIZES['mlp']}, conv: {HIDDEN_SIZES['conv']})".replace(",)", ")"),
+        "units of each dense layer, or channels of each convolution, of the encoder; the decoder mirrors them ["
+        + "; ".join(f"{network}: {' '.join(map(str, sizes))}" for network, sizes in HIDDEN_SIZES.items())
+        + "]",
         nargs="+",
-        metavar="N",
     )
     likelihood: str = setting(
         "bernoulli",
@@ -84,9 +90,9 @@ class Config:
     )
 
     dataset: str = setting("mnist", DATA, one_of(*PRESETS), "data set: " + ", ".join(PRESETS))
-    data_dir: str | None = setting(None, DATA, TEXT, "folder that holds the data set's files", metavar="DIR")
+    data_dir: str | None = setting(None, DATA, PATH, "folder that holds the data set's files")
     limit: int | None = setting(
-        None, DATA, whole_number(1), "use only the first N images of each split, for a quick look", metavar="N"
+        None, DATA, whole_number(1), "use only the first N images of each split, for a quick look"
     )
     binarization: str = setting(
         "dynamic",
@@ -120,7 +126,6 @@ class Config:
         "settings: trains on for --num_epochs, or only generates with --num_epochs 0",
         nargs="?",
         const=NEWEST,
-        metavar="RUN",
     )
     resume: str | None = setting(
         None,
@@ -129,16 +134,14 @@ class Config:
         "continue a run that was stopped, to the same bits as if it had not been (its name or folder)",
         nargs="?",
         const=NEWEST,
-        metavar="RUN",
     )
     save_seconds: float = setting(
         30.0,
         OUTPUT,
         number(lambda value: 0 <= value < inf, "a number of at least 0"),
-        "save the training state at least this often within an epoch, besides after every epoch",
-        metavar="SECONDS",
+        "save the training state at least this often within an epoch, in seconds, besides after every epoch",
     )
-    grid: int = setting(10, OUTPUT, whole_number(1), "images in the grid of samples", metavar="N")
+    grid: int = setting(10, OUTPUT, whole_number(1), "images in the grid of samples")
     tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write the metrics for TensorBoard")
 
     # Not flags: found in the data, and saved with the run so that its model can be rebuilt without the data.
@@ -165,12 +168,13 @@ class Config:
             raise ConfigError(
                 "--num_epochs 0 trains nothing: expected at least 1, or --load_weights to generate from saved weights"
             )
-        if self.binarization == "dynamic" and self.likelihood != "bernoulli":
+        if self.binarization != "none" and self.likelihood != "bernoulli":
             raise ConfigError(
-                f"--binarization dynamic with --likelihood {self.likelihood}: binary pixels have no Gaussian density; "
-                "expected --likelihood bernoulli, or --binarization none"
+                f"--binarization {self.binarization} with --likelihood {self.likelihood}: binary pixels have no "
+                "Gaussian density; expected --likelihood bernoulli, or --binarization none"
             )
-        if is_static != (self.binarization == "static") and self.likelihood == "bernoulli":
+        is_static = PRESETS[self.dataset].settings.get("binarization") == "static"
+        if self.likelihood == "bernoulli" and is_static != (self.binarization == "static"):
             expected = "static" if is_static else "dynamic or none"
             raise ConfigError(f"--binarization {self.binarization} with --dataset {self.dataset}: expected {expected}")
 
@@ -189,11 +193,13 @@ class Config:
 
     @classmethod
     def from_json(cls, text, source):
-        """The Config saved in `text`; `source` names the file in errors. Raises ConfigError on anything but a Config."""
+        """The Config saved in `text`; `source` names the file in errors. Raises ConfigError for anything else."""
         try:
             values = json.loads(text)
         except ValueError as error:
-            raise ConfigError(f"{source}: expected the JSON settings of a run, found a damaged file ({error})") from None
+            raise ConfigError(
+                f"{source}: expected the JSON settings of a run, found a damaged file ({error})"
+            ) from None
         if not isinstance(values, dict):
             raise ConfigError(f"{source}: expected the JSON settings of a run, found {type(values).__name__}")
         unknown = values.keys() - {each.name for each in fields(cls)}
@@ -218,27 +224,34 @@ def received(each: Field, value):
 
 
 def resolve(given):
-    """Defaults < preset of the data set < given settings (a dict); then what follows from these."""
+    """Defaults < preset of the data set < given settings (a dict)."""
     dataset = given.get("dataset", Config.dataset)
     preset = PRESETS[dataset].settings if dataset in PRESETS else {}
     return _settle({**preset, **given}, given)
 
 
 def resolve_loaded(given, saved):
-    """Settings for a new run that starts from another run's weights: saved < given, but the model's stay as saved."""
+    """Settings of a new run that starts from the weights of another: saved < given, but the model's stay as saved.
+
+    For another data set than the saved one, its own preset stands in for what is not the model's.
+    """
     _refuse_changes(given, saved, lambda each: each.metadata["group"] == MODEL, "the saved weights were made with")
-    changed = "dataset" in given and given["dataset"] != saved.dataset
-    base = resolve(given) if changed else saved
-    inherited = {each.name: getattr(saved if each.metadata["group"] == MODEL else base, each.name) for each in flags()}
-    return _settle({**inherited, "resume": None, "run_name": None, **given}, given)
+    values = asdict(saved)
+    if given.get("dataset", saved.dataset) != saved.dataset:
+        kept = ("image_shape", "label_names", *(each.name for each in flags() if each.metadata["group"] == MODEL))
+        values = asdict(resolve(given)) | {name: getattr(saved, name) for name in kept}
+    return _settle({**values, **given}, given)
 
 
 def resolve_resumed(given, saved):
-    """Settings of a run that is continued: as saved, but for the number of epochs and what is drawn."""
-    free = {"num_epochs", "resume", "save_seconds", "grid", "tensorboard", "data_dir", "run_name"}
-    _refuse_changes(given, saved, lambda each: each.name not in free, "a resumed run keeps")
-    allowed = {name: value for name, value in given.items() if name != "run_name"}
-    return replace(saved, **allowed)
+    """Settings of a run that is continued: as saved, but for where the data is, how long to train, and the output."""
+    _refuse_changes(
+        given,
+        saved,
+        lambda each: each.metadata["group"] != OUTPUT and each.name not in ("data_dir", "num_epochs"),
+        "a resumed run keeps",
+    )
+    return replace(saved, **{**given, "load_weights": saved.load_weights, "run_name": saved.run_name})
 
 
 def _refuse_changes(given, saved, is_fixed, reason):

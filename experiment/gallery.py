@@ -69,7 +69,7 @@ def draw_interpolation(model, config, binary_test):
     labels = between(pairs.labels) if config.is_cvae else None
     images = model.decode(between(codes), labels).mean.numpy()
     moved = "z and label y" if config.is_cvae else "z"
-    title = f"{_name(config)}: interpolation between pairs of test images\n{moved} on a straight line between two posterior means"
+    title = f"{_name(config)}: interpolation between pairs of test images\n{moved} on a straight line between the ends"
     return image_grid(images.reshape(num_pairs, COLUMNS, *images.shape[1:]), title)
 
 

@@ -20,11 +20,11 @@ class MetricsLog:
     """
 
     def __init__(self, folder, step=0, tensorboard=False):
-        """Begin a log, or continue it after `step`: rows beyond it belong to work that the saved state does not hold."""
+        """Begin a log, or continue it after `step`: the saved state does not know of the rows beyond."""
         path = Path(folder) / METRICS_FILE
         kept = [row for row in read_metrics(path) if row["step"] <= step] if step else []
         write_text(path, "".join(_line(row) for row in kept))
-        self._file = open(path, "a", encoding="utf-8")
+        self._file = path.open("a", encoding="utf-8")
         self._writer = tf.summary.create_file_writer(str(Path(folder) / "tensorboard")) if tensorboard else None
 
     def append_training(self, progress):

@@ -41,7 +41,7 @@ def run_experiment(config):
     config = settle_with_data(config, dataset)
     run = choose_run(config)
     model = build_model(config)
-    if config.load_weights:
+    if config.load_weights and not config.resume:
         restore_weights(model, config.load_weights)
     print_audit(audit(config, model, dataset, run))
 
@@ -73,7 +73,7 @@ def settle_with_data(config, dataset):
     if config.image_shape and (config.image_shape, config.label_names) != (image_shape, label_names):
         raise DataError(
             f"--dataset {config.dataset}: the saved weights expect images {config.image_shape} and labels "
-            f"{config.label_names}, the data has {image_shape} and {label_names}; use the data that they were trained on"
+            f"{config.label_names}, the data has {image_shape} and {label_names}; use the data they were trained on"
         )
     num_train = len(dataset.train.images)
     if config.batch_size > num_train:

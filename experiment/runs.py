@@ -30,7 +30,7 @@ class Run(NamedTuple):
 
 
 def next_free_run(family):
-    """The run `family`, or `family_2`, `family_3`, ... : the first whose name no folder bears, after the last that is taken."""
+    """The run `family`, or else `family_2`, `family_3`, ...: the one after the last name that is taken."""
     taken = [number for number, _ in _members(family)]
     return Run(family if not taken else f"{family}_{max(taken) + 1}")
 
@@ -56,16 +56,15 @@ def find_run(name, family):
 
 
 def configure(given):
-    """Given settings (a dict) -> the Config of the run that they ask for, with a saved run's settings where they name one."""
-    if "resume" in given and "load_weights" in given:
-        resolve(given)
+    """Given settings (a dict) -> the Config that they ask for, with the saved settings of a run that they name."""
+    family = resolve(given).family
     if "resume" in given:
-        folder = find_run(given["resume"], resolve(given).family)
+        folder = find_run(given["resume"], family)
         if folder.resolve().parent != CHECKPOINTS.resolve():
             raise ConfigError(f"--resume {folder}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
         return resolve_resumed({**given, "resume": folder.name}, load_config(folder))
     if "load_weights" in given:
-        folder = find_run(given["load_weights"], resolve(given).family)
+        folder = find_run(given["load_weights"], family)
         saved = load_config(folder)
         is_file = given["load_weights"].endswith(".weights.h5")
         path = Path(given["load_weights"]) if is_file else folder / f"{saved.model}.weights.h5"

@@ -5,7 +5,7 @@ from abc import abstractmethod
 import keras
 import tensorflow as tf
 
-from models.distributions import Batch, DiagonalGaussian, Latent, VAEOutput, fold
+from models.distributions import Batch, DiagonalGaussian, Latent, VAEOutput
 
 
 class LatentVariableModel(keras.Model):
