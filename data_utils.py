@@ -194,7 +194,7 @@ def _read_npz(path, names):
             missing = [name for name in names if name not in file.files]
             if not missing:
                 return {name: file[name] for name in names}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: damaged or not an .npz file ({_first_line(error)}); fetch it again") from error
     raise DataError(f"{path}: expected arrays {', '.join(names)}, found no {', '.join(missing)}")
 

@@ -131,7 +131,7 @@ def restore_state(state, folder):
     try:
         with np.load(path, allow_pickle=False) as file:
             saved = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise CheckpointError(
             f"{path}: damaged ({error}); --load_weights {Path(folder).name} trains on from the weights instead"
         ) from error

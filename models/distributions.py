@@ -4,7 +4,7 @@ Dimension key: B images in a batch, H x W pixels, C channels, L units of a laten
 Every log density and every divergence is in nats; sums run over pixels, channels and units, never means.
 """
 
-from math import log, pi
+from math import log, pi, sqrt
 from typing import NamedTuple
 
 import keras
@@ -150,19 +150,20 @@ class VAEOutput(NamedTuple):
     latents: tuple[Latent, ...]
 
 
-# Philox gives the same numbers eagerly, in graphs, under XLA and on every device, as "auto_select" does not; XLA's own
-# choice is also eight times slower on a CPU.
+# Philox gives the same bits eagerly, in graphs, under XLA and on every device; "auto_select" does not, and is eight
+# times slower under XLA on a CPU. XLA also turns bits into floats in its own way, so that is done here.
 ALGORITHM = "philox"
 
 
-def standard_normal(shape, seed):
-    """Noise of N(0, 1) that is a function of its seed, an int32 pair."""
-    return tf.random.stateless_normal(shape, seed, alg=ALGORITHM)
-
-
 def uniform(shape, seed):
-    """Noise of U[0, 1) that is a function of its seed, an int32 pair."""
-    return tf.random.stateless_uniform(shape, seed, alg=ALGORITHM)
+    """Noise of U(0, 1), both ends excluded, that is a function of its seed, an int32 pair."""
+    bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg=ALGORITHM)
+    return (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
+
+
+def standard_normal(shape, seed):
+    """Noise of N(0, 1), the inverse distribution function of `uniform`, from the same kind of seed."""
+    return sqrt(2.0) * tf.math.erfinv(2.0 * uniform(shape, seed) - 1.0)
 
 
 def fold(seed, data):

@@ -1,0 +1,63 @@
+"""What several test files share: small configurations, small data, the command line, and the real data."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+from data_utils import Split
+from experiment.config import resolve
+
+PROJECT = Path(__file__).resolve().parent.parent
+REAL_DATA = PROJECT.parent / "shared" / "data"
+LABEL_NAMES = ("zero", "one", "two")
+
+
+@pytest.fixture
+def make_config():
+    """A function: settings -> Config of a small model on 8x8 images."""
+
+    def make(**given):
+        settings = {"latent_size": 3, "hidden_sizes": (16,), "batch_size": 8, "num_epochs": 2, **given}
+        label_names = LABEL_NAMES if settings.get("is_cvae") else ()
+        return replace(resolve(settings), image_shape=(8, 8, 1), label_names=label_names)
+
+    return make
+
+
+@pytest.fixture
+def split():
+    """44 images of 8x8 grey noise with one of three labels."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (44, 8, 8, 1), dtype=np.uint8)
+    return Split(images, np.eye(3, dtype=np.uint8)[generator.integers(0, 3, 44)])
+
+
+@pytest.fixture
+def run_cli(tmp_path):
+    """A function: flags -> the finished process of assignment.py, started in a folder of its own."""
+
+    def run(*arguments, cwd=tmp_path, **options):
+        command = [sys.executable, str(PROJECT / "assignment.py"), *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, **options)
+
+    return run
+
+
+@pytest.fixture
+def real_data():
+    """A function: name -> the folder of a real data set; the test is skipped where it is absent."""
+
+    def find(name):
+        folder = REAL_DATA / name
+        if not folder.is_dir():
+            pytest.skip(f"real data {name} is not beside the project")
+        return folder
+
+    return find

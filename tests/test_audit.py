@@ -1,0 +1,32 @@
+"""The audit states the numbers that a reader would otherwise have to work out."""
+
+import pytest
+
+from data_utils import Dataset
+from experiment.audit import audit, beta_norm, nats_of
+from experiment.runs import Run
+from models import build_model
+
+
+def test_beta_norm_is_beta_times_units_over_pixels(make_config):
+    assert beta_norm(make_config(beta=4.0)) == pytest.approx(4.0 * 3 / 64)
+
+
+def test_audit_says_what_is_trained_and_where_it_goes(make_config, split):
+    config = make_config(is_cvae=True, beta=4.0)
+    model = build_model(config)
+    lines = dict(audit(config, model, Dataset(split, split, split, config.label_names), Run("trial")))
+    assert f"{model.count_params():,} parameters, given 3 labels" in lines["model"]
+    assert "44 / 44 / 44 images" in lines["data"]
+    assert "8 x 8 x 1 = 64 pixels, 3 latent units" in lines["dimensions"]
+    assert lines["likelihood"] == "bernoulli, binarisation dynamic"
+    assert lines["beta"].startswith("4 (beta_norm 0.188")
+    assert "float32" in lines["device"]
+    assert "model_ckpts/trial/" in lines["writes to"] and "outputs/trial/" in lines["writes to"]
+
+
+def test_grey_cross_entropy_is_not_called_a_likelihood(make_config):
+    assert "no log-likelihood" in nats_of(make_config(binarization="none"))
+    assert "log-probability of binary pixels" in nats_of(make_config())
+    for likelihood in ("mse", "gaussian"):
+        assert "log-density" in nats_of(make_config(likelihood=likelihood))

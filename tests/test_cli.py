@@ -1,0 +1,280 @@
+"""Commands by running them, errors by their message."""
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import assignment
+from experiment.records import read_metrics
+
+QUICK = ["--dataset", "digits", "--limit", "200", "--num_epochs", "2", "--hidden_sizes", "32"]
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch, capsys):
+    """A function: flags -> (exit code, standard output, standard error) of the program in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        try:
+            code = assignment.main([str(argument) for argument in arguments])
+        except SystemExit as exit:
+            code = exit.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def assert_refused(result, message):
+    """Exit code 2, and one line that says `message`."""
+    code, _, err = result
+    assert code == 2
+    assert err.startswith("assignment.py: error: ") and err.count("\n") == 1, err
+    assert message in err
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def test_help_reads_well_and_fast(run_cli):
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        shown = run_cli("--help")
+        seconds.append(time.perf_counter() - started)
+    assert shown.returncode == 0
+    assert min(seconds) < 0.5
+    assert max(map(len, shown.stdout.splitlines())) <= 120
+    for words in (
+        "--load_weights [RUN]",
+        "[10; digits: 100]",
+        "model:",
+        "data:",
+        "training:",
+        "[dynamic; binarized_mnist",
+    ):
+        assert words in shown.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--dataset", "mnits"], "--dataset mnits: expected one of mnist"),
+        (["--latent_sise", "5"], "--latent_sise: no such flag; did you mean --latent_size?"),
+        (["--latent_size", "0"], "--latent_size 0: expected a whole number of at least 1"),
+        (["--latent_size", "ten"], "invalid int value: 'ten'"),
+        (["--beta", "-1"], "--beta -1.0: expected a number of at least 0"),
+        (["--num_epochs", "0"], "--num_epochs 0 trains nothing"),
+        (["--load_weights"], "no saved run named mnist_vae"),
+        (["--load_weights", "nothing"], "nothing: expected a run with its config.json"),
+        (["--resume"], "no saved run named mnist_vae"),
+        (["--data_dir", "nowhere"], "--data_dir nowhere: no such folder"),
+        (["--data_dir", "."], "found no train-images-idx3-ubyte.gz"),
+        (["--dataset", "digits", "--network", "conv", "--hidden_sizes", "8", "8", "8"], "sides that 8 divides"),
+    ],
+)
+def test_refusals_write_nothing(cli, tmp_path, arguments, message):
+    assert_refused(cli(*arguments), message)
+    assert files(tmp_path) == []
+
+
+def test_labels_are_needed_for_a_cvae(cli, tmp_path):
+    arrays = {name: np.zeros((9, 784), np.uint8) for name in ("x_train", "x_valid", "x_test")}
+    np.savez(tmp_path / "binarized_mnist.npz", **arrays)
+    result = cli("--dataset", "binarized_mnist", "--data_dir", ".", "--is_cvae")
+    assert_refused(result, "--is_cvae: expected labels, but binarized_mnist has none")
+
+
+def test_a_vae_from_flags_to_files_and_numbers(cli, tmp_path):
+    code, out, err = cli(*QUICK, "--batch_size", "500", "--grid", "12", "--tensorboard")
+    assert code == 0
+    assert "--batch_size 500: there are only 200 training images; batches hold 200" in out
+    written = [path for path in files(tmp_path) if "tensorboard" not in path]
+    assert written == [
+        "model_ckpts/digits_vae/config.json",
+        "model_ckpts/digits_vae/state.npz",
+        "model_ckpts/digits_vae/vae.last.weights.h5",
+        "model_ckpts/digits_vae/vae.last.weights.h5.sha256",
+        "model_ckpts/digits_vae/vae.weights.h5",
+        "model_ckpts/digits_vae/vae.weights.h5.sha256",
+        "outputs/digits_vae/interpolation.png",
+        "outputs/digits_vae/loss_curve.png",
+        "outputs/digits_vae/metrics.jsonl",
+        "outputs/digits_vae/reconstructions.png",
+        "outputs/digits_vae/results.json",
+        "outputs/digits_vae/samples.png",
+    ]
+    for path in files(tmp_path):
+        assert path in out, "the run names every file that it wrote"
+    results = json.loads((tmp_path / "outputs/digits_vae/results.json").read_text())
+    assert results["test"]["elbo"] == pytest.approx(-results["test"]["distortion"] - results["test"]["rate"])
+    assert f"{results['test']['elbo']:.2f}" in out
+    assert results["test"]["num_images"] == 200
+    assert results["protocol"]["binarization"] == "dynamic"
+    assert len(results["protocol"]["weights_sha256"]) == 64
+    rows = read_metrics(tmp_path / "outputs/digits_vae/metrics.jsonl")
+    assert [row["epoch"] for row in rows if row["split"] == "validation"] == [1, 2]
+    assert all(len(row["rate_per_level"]) == 1 for row in rows)
+    assert re.search(r"loss \d+\.\d, distortion \d+\.\d, rate \d+\.\d nats", err)
+
+
+def test_saved_weights_draw_the_same_pictures_and_give_the_same_elbo(cli, tmp_path):
+    assert cli(*QUICK, "--is_cvae")[0] == 0
+    code, out, _ = cli("--dataset", "digits", "--is_cvae", "--load_weights", "--num_epochs", "0")
+    assert code == 0
+    trained, generated = tmp_path / "outputs/digits_cvae", tmp_path / "outputs/digits_cvae_generated"
+    for picture in ("samples", "reconstructions", "interpolation", "classes"):
+        assert (trained / f"{picture}.png").read_bytes() == (generated / f"{picture}.png").read_bytes()
+    first, again = (json.loads((folder / "results.json").read_text()) for folder in (trained, generated))
+    assert first["test"] == again["test"]
+    assert first["protocol"]["weights_sha256"] == again["protocol"]["weights_sha256"]
+    assert "outputs/digits_cvae_generated/classes.png" in out
+    assert not (tmp_path / "model_ckpts/digits_cvae_generated").exists()
+
+
+def test_loaded_weights_train_on_in_a_run_of_their_own(cli, tmp_path):
+    assert cli(*QUICK, "--is_cvae")[0] == 0
+    before = {path: (tmp_path / path).read_bytes() for path in files(tmp_path)}
+    code, out, _ = cli("--dataset", "digits", "--is_cvae", "--load_weights", "--num_epochs", "3")
+    assert code == 0 and "model_ckpts/digits_cvae_2/" in out
+    assert {path: (tmp_path / path).read_bytes() for path in before} == before, "the older run is untouched"
+    first, second = (
+        read_metrics(tmp_path / f"outputs/{run}/metrics.jsonl") for run in ("digits_cvae", "digits_cvae_2")
+    )
+    assert second[0]["loss"] < first[0]["loss"] - 10, "it starts from what was learned"
+
+
+def test_a_run_of_the_same_name_does_not_touch_the_older_one(cli, tmp_path):
+    assert cli(*QUICK, "--run_name", "mine")[0] == 0
+    before = {path: (tmp_path / path).read_bytes() for path in files(tmp_path)}
+    assert cli(*QUICK, "--run_name", "mine", "--seed", "1")[0] == 0
+    assert {path: (tmp_path / path).read_bytes() for path in before} == before
+    assert (tmp_path / "model_ckpts/mine_2/vae.weights.h5").is_file()
+
+
+def test_damaged_or_other_weights_are_refused(cli, tmp_path):
+    assert cli(*QUICK)[0] == 0
+    before = files(tmp_path)
+    generate = ["--dataset", "digits", "--load_weights", "--num_epochs", "0"]
+    assert_refused(cli(*generate, "--latent_size", "3"), "the saved weights were made with --latent_size 15")
+    weights = tmp_path / "model_ckpts/digits_vae/vae.weights.h5"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1])
+    assert_refused(cli(*generate), "vae.weights.h5: its checksum is not the one in vae.weights.h5.sha256")
+    weights.unlink()
+    assert_refused(cli(*generate), "vae.weights.h5: no such file; expected the weights of a trained vae")
+    weights.write_bytes(content)
+    (weights.parent / "config.json").write_text("{")
+    assert_refused(cli(*generate), "config.json: expected the JSON settings of a run, found a damaged file")
+    assert files(tmp_path) == before
+
+
+def test_labels_of_the_data_must_be_those_of_the_weights(cli, tmp_path):
+    assert cli(*QUICK, "--is_cvae")[0] == 0
+    config = tmp_path / "model_ckpts/digits_cvae/config.json"
+    config.write_text(config.read_text().replace('"9"', '"nine"'))
+    result = cli("--load_weights", "digits_cvae", "--num_epochs", "0")
+    assert_refused(result, "the saved weights expect images (28, 28, 1) and labels")
+
+
+@pytest.mark.parametrize("blocked", ["outputs", "model_ckpts"])
+def test_folders_that_cannot_be_written_are_named(cli, tmp_path, blocked):
+    (tmp_path / blocked).write_text("a file where the folder should be")
+    result = cli(*QUICK)
+    assert_refused(result, blocked)
+    assert files(tmp_path) == [blocked]
+
+
+def test_a_full_disk_ends_in_one_line_and_leaves_no_half_written_file(run_cli, tmp_path):
+    def no_file_beyond_100_kilobytes():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    finished = run_cli(*QUICK, preexec_fn=no_file_beyond_100_kilobytes)
+    assert finished.returncode == 2
+    last_line = finished.stderr.splitlines()[-1]
+    assert last_line.startswith("assignment.py: error: ") and "File too large" in last_line
+    assert "Traceback" not in finished.stderr
+    assert not [path for path in files(tmp_path) if ".tmp" in path or path.endswith((".h5", ".npz"))]
+
+
+def start(tmp_path, *arguments):
+    command = [sys.executable, assignment.__file__, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_rows(path, count, process):
+    deadline = time.monotonic() + 120
+    while len(read_metrics(path)) < count:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+LONG = ["--dataset", "digits", "--num_epochs", "40", "--hidden_sizes", "64", "--batch_size", "8", "--save_seconds", "0"]
+
+
+def test_ctrl_c_saves_and_says_how_to_continue(tmp_path, run_cli):
+    process = start(tmp_path, *LONG)
+    wait_for_rows(tmp_path / "outputs/digits_vae/metrics.jsonl", 2, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "continue with: python assignment.py --resume digits_vae" in out
+    assert "Traceback" not in err
+    finished = run_cli("--resume", "digits_vae", "--num_epochs", "41")
+    assert finished.returncode == 0
+    assert read_metrics(tmp_path / "outputs/digits_vae/metrics.jsonl")[-1]["epoch"] == 41
+
+
+def test_a_run_killed_at_five_random_times_ends_with_the_same_bits(tmp_path, run_cli):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    assert run_cli(*LONG, cwd=whole).returncode == 0
+    metrics = killed / "outputs/digits_vae/metrics.jsonl"
+    total = len(read_metrics(whole / "outputs/digits_vae/metrics.jsonl"))
+    generator = np.random.default_rng()
+    seen = 0
+    for attempt in range(5):
+        process = start(killed, *(LONG if attempt == 0 else ["--resume", "digits_vae"]))
+        seen = min(seen + int(generator.integers(1, total // 8)), total - 4)
+        wait_for_rows(metrics, seen, process)
+        time.sleep(generator.uniform(0, 0.1))
+        process.kill()
+        process.communicate()
+        seen = len(read_metrics(metrics))
+    assert run_cli("--resume", "digits_vae", cwd=killed).returncode == 0
+    for name in ("vae.weights.h5", "vae.last.weights.h5"):
+        paths = [folder / "model_ckpts/digits_vae" / name for folder in (whole, killed)]
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+    states = [np.load(folder / "model_ckpts/digits_vae/state.npz") for folder in (whole, killed)]
+    assert states[0].files == states[1].files
+    for name in states[0].files:
+        np.testing.assert_array_equal(states[0][name], states[1][name], err_msg=name)
+    rows = [read_metrics(folder / "outputs/digits_vae/metrics.jsonl") for folder in (whole, killed)]
+    for row in rows[0] + rows[1]:
+        row.pop("images_per_second", None)
+    assert rows[0] == rows[1]
+    assert not [path for path in files(killed) if ".tmp" in path]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network, at_least", [("mlp", -102.5), ("conv", -98.5)])
+def test_mnist_reaches_its_number(run_cli, tmp_path, real_data, network, at_least):
+    flags = ["--num_epochs", "10", "--batch_size", "128", "--latent_size", "15", "--network", network]
+    command = [sys.executable, assignment.__file__, "--data_dir", str(real_data("mnist")), *flags]
+    subprocess.run(command, cwd=tmp_path, check=True, env=os.environ)
+    results = json.loads((tmp_path / "outputs/mnist_vae/results.json").read_text())
+    assert results["test"]["elbo"] >= at_least
+    assert results["test"]["num_images"] == 10_000

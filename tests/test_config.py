@@ -1,0 +1,114 @@
+"""Settings: what wins over what, and what is refused with which words."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from data_utils import DATASETS
+from experiment.config import Config, ConfigError, flags, resolve, resolve_loaded, resolve_resumed
+from experiment.presets import PRESETS
+from models import MODELS
+from models.distributions import LIKELIHOODS
+from models.networks import NETWORKS
+
+
+def test_defaults_then_preset_then_flags():
+    assert resolve({}).num_epochs == Config.num_epochs == 10
+    assert resolve({"dataset": "digits"}).num_epochs == PRESETS["digits"].settings["num_epochs"] == 100
+    assert resolve({"dataset": "digits", "num_epochs": 3}).num_epochs == 3
+
+
+def test_what_follows_from_other_settings():
+    assert resolve({"network": "conv"}).hidden_sizes == (32, 64)
+    assert resolve({"network": "conv", "hidden_sizes": (8,)}).hidden_sizes == (8,)
+    assert resolve({"likelihood": "mse"}).binarization == "none"
+    assert resolve({"dataset": "binarized_mnist"}).binarization == "static"
+    assert resolve({"dataset": "binarized_mnist", "likelihood": "gaussian"}).binarization == "none"
+    assert resolve({"is_cvae": True}).family == "mnist_cvae"
+
+
+def test_tables_and_settings_name_the_same_things():
+    rules = {each.name: each.metadata["rule"] for each in flags()}
+    assert set(PRESETS) == set(DATASETS)
+    assert all(rules["likelihood"].accepts(name) for name in LIKELIHOODS)
+    assert all(rules["network"].accepts(name) for name in NETWORKS)
+    assert {Config(is_cvae=flag, hidden_sizes=(1,)).model for flag in (False, True)} == set(MODELS)
+    for name, preset in PRESETS.items():
+        resolve({"dataset": name})
+        assert preset.source and preset.settings.keys() <= rules.keys()
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"dataset": "mnits"}, "--dataset mnits: expected one of mnist, binarized_mnist, fashion_mnist, digits"),
+        ({"latent_size": 0}, "--latent_size 0: expected a whole number of at least 1"),
+        ({"latent_size": 1.5}, "--latent_size 1.5: expected a whole number"),
+        ({"latent_size": True}, "--latent_size True: expected a whole number"),
+        ({"seed": 2**31}, "--seed 2147483648: expected a whole number"),
+        ({"beta": -1.0}, "--beta -1.0: expected a number of at least 0"),
+        ({"beta": float("nan")}, "--beta nan: expected"),
+        ({"learning_rate": 0.0}, "--learning_rate 0.0: expected a number above 0"),
+        ({"learning_rate": float("inf")}, "--learning_rate inf: expected a number above 0"),
+        ({"network": "vit"}, "--network vit: expected one of mlp, conv"),
+        ({"hidden_sizes": ()}, "--hidden_sizes : expected whole numbers of at least 1"),
+        ({"hidden_sizes": (400, 0)}, "--hidden_sizes 400 0: expected whole numbers"),
+        ({"run_name": "../other"}, "--run_name ../other: expected the name of a folder"),
+        ({"run_name": ".."}, "--run_name ..: expected the name of a folder"),
+        ({"limit": 0}, "--limit 0: expected a whole number of at least 1"),
+        ({"num_epochs": 0}, "--num_epochs 0 trains nothing: expected at least 1, or --load_weights"),
+        ({"resume": "a", "load_weights": "b"}, "--resume with --load_weights: expected one of them"),
+        ({"likelihood": "mse", "binarization": "dynamic"}, "--binarization dynamic with --likelihood mse"),
+        ({"binarization": "static"}, "--binarization static with --dataset mnist: expected dynamic or none"),
+        ({"dataset": "binarized_mnist", "binarization": "dynamic"}, "binarized_mnist: expected static"),
+    ],
+)
+def test_refusals(given, message):
+    with pytest.raises(ConfigError) as error:
+        resolve(given)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_json_holds_every_setting():
+    config = replace(resolve({"is_cvae": True, "beta": 4.0}), image_shape=(28, 28, 1), label_names=("a", "b"))
+    assert Config.from_json(config.to_json(), "config.json") == config
+    assert json.loads(config.to_json()).keys() == asdict(config).keys()
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{", "config.json: expected the JSON settings of a run"),
+        ("[1]", "config.json: expected the JSON settings of a run, found list"),
+        ('{"betta": 1}', "config.json: unknown settings betta"),
+        ('{"beta": -1}', "config.json: --beta -1: expected a number of at least 0"),
+    ],
+)
+def test_a_damaged_config_is_refused(text, message):
+    with pytest.raises(ConfigError) as error:
+        Config.from_json(text, "config.json")
+    assert message in str(error.value)
+
+
+def test_loaded_weights_bring_their_settings():
+    saved = resolve({"dataset": "digits", "latent_size": 5, "beta": 4.0})
+    loaded = resolve_loaded({"load_weights": "digits_vae", "num_epochs": 7}, saved)
+    assert (loaded.dataset, loaded.latent_size, loaded.beta, loaded.num_epochs) == ("digits", 5, 4.0, 7)
+    with pytest.raises(ConfigError, match="--latent_size 6: the saved weights were made with --latent_size 5"):
+        resolve_loaded({"load_weights": "digits_vae", "latent_size": 6}, saved)
+
+
+def test_loaded_weights_on_another_data_set_take_its_preset_but_keep_the_model():
+    saved = resolve({"dataset": "mnist", "latent_size": 5})
+    loaded = resolve_loaded({"load_weights": "mnist_vae", "dataset": "digits"}, saved)
+    assert (loaded.dataset, loaded.latent_size, loaded.num_epochs) == ("digits", 5, 100)
+
+
+def test_a_resumed_run_keeps_its_settings():
+    saved = resolve({"dataset": "digits", "beta": 4.0})
+    resumed = resolve_resumed({"resume": "digits_vae", "num_epochs": 200, "grid": 50}, saved)
+    assert resumed == replace(saved, resume="digits_vae", num_epochs=200, grid=50)
+    with pytest.raises(ConfigError, match="--beta 1.0: a resumed run keeps --beta 4.0"):
+        resolve_resumed({"resume": "digits_vae", "beta": 1.0}, saved)

@@ -1,0 +1,158 @@
+"""Every density and divergence against numpy, scipy and Monte Carlo."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from models.distributions import (
+    LOG_VAR_BOUND,
+    Bernoulli,
+    DiagonalGaussian,
+    Gaussian,
+    GaussianLikelihood,
+    UnitGaussianLikelihood,
+    noise_seed,
+    standard_normal,
+    uniform,
+)
+
+GENERATOR = np.random.default_rng(0)
+MEAN, LOG_VAR = GENERATOR.normal(size=(2, 4, 3)).astype(np.float32)
+PRIOR_MEAN, PRIOR_LOG_VAR = GENERATOR.normal(size=(2, 4, 3)).astype(np.float32)
+
+
+def posterior():
+    return DiagonalGaussian(tf.constant(MEAN), tf.constant(LOG_VAR))
+
+
+def prior():
+    return DiagonalGaussian(tf.constant(PRIOR_MEAN), tf.constant(PRIOR_LOG_VAR))
+
+
+def test_log_prob_equals_scipy():
+    z = GENERATOR.normal(size=(4, 3)).astype(np.float32)
+    expected = stats.norm.logpdf(z, MEAN, np.exp(LOG_VAR / 2)).sum(axis=1)
+    np.testing.assert_allclose(posterior().log_prob(z), expected, rtol=1e-5)
+
+
+def test_kl_equals_numpy_and_monte_carlo():
+    variance, prior_variance = np.exp(LOG_VAR), np.exp(PRIOR_LOG_VAR)
+    by_numpy = np.log(np.sqrt(prior_variance / variance)) + (variance + (MEAN - PRIOR_MEAN) ** 2) / (2 * prior_variance)
+    closed_form = posterior().kl_divergence(prior()).numpy()
+    np.testing.assert_allclose(closed_form, by_numpy - 0.5, rtol=1e-4, atol=1e-6)
+
+    num_samples = 200_000
+    z = MEAN + np.exp(LOG_VAR / 2) * GENERATOR.normal(size=(num_samples, 4, 3))
+    log_ratio = stats.norm.logpdf(z, MEAN, np.exp(LOG_VAR / 2))
+    log_ratio -= stats.norm.logpdf(z, PRIOR_MEAN, np.exp(PRIOR_LOG_VAR / 2))
+    standard_error = log_ratio.std(axis=0) / np.sqrt(num_samples)
+    assert (np.abs(log_ratio.mean(axis=0) - closed_form) < 5 * standard_error).all()
+
+
+def test_kl_to_the_standard_normal_is_the_formula_of_kingma_and_welling():
+    expected = -0.5 * (1 + LOG_VAR - MEAN**2 - np.exp(LOG_VAR))
+    kl = posterior().kl_divergence(DiagonalGaussian.standard((4, 3)))
+    np.testing.assert_allclose(kl, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_kl_of_a_distribution_to_itself_is_zero():
+    np.testing.assert_allclose(posterior().kl_divergence(posterior()), np.zeros((4, 3)), atol=1e-6)
+
+
+def test_samples_have_the_mean_and_variance_of_the_distribution():
+    wide = DiagonalGaussian(tf.fill((100_000, 2), 3.0), tf.fill((100_000, 2), float(np.log(4.0))))
+    z = wide.sample(noise_seed(0)).numpy()
+    np.testing.assert_allclose(z.mean(axis=0), 3.0, atol=0.05)
+    np.testing.assert_allclose(z.std(axis=0), 2.0, atol=0.05)
+    assert abs(np.corrcoef(z.T)[0, 1]) < 0.02
+    cold = wide.sample(noise_seed(0), temperature=0.5).numpy()
+    np.testing.assert_allclose(cold - 3.0, 0.5 * (z - 3.0), atol=1e-5)
+
+
+def test_log_var_is_bounded_and_nearly_untouched_where_it_is_small():
+    parameters = tf.constant([[0.0, 0.0, 0.0, 1e6, -1e6, 0.5]])
+    log_var = DiagonalGaussian.from_parameters(parameters).log_var.numpy()[0]
+    np.testing.assert_allclose(log_var, [LOG_VAR_BOUND, -LOG_VAR_BOUND, 0.5], rtol=1e-3)
+
+
+def test_bernoulli_log_prob_equals_scipy():
+    logits = GENERATOR.normal(size=(2, 5, 5, 3)).astype(np.float32)
+    images = GENERATOR.integers(0, 2, size=logits.shape).astype(np.float32)
+    probabilities = 1 / (1 + np.exp(-logits))
+    expected = stats.bernoulli.logpmf(images, probabilities).sum(axis=(1, 2, 3))
+    bernoulli = Bernoulli(tf.constant(logits))
+    np.testing.assert_allclose(bernoulli.log_prob(images), expected, rtol=1e-5)
+    np.testing.assert_allclose(bernoulli.mean, probabilities, rtol=1e-5)
+
+
+def test_bernoulli_log_prob_is_finite_at_extreme_logits():
+    logits = tf.constant([200.0, -200.0], shape=(1, 1, 2, 1))
+    right = Bernoulli(logits).log_prob(tf.constant([1.0, 0.0], shape=(1, 1, 2, 1)))
+    wrong = Bernoulli(logits).log_prob(tf.constant([0.0, 1.0], shape=(1, 1, 2, 1)))
+    assert right.numpy() == 0.0
+    assert wrong.numpy() == -400.0
+
+
+def test_bernoulli_probabilities_of_all_images_sum_to_one():
+    logits = tf.constant(GENERATOR.normal(size=(1, 2, 2, 1)), tf.float32)
+    every_image = np.array([[int(bit) for bit in f"{number:04b}"] for number in range(16)], np.float32)
+    log_probs = Bernoulli(tf.tile(logits, (16, 1, 1, 1))).log_prob(every_image.reshape(16, 2, 2, 1))
+    assert np.exp(log_probs).sum() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("log_var", [0.0, -3.0])
+def test_gaussian_log_prob_equals_scipy(log_var):
+    mean, images = GENERATOR.uniform(size=(2, 2, 4, 4, 3)).astype(np.float32)
+    expected = stats.norm.logpdf(images, mean, np.exp(log_var / 2)).sum(axis=(1, 2, 3))
+    log_prob = Gaussian(tf.constant(mean), tf.constant(log_var)).log_prob(images)
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-4)
+
+
+def test_the_best_variance_is_the_mean_squared_error():
+    mean, images = GENERATOR.uniform(size=(2, 1, 4, 4, 3)).astype(np.float32)
+    best = np.log(np.mean((mean - images) ** 2))
+    at = [float(Gaussian(tf.constant(mean), tf.constant(best + step)).log_prob(images)[0]) for step in (-0.1, 0.0, 0.1)]
+    assert at[1] > max(at[0], at[2])
+
+
+def test_mse_is_half_the_squared_error_plus_its_constant():
+    parameters = tf.constant(GENERATOR.normal(size=(1, 4, 4, 1)), tf.float32)
+    images = GENERATOR.uniform(size=(1, 4, 4, 1)).astype(np.float32)
+    squared_error = np.sum((images - tf.sigmoid(parameters).numpy()) ** 2)
+    log_prob = UnitGaussianLikelihood()(parameters).log_prob(images).numpy()[0]
+    assert -log_prob == pytest.approx(squared_error / 2 + 16 / 2 * np.log(2 * np.pi), rel=1e-5)
+
+
+def test_gaussian_learns_one_variance():
+    layer = GaussianLikelihood()
+    layer(tf.zeros((1, 4, 4, 3)))
+    assert [tuple(weight.shape) for weight in layer.trainable_weights] == [()]
+
+
+def test_noise_is_the_same_eagerly_in_a_graph_and_under_xla():
+    def draw(step):  # an argument, or the compiler would draw constants with its own host's kernels
+        seed = noise_seed(5, step, 7)
+        return standard_normal((1000,), seed), uniform((1000,), seed)
+
+    step = tf.constant(6)
+    eager, graph, xla = draw(step), tf.function(draw)(step), tf.function(draw, jit_compile=True)(step)
+    for other in (graph, xla):
+        np.testing.assert_allclose(other[0], eager[0], rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(other[1], eager[1])
+
+
+def test_noise_has_the_distribution_of_its_name():
+    assert stats.kstest(uniform((20_000,), noise_seed(0)).numpy(), "uniform").pvalue > 0.001
+    assert stats.kstest(standard_normal((20_000,), noise_seed(0)).numpy(), "norm").pvalue > 0.001
+    extremes = uniform((10_000_000,), noise_seed(0)).numpy()
+    assert 0.0 < extremes.min() < 1e-6 and 1 - 1e-6 < extremes.max() < 1.0
+    assert np.isfinite(standard_normal((10_000_000,), noise_seed(0))).all()
+
+
+def test_seeds_differ_in_run_step_and_stream():
+    seeds = {tuple(noise_seed(*key).numpy()) for key in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)]}
+    assert len(seeds) == 5
+    draws = [standard_normal((1000,), noise_seed(0, step, stream)).numpy() for step in (0, 1) for stream in (0, 1)]
+    correlations = np.corrcoef(draws)[np.triu_indices(4, 1)]
+    assert np.abs(correlations).max() < 0.15

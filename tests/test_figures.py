@@ -1,0 +1,55 @@
+"""Figures show the arrays that they were given, where they should be."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from experiment.figures import DPI, image_grid, loss_curve
+
+
+def render(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def test_images_stand_in_their_rows_and_columns_right_side_up_in_true_colours():
+    images = np.zeros((2, 3, 4, 4, 3))
+    images[0, 0, :2, :, 0] = 1.0  # upper half red
+    images[1, 2, :, 2:, 2] = 1.0  # right half blue
+    figure = image_grid(images, "a title", ["first row", "second row"])
+    pixels = render(figure).astype(int)
+    red = np.argwhere((pixels == [255, 0, 0]).all(axis=-1))
+    blue = np.argwhere((pixels == [0, 0, 255]).all(axis=-1))
+    assert len(red) > 100 and len(blue) > 100
+    assert red[:, 0].max() < blue[:, 0].min() and red[:, 1].max() < blue[:, 1].min()
+    # An image's other half is black, below the red and left of the blue.
+    assert (pixels[red[:, 0].max() + 5, red[:, 1].max() - 5] == 0).all()
+    assert (pixels[blue[:, 0].max() - 5, blue[:, 1].min() - 5] == 0).all()
+
+
+def test_nothing_is_cut_off():
+    for columns, title in ((1, "a very long title over a single narrow column of images"), (12, "short")):
+        pixels = render(image_grid(np.zeros((3, columns, 8, 8, 1)), title, ["a long name of a row"] * 3))
+        for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+            assert (edge == 255).all()
+        assert pixels.shape[0] > DPI / 2
+
+
+def test_loss_curve_shows_all_its_curves():
+    steps = np.arange(1, 21)
+    train = {"step": steps, "loss": 300.0 / steps, "distortion": 200.0 / steps, "rate": 100.0 / steps}
+    figure = loss_curve(train, {"step": steps[::5], "elbo": -300.0 / steps[::5]}, "a title")
+    left, right = figure.axes
+    drawn = {line.get_label(): line.get_ydata() for axes in (left, right) for line in axes.lines}
+    np.testing.assert_array_equal(drawn["training loss"], train["loss"])
+    np.testing.assert_array_equal(drawn["training distortion"], train["distortion"])
+    np.testing.assert_array_equal(drawn["training rate (KL)"], train["rate"])
+    np.testing.assert_array_equal(drawn["validation -ELBO"], 300.0 / steps[::5])
+    render(figure)
+
+
+def test_a_loss_curve_of_a_single_call_can_be_drawn():
+    one = {name: np.array([1.0]) for name in ("step", "loss", "distortion", "rate", "elbo")}
+    render(loss_curve(one, one, "a title"))

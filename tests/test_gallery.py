@@ -1,0 +1,78 @@
+"""Every picture is of means of the likelihood, of the images and labels that its caption names."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiment import gallery
+from experiment.preprocessing import binarize_once
+from models import build_model
+from models.distributions import noise_seed
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Title -> what was handed to the grid of images."""
+    seen = {}
+
+    def record(images, title, row_names=None):
+        seen[title.split("\n")[0].split(": ")[1]] = (images, row_names)
+
+    monkeypatch.setattr(gallery, "image_grid", record)
+    return seen
+
+
+def draw(config, split):
+    model = build_model(config)
+    return model, gallery.gallery(model, config, split, binarize_once(split, config.binarization))
+
+
+def test_pictures_of_a_vae(make_config, split, drawn):
+    config = replace(make_config(), grid=13)
+    model, pictures = draw(config, split)
+    assert list(pictures) == ["samples", "reconstructions", "interpolation"]
+    samples, _ = drawn["samples"]
+    assert samples.shape == (2, 10, 8, 8, 1)
+    expected = model.sample(13, noise_seed(0, stream=gallery.SAMPLES))
+    np.testing.assert_allclose(samples.reshape(20, 8, 8, 1)[:13], expected, rtol=1e-6)
+    assert (samples.reshape(20, 8, 8, 1)[13:] == 1).all(), "cells without an image are blank"
+
+
+def test_reconstructions_stand_under_their_originals(make_config, split, drawn):
+    draw(make_config(), split)
+    rows, names = drawn["reconstructions"]
+    assert names == ["test image", "binarised", "reconstruction"]
+    np.testing.assert_allclose(rows[0], split.images[:10] / 255.0, rtol=1e-6)
+    assert set(np.unique(rows[1])) == {0.0, 1.0}
+    draw(make_config(likelihood="mse"), split)
+    rows, names = drawn["reconstructions"]
+    assert names == ["test image", "reconstruction"]
+
+
+@pytest.mark.parametrize("is_cvae", [False, True])
+def test_interpolation_begins_and_ends_at_the_decoded_posterior_means(make_config, split, drawn, is_cvae):
+    model, _ = draw(make_config(is_cvae=is_cvae, likelihood="mse"), split)
+    rows, _ = drawn["interpolation between pairs of test images"]
+    assert rows.shape == (5, 10, 8, 8, 1)
+    batch = gallery.make_batch(split.images[:10], split.labels[:10] if is_cvae else None)
+    ends = model.decode(model.encode(batch).mean, batch.labels).mean.numpy()
+    np.testing.assert_allclose(rows[:, 0], ends[0::2], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(rows[:, -1], ends[1::2], rtol=1e-4, atol=1e-6)
+
+
+def test_a_row_for_each_class_and_the_same_z_in_each_column(make_config, split, drawn):
+    config = make_config(is_cvae=True)
+    model, pictures = draw(config, split)
+    assert "classes" in pictures
+    rows, names = drawn["one label a row, one z a column"]
+    assert names == list(config.label_names)
+    z = model.sample(10, noise_seed(0, stream=gallery.CLASSES), np.tile([0.0, 0.0, 1.0], (10, 1)).astype(np.float32))
+    np.testing.assert_allclose(rows[2], z, rtol=1e-6)
+
+
+def test_fewer_images_than_columns_are_enough(make_config, split, drawn):
+    few = split._replace(images=split.images[:3], labels=split.labels[:3])
+    draw(make_config(is_cvae=True), few)
+    assert drawn["reconstructions"][0].shape[1] == 3
+    assert drawn["interpolation between pairs of test images"][0].shape[:2] == (1, 10)

@@ -1,0 +1,62 @@
+"""The arrows between files point one way."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+OURS = {"assignment", "data_utils", "models", "experiment", "benchmarks"}
+# A file may import from files of lower layers only; within a layer from none.
+LAYERS = [
+    ["data_utils", "experiment.presets", "experiment.atomic", "experiment.interruption", "experiment.figures"],
+    ["models.distributions", "models.networks", "experiment.config"],
+    ["models.base", "models.objective", "experiment.runs"],
+    ["models.vae", "models.cvae"],
+    ["models"],
+    ["experiment.checkpoints", "experiment.records", "experiment.preprocessing"],
+    ["experiment.training", "experiment.audit", "experiment.evaluation.likelihood"],
+    ["experiment.gallery"],
+    ["experiment.run"],
+    ["assignment"],
+]
+LAYER_OF = {module: index for index, layer in enumerate(LAYERS) for module in layer}
+
+
+def modules():
+    paths = [*PROJECT.glob("*.py"), *(PROJECT / "models").rglob("*.py"), *(PROJECT / "experiment").rglob("*.py")]
+    for path in sorted(paths):
+        parts = path.relative_to(PROJECT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_every_file_has_its_layer():
+    with_code = {name for name, path in modules() if any(imports_of(path)) or name in LAYER_OF}
+    assert with_code == set(LAYER_OF)
+
+
+@pytest.mark.parametrize("name, path", modules(), ids=lambda value: value if isinstance(value, str) else "")
+def test_imports_point_downwards(name, path):
+    for imported in imports_of(path):
+        if imported.split(".")[0] in OURS:
+            assert imported in LAYER_OF, f"{name} imports {imported}, which has no layer"
+            assert LAYER_OF[imported] < LAYER_OF[name], f"{name} imports {imported}, which is not below it"
+        if name.startswith("models"):
+            assert imported.split(".")[0] not in {"experiment", "data_utils", "argparse", "matplotlib", "os", "pathlib"}
+
+
+@pytest.mark.parametrize("module", ["experiment.config", "experiment.runs", "assignment"])
+def test_the_command_line_starts_without_tensorflow_or_numpy(module):
+    code = f"import sys, {module}; sys.exit(bool({{'tensorflow', 'keras', 'numpy'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0

@@ -1,0 +1,66 @@
+"""Rows of metrics.jsonl, and what remains of them after a kill."""
+
+import json
+
+from experiment.evaluation.likelihood import ElboEstimate
+from experiment.records import MetricsLog, read_metrics, write_results
+from experiment.training import Progress
+
+ESTIMATE = ElboEstimate(-12.0, 10.0, 2.0, (1.5, 0.5), 0.1, 44)
+
+
+def progress(step):
+    return Progress(step, step // 10, step % 10 == 0, 14.0, 10.0, (1.5, 0.5), 80, 123.456)
+
+
+def test_rows_hold_unweighted_terms_per_level(tmp_path):
+    log = MetricsLog(tmp_path)
+    log.append_training(progress(10))
+    log.append_validation(progress(10), ESTIMATE)
+    log.close()
+    train, validation = read_metrics(tmp_path / "metrics.jsonl")
+    assert train == {
+        "step": 10,
+        "epoch": 1,
+        "split": "train",
+        "loss": 14.0,
+        "elbo": -12.0,
+        "distortion": 10.0,
+        "rate": 2.0,
+        "rate_per_level": [1.5, 0.5],
+        "images_per_second": 123.5,
+    }
+    assert validation["split"] == "validation"
+    assert (validation["elbo"], validation["rate_per_level"], validation["num_images"]) == (-12.0, [1.5, 0.5], 44)
+
+
+def test_a_continued_log_drops_rows_beyond_the_saved_step(tmp_path):
+    log = MetricsLog(tmp_path)
+    for step in (5, 10, 15):
+        log.append_training(progress(step))
+    log.close()
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(path.read_text() + '{"step": 20, "epo')
+    log = MetricsLog(tmp_path, step=10)
+    log.append_training(progress(15))
+    log.close()
+    assert [row["step"] for row in read_metrics(path)] == [5, 10, 15]
+
+
+def test_tensorboard_gets_the_same_numbers(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    log = MetricsLog(tmp_path, tensorboard=True)
+    log.append_training(progress(10))
+    log.append_validation(progress(10), ESTIMATE)
+    log.close()
+    events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"tensors": 0}).Reload()
+    assert {"train/loss", "train/rate_of_level_1", "validation/elbo"} <= set(events.Tags()["tensors"])
+    (event,) = events.Tensors("validation/elbo")
+    assert (event.step, float(make_ndarray(event.tensor_proto))) == (10, -12.0)
+
+
+def test_results_are_json(tmp_path):
+    path = write_results(tmp_path, {"test": {"elbo": -1.5}})
+    assert json.loads(path.read_text()) == {"test": {"elbo": -1.5}}

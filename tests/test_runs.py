@@ -1,0 +1,67 @@
+"""Names of runs: an older run is never touched, and the one that is meant is found."""
+
+import pytest
+
+from experiment.config import Config, ConfigError, resolve
+from experiment.runs import Run, configure, find_run, newest_run, next_free_run
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def make_run(name, **given):
+    run = Run(name)
+    run.create()
+    (run.checkpoints / "config.json").write_text(resolve(given).to_json())
+    return run
+
+
+def test_names_are_numbered():
+    assert next_free_run("mnist_vae") == Run("mnist_vae")
+    Run("mnist_vae").create()
+    assert next_free_run("mnist_vae") == Run("mnist_vae_2")
+    Run("mnist_vae_9").create()
+    Run("mnist_vae_beta").create()
+    assert next_free_run("mnist_vae") == Run("mnist_vae_10")
+    with pytest.raises(FileExistsError):
+        Run("mnist_vae").create()
+
+
+def test_an_output_alone_takes_the_name(folder):
+    (folder / "outputs" / "mnist_vae").mkdir(parents=True)
+    assert next_free_run("mnist_vae") == Run("mnist_vae_2")
+
+
+def test_newest_is_the_highest_number_that_was_trained():
+    for name in ("mnist_vae", "mnist_vae_2", "mnist_vae_10"):
+        make_run(name)
+    Run("mnist_vae_11").create()
+    assert newest_run("mnist_vae").name == "mnist_vae_10"
+    with pytest.raises(ConfigError, match="no saved run named digits_vae .*saved runs: mnist_vae, mnist_vae_10"):
+        newest_run("digits_vae")
+
+
+def test_a_run_is_found_by_name_folder_and_file():
+    folder = make_run("mnist_vae").checkpoints
+    for name in ("mnist_vae", "newest", str(folder), str(folder / "vae.weights.h5")):
+        assert find_run(name, "mnist_vae") == folder
+    with pytest.raises(ConfigError, match="mnist_cvae: expected a run with its config.json, found none"):
+        find_run("mnist_cvae", "mnist_vae")
+
+
+def test_configure_reads_the_settings_of_the_run_that_is_meant(tmp_path):
+    make_run("mnist_cvae", is_cvae=True, latent_size=7)
+    loaded = configure({"is_cvae": True, "load_weights": "newest"})
+    assert (loaded.latent_size, loaded.is_cvae) == (7, True)
+    assert loaded.load_weights == "model_ckpts/mnist_cvae/cvae.weights.h5"
+    assert configure({"load_weights": "mnist_cvae"}).is_cvae
+    assert configure({"resume": "mnist_cvae"}).resume == "mnist_cvae"
+    assert configure({}) == Config(hidden_sizes=(400, 400))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "config.json").write_text(resolve({}).to_json())
+    with pytest.raises(ConfigError, match="expected a run in model_ckpts/"):
+        configure({"resume": str(elsewhere)})

@@ -1,0 +1,166 @@
+"""The step does what the mathematics says, and a run is a function of its settings, to the bit."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_utils import batch_order
+from experiment import training
+from experiment.preprocessing import binarize, make_batch
+from experiment.training import (
+    BINARIZATION,
+    POSTERIOR,
+    Execution,
+    TrainingError,
+    TrainingState,
+    compile_train_steps,
+    count_steps,
+    fit,
+    plan_execution,
+    train_step,
+)
+from models import build_model
+from models.distributions import noise_seed
+from models.objective import elbo_terms, negative_elbo
+
+
+def train(config, split, state=None, until=None):
+    """Train to the end, or until a step; returns the state and all Progress."""
+    state = state or TrainingState(build_model(config), config.learning_rate)
+    seen = []
+    for progress in fit(state, split, config):
+        seen.append(progress)
+        if progress.step == until:
+            break
+    return state, seen
+
+
+def assert_same_bits(first, second):
+    for name, variable in first.variables().items():
+        np.testing.assert_array_equal(variable, second.variables()[name], err_msg=name)
+
+
+def test_step_descends_the_gradient_of_the_negative_elbo(make_config, split):
+    state = TrainingState(build_model(make_config()), 1e-3)
+    state.optimizer = keras.optimizers.SGD(0.01)
+    state.optimizer.build(state.model.trainable_variables)
+    batch, seed = make_batch(split.images[:8], None), noise_seed(0)
+    before = [weight.numpy() for weight in state.model.trainable_weights]
+    with tf.GradientTape() as tape:
+        expected_loss = negative_elbo(elbo_terms(state.model(batch, seed), batch.images), 2.0)
+    gradients = tape.gradient(expected_loss, state.model.trainable_weights)
+
+    loss, terms = train_step(state, batch, seed, 2.0)
+    assert loss.numpy() == expected_loss.numpy()
+    assert loss.numpy() == pytest.approx(np.mean(terms.distortion + 2.0 * terms.rate[:, 0]), rel=1e-6)
+    assert state.step.numpy() == 1
+    for weight, old, gradient in zip(state.model.trainable_weights, before, gradients, strict=True):
+        np.testing.assert_allclose(weight, old - 0.01 * gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_the_compiled_program_makes_the_steps_of_an_eager_loop(make_config, split, jit_compile):
+    config = make_config(is_cvae=True, batch_size=4)
+    eager = TrainingState(build_model(config), 1e-3)
+    losses = []
+    for step in range(3):
+        images = binarize(split.images[4 * step : 4 * step + 4], noise_seed(0, step, BINARIZATION))
+        batch = make_batch(images, split.labels[4 * step : 4 * step + 4])
+        loss, terms = train_step(eager, batch, noise_seed(0, step, POSTERIOR), 1.0)
+        losses.append([loss, np.mean(terms.distortion), np.mean(terms.rate)])
+
+    compiled = TrainingState(build_model(config), 1e-3)
+    program = compile_train_steps(compiled, config, jit_compile)
+    images, labels = split.images[:16].reshape(4, 4, 8, 8, 1), split.labels[:16].reshape(4, 4, 3)
+    means = program(images, labels, tf.constant(3), tf.constant(1.0))
+    np.testing.assert_allclose(means, np.mean(losses, axis=0), rtol=1e-4)
+    assert compiled.step.numpy() == 3
+    for a, b in zip(eager.model.weights, compiled.model.weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_beta_and_the_number_of_steps_do_not_retrace(make_config, split):
+    config = make_config()
+    traces = []
+
+    class Counting(TrainingState):
+        def __init__(self, model):
+            super().__init__(model, 1e-3)
+            call = model.call
+            model.call = lambda *arguments: (traces.append(1), call(*arguments))[1]
+
+    program = compile_train_steps(Counting(build_model(config)), config, jit_compile=True)
+    images = split.images[:16].reshape(2, 8, 8, 8, 1)
+    program(images, None, tf.constant(1), tf.constant(1.0))
+    once = len(traces)
+    program(images, None, tf.constant(2), tf.constant(4.0))
+    assert len(traces) == once > 0
+
+
+@pytest.mark.parametrize("given", [{}, {"is_cvae": True}, {"network": "conv"}, {"likelihood": "gaussian"}])
+def test_two_runs_write_the_same_bits(make_config, split, given):
+    config = make_config(**given)
+    first, _ = train(config, split)
+    second, _ = train(config, split)
+    assert_same_bits(first, second)
+    other, _ = train(replace(config, seed=1), split)
+    assert not np.array_equal(first.model.weights[0], other.model.weights[0])
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_a_run_in_two_parts_ends_with_the_same_bits(make_config, split, network, monkeypatch):
+    config = make_config(network=network, num_epochs=3)
+    monkeypatch.setattr(training, "plan_execution", lambda config: Execution(network == "mlp", 2))
+    whole, seen = train(config, split)
+    first_part, _ = train(config, split, until=seen[3].step)
+    assert not seen[3].is_epoch_end
+    continued = TrainingState(build_model(replace(config, seed=1)), config.learning_rate)
+    for name, variable in first_part.variables().items():
+        continued.variables()[name].assign(variable)
+    continued, rest = train(config, split, continued)
+    assert_same_bits(whole, continued)
+    assert [progress.loss for progress in rest] == [progress.loss for progress in seen[4:]]
+
+
+def test_how_many_steps_a_call_makes_does_not_change_the_weights(make_config, split, monkeypatch):
+    states = []
+    for steps_per_call in (1, 3, 100):
+        plan = Execution(True, steps_per_call)
+        monkeypatch.setattr(training, "plan_execution", lambda config, plan=plan: plan)
+        states.append(train(make_config(), split)[0])
+    assert_same_bits(states[0], states[1])
+    assert_same_bits(states[0], states[2])
+
+
+def test_progress_counts_steps_epochs_and_images(make_config, split, monkeypatch):
+    monkeypatch.setattr(training, "plan_execution", lambda config: Execution(False, 2))
+    config = make_config(num_epochs=2)
+    assert count_steps(split, config) == (5, 10)
+    _, seen = train(config, split)
+    assert [progress.step for progress in seen] == [2, 4, 5, 7, 9, 10]
+    assert [progress.epoch for progress in seen] == [0, 0, 1, 1, 1, 2]
+    assert [progress.is_epoch_end for progress in seen] == [False, False, True, False, False, True]
+    assert [progress.num_images for progress in seen] == [16, 16, 8, 16, 16, 8]
+    assert len(np.unique(batch_order(44, 8, 0, 0))) == 40
+
+
+def test_training_lowers_the_loss(make_config, split):
+    two_images = split._replace(images=np.tile(split.images[:2], (20, 1, 1, 1)) // 200 * 255)
+    _, seen = train(make_config(num_epochs=60, learning_rate=0.01), two_images)
+    assert seen[-1].loss < 10 < 30 < seen[0].loss
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(make_config, split):
+    with pytest.raises(TrainingError, match="the loss became (nan|inf) within steps .*lower --learning_rate"):
+        train(make_config(likelihood="gaussian", learning_rate=1e30, num_epochs=20), split)
+
+
+def test_xla_is_for_dense_networks_on_a_cpu(make_config):
+    dense, convolutional = plan_execution(make_config()), plan_execution(make_config(network="conv"))
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    assert dense.jit_compile
+    assert convolutional.jit_compile == on_gpu
+    assert dense.steps_per_call > convolutional.steps_per_call >= 1
