@@ -61,7 +61,9 @@ def main():
     for run in arguments.run:
         model, _ = load_weights(f"model_ckpts/{run}")
         images = model.sample(len(labels), noise_seed(arguments.seed), labels).numpy()
-        print(f"{run:<26} {accuracy(classifier, images, labels):.2%} of {len(labels):,} images generated for given labels")
+        print(
+            f"{run:<26} {accuracy(classifier, images, labels):.2%} of {len(labels):,} images generated for given labels"
+        )
 
 
 if __name__ == "__main__":

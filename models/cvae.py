@@ -1,5 +1,7 @@
 """The conditional variational autoencoder: everything given a label y (Sohn, Lee & Yan, 2015)."""
 
+from math import sqrt
+
 import tensorflow as tf
 from keras import Sequential, layers
 
@@ -11,8 +13,9 @@ from models.networks import build_decoder, build_encoder
 class CVAE(LatentVariableModel):
     """q(z|x,y) and p(x|z,y) with p(z|y) = N(0, I): z holds what the label does not say.
 
-    The label joins the image as one more channel, a learned linear map of y, and joins the codes as it is. So the
-    networks are those of the VAE.
+    The label joins the image as one more channel, a learned linear map of y, and joins the codes multiplied by
+    sqrt(L), which makes a one-hot y as long as a code (E|z|^2 = L). Shorter, it is drowned by z early in training, and z
+    learns to hold what the label says. So the networks are those of the VAE.
 
     Reads from its config: image_shape, label_names, latent_size, network, hidden_sizes, likelihood.
     """
@@ -36,4 +39,4 @@ class CVAE(LatentVariableModel):
 
     def decode(self, z, labels):
         """p(x|z,y): codes [B, L] and labels [B, Y] -> a likelihood over [B, H, W, C]."""
-        return self.likelihood(self.decoder(tf.concat([z, labels], axis=-1)))
+        return self.likelihood(self.decoder(tf.concat([z, sqrt(self.latent_size) * labels], axis=-1)))
