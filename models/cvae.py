@@ -14,8 +14,8 @@ class CVAE(LatentVariableModel):
     """q(z|x,y) and p(x|z,y) with p(z|y) = N(0, I): z holds what the label does not say.
 
     The label joins the image as one more channel, a learned linear map of y, and joins the codes multiplied by
-    sqrt(L), which makes a one-hot y as long as a code (E|z|^2 = L). Shorter, it is drowned by z early in training, and z
-    learns to hold what the label says. So the networks are those of the VAE.
+    sqrt(L), so that the networks are those of the VAE. The factor makes a one-hot y as long as a code (E|z|^2 = L);
+    a shorter label is drowned by z early in training, and z learns to hold what the label says.
 
     Reads from its config: image_shape, label_names, latent_size, network, hidden_sizes, likelihood.
     """
