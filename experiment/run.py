@@ -44,16 +44,18 @@ def run_experiment(config):
     if config.load_weights and not config.resume:
         restore_weights(model, config.load_weights)
     print_audit(audit(config, model, dataset, run))
+    make_folders(run, config)
 
     weights, seconds = config.load_weights, 0.0
     if config.num_epochs > 0:
         started = time.monotonic()
-        if not train(model, config, dataset, run):
+        with run.held():
+            is_finished = train(model, config, dataset, run)
+        if not is_finished:
             return False
         seconds = time.monotonic() - started
         weights = weights_path(run.checkpoints, config)
         restore_weights(model, weights)
-    run.outputs.mkdir(parents=True, exist_ok=True)
     binary_test = binarize_once(dataset.test, config.binarization)
     results = evaluate(model, config, binary_test)
     results["protocol"] |= {"weights": str(weights), "weights_sha256": weights_checksum(weights)}
@@ -89,6 +91,16 @@ def choose_run(config):
     return next_free_run(config.family if config.num_epochs else f"{config.family}_generated")
 
 
+def make_folders(run, config):
+    """Folders for what is about to be written; those of another run are never reused."""
+    if config.resume:
+        run.outputs.mkdir(parents=True, exist_ok=True)
+    elif config.num_epochs > 0:
+        run.create()
+    else:
+        run.outputs.mkdir(parents=True)
+
+
 def print_audit(lines):
     for name, text in lines:
         print(f"{name:>12}  {text}")
@@ -100,7 +112,6 @@ def train(model, config, dataset, run):
     if config.resume:
         restore_state(state, run.checkpoints)
     else:
-        run.create()
         save_state(state, run.checkpoints)
     save_config(replace(config, resume=None), run.checkpoints)
 

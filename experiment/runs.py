@@ -1,10 +1,17 @@
 """Runs by name: where a run's files are, which name is free, which run is meant and with which settings."""
 
+import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from experiment.config import NEWEST, Config, ConfigError, resolve, resolve_loaded, resolve_resumed
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: there, nobody watches
+    fcntl = None
 
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
 CONFIG_FILE = "config.json"
@@ -24,9 +31,30 @@ class Run(NamedTuple):
         return OUTPUTS / self.name
 
     def create(self):
-        """Make both folders. An older run of this name is never touched: raises FileExistsError."""
+        """Make both folders, or none. An older run of this name is never touched: raises FileExistsError."""
         self.checkpoints.mkdir(parents=True)
-        self.outputs.mkdir(parents=True)
+        try:
+            self.outputs.mkdir(parents=True)
+        except OSError:
+            self.checkpoints.rmdir()
+            raise
+
+    @contextmanager
+    def held(self):
+        """Hold the run for this process while the block lasts. Raises ConfigError where another process holds it."""
+        if not fcntl:
+            yield
+            return
+        folder = os.open(self.checkpoints, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(folder)
+            raise ConfigError(f"{self.name}: another process is training this run; stop it, or let it end") from None
+        try:
+            yield
+        finally:
+            os.close(folder)
 
 
 def next_free_run(family):

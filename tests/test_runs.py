@@ -65,3 +65,19 @@ def test_configure_reads_the_settings_of_the_run_that_is_meant(tmp_path):
     (elsewhere / "config.json").write_text(resolve({}).to_json())
     with pytest.raises(ConfigError, match="expected a run in model_ckpts/"):
         configure({"resume": str(elsewhere)})
+
+
+def test_a_run_is_held_by_one_process_at_a_time():
+    run = make_run("mnist_vae")
+    with run.held():
+        with pytest.raises(ConfigError, match="mnist_vae: another process is training this run"), run.held():
+            pass
+    with run.held():
+        pass
+
+
+def test_a_run_that_cannot_have_both_folders_gets_none(folder):
+    (folder / "outputs").write_text("a file where the folder should be")
+    with pytest.raises(OSError):
+        Run("mnist_vae").create()
+    assert not (folder / "model_ckpts" / "mnist_vae").exists()
