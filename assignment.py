@@ -10,7 +10,7 @@ import sys
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-from experiment.config import ConfigError, flags
+from experiment.config import NEWEST, ConfigError, flags
 from experiment.presets import PRESETS
 from experiment.runs import configure
 
@@ -56,6 +56,14 @@ def build_parser():
         if rule.parse is bool:
             options = {"action": "store_true"}
         groups[each.metadata["group"]].add_argument(f"--{each.name}", help=describe(each), **options)
+    groups["output"].add_argument(
+        "--resume",
+        nargs="?",
+        const=NEWEST,
+        metavar="RUN",
+        help="continue a run that was stopped, to the same bits as if it had not been (its name or folder; the newest "
+        "if none is given); settings other than --num_epochs stay",
+    )
     return parser
 
 
@@ -74,7 +82,7 @@ def parse(argv):
     parser = build_parser()
     given, unknown = parser.parse_known_args(argv)
     if unknown:
-        close = get_close_matches(unknown[0], [f"--{each.name}" for each in flags()], n=1)
+        close = get_close_matches(unknown[0], [f"--{each.name}" for each in flags()] + ["--resume"], n=1)
         parser.error(f"{unknown[0]}: no such flag" + (f"; did you mean {close[0]}?" if close else ""))
     return {name: tuple(value) if isinstance(value, list) else value for name, value in vars(given).items()}
 
@@ -101,27 +109,35 @@ def quiet_start():
 
 
 def main(argv=None):
+    """Returns the exit code: 0, 2 for what the user can mend, 130 where the user stopped it."""
     try:
-        config = configure(parse(argv))
-    except ConfigError as error:
+        given = parse(argv)
+        config, resumed = configure(given, given.pop("resume", None))
+        with quiet_start():
+            import tensorflow  # noqa: F401
+        from data_utils import DataError
+        from experiment.checkpoints import CheckpointError
+        from experiment.run import run_experiment
+        from experiment.training import TrainingError
+        from models.networks import NetworkError
+    except (ConfigError, OSError) as error:
         fail(error)
-    with quiet_start():
-        import tensorflow  # noqa: F401
-    from data_utils import DataError
-    from experiment.checkpoints import CheckpointError
-    from experiment.run import run_experiment
-    from experiment.training import TrainingError
-    from models.networks import NetworkError
+    except KeyboardInterrupt:
+        return interrupted()
 
     try:
-        finished = run_experiment(config)
+        return 0 if run_experiment(config, resumed) else 130
     except (ConfigError, DataError, NetworkError, CheckpointError, TrainingError) as error:
         fail(error)
     except OSError as error:
-        fail(f"{error.filename or 'writing'}: {error.strerror or error}; make room there, or mend its permissions")
+        fail(f"{error}; make room there, or give a folder that can be written")
     except KeyboardInterrupt:
-        finished = False
-    return 0 if finished else 130
+        return interrupted()
+
+
+def interrupted():
+    print("assignment.py: interrupted", file=sys.stderr)
+    return 130
 
 
 if __name__ == "__main__":

@@ -58,7 +58,13 @@ class Dataset(NamedTuple):
     @property
     def image_shape(self):
         """(H, W, C)."""
-        return self.train.images.shape[1:]
+        return tuple(map(int, self.train.images.shape[1:]))
+
+    @property
+    def fingerprint(self):
+        """A checksum of the training images and labels: a run that is resumed must see the same."""
+        labels = b"" if self.train.labels is None else np.ascontiguousarray(self.train.labels)
+        return f"{zlib.crc32(labels, zlib.crc32(np.ascontiguousarray(self.train.images))):08x}"
 
 
 def load_dataset(name, data_dir=None, limit=None):
@@ -67,7 +73,7 @@ def load_dataset(name, data_dir=None, limit=None):
     Raises: DataError where files are missing, damaged or of another form.
     """
     dataset = DATASETS[name](None if data_dir is None else Path(data_dir))
-    splits = (_take(split, slice(limit)) for split in (dataset.train, dataset.validation, dataset.test))
+    splits = (take(split, slice(limit)) for split in (dataset.train, dataset.validation, dataset.test))
     return Dataset(*splits, dataset.label_names)
 
 
@@ -81,7 +87,8 @@ def batch_order(num_images, batch_size, seed, epoch):
     return order[: num_batches * batch_size].reshape(num_batches, batch_size)
 
 
-def _take(split, index):
+def take(split, index):
+    """The images of a Split that an index (a slice or an array) picks, with their labels."""
     return Split(split.images[index], None if split.labels is None else split.labels[index])
 
 
@@ -107,8 +114,8 @@ def _mnist_like(arrays, label_names):
     labels = {name: _one_hot(arrays[name], len(label_names)) for name in ("y_train", "y_test")}
     training_file = Split(images["x_train"], labels["y_train"])
     return Dataset(
-        _take(training_file, slice(None, -NUM_VALIDATION)),
-        _take(training_file, slice(-NUM_VALIDATION, None)),
+        take(training_file, slice(None, -NUM_VALIDATION)),
+        take(training_file, slice(-NUM_VALIDATION, None)),
         Split(images["x_test"], labels["y_test"]),
         label_names,
     )
@@ -116,7 +123,7 @@ def _mnist_like(arrays, label_names):
 
 def _mnist_arrays(name, data_dir, cached):
     """x_train, y_train, x_test, y_test from a folder, from Keras's cache, or downloaded into that cache."""
-    if data_dir is None and not cached.exists():
+    if data_dir is None and not cached.is_file() and _missing_idx_files(cached):
         _download(name, cached)
     source = cached if data_dir is None else data_dir
     if not source.exists():
@@ -125,10 +132,9 @@ def _mnist_arrays(name, data_dir, cached):
         source = source / f"{name}.npz"
     if source.is_file():
         arrays = _read_npz(source, IDX_FILES)
+    elif missing := _missing_idx_files(source):
+        raise DataError(f"--data_dir {source}: found no {', '.join(missing)}; expected {_mnist_layout(name)}")
     else:
-        missing = [file for file in IDX_FILES.values() if not (source / file).is_file()]
-        if missing:
-            raise DataError(f"--data_dir {source}: found no {', '.join(missing)}; expected {_mnist_layout(name)}")
         arrays = {key: _read_idx(source / file) for key, file in IDX_FILES.items()}
     for split in ("train", "test"):
         images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
@@ -137,14 +143,18 @@ def _mnist_arrays(name, data_dir, cached):
                 f"{source}: expected uint8 images [N, 28, 28] with N labels, found x_{split} {images.dtype} "
                 f"{list(images.shape)} and y_{split} {list(labels.shape)}; it is not {name}'s file"
             )
-        if len(images) == 0 or labels.min() < 0 or labels.max() > 9:
-            raise DataError(f"{source}: expected labels from 0 to 9 in y_{split}; it is not {name}'s file")
+        if len(images) == 0 or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() > 9:
+            raise DataError(f"{source}: expected whole labels from 0 to 9 in y_{split}; it is not {name}'s file")
     if len(arrays["x_train"]) <= NUM_VALIDATION:
         raise DataError(
             f"{source}: expected more than {NUM_VALIDATION} training images, of which the last {NUM_VALIDATION} "
             f"validate, found {len(arrays['x_train'])}; use --limit for a quick look"
         )
     return arrays
+
+
+def _missing_idx_files(folder):
+    return [file for file in IDX_FILES.values() if not (folder / file).is_file()]
 
 
 def _mnist_layout(name):
@@ -194,7 +204,7 @@ def _read_npz(path, names):
             missing = [name for name in names if name not in file.files]
             if not missing:
                 return {name: file[name] for name in names}
-    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: damaged or not an .npz file ({_first_line(error)}); fetch it again") from error
     raise DataError(f"{path}: expected arrays {', '.join(names)}, found no {', '.join(missing)}")
 
@@ -237,7 +247,7 @@ def _load_digits(data_dir):
     train, test = train_test_split(np.arange(len(images)), test_size=360, stratify=labels, random_state=0)
     train, validation = train_test_split(train, test_size=180, stratify=labels[train], random_state=0)
     everything = Split(images, _one_hot(labels, 10))
-    return Dataset(*(_take(everything, index) for index in (train, validation, test)), DIGIT_NAMES)
+    return Dataset(*(take(everything, index) for index in (train, validation, test)), DIGIT_NAMES)
 
 
 DATASETS = {

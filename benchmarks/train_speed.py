@@ -9,15 +9,11 @@ binarisation in its tf.data pipeline in parallel, and the fastest of three ways 
 
 import argparse
 import os
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -27,7 +23,7 @@ from experiment.config import resolve
 from experiment.preprocessing import binarize, make_batch
 from experiment.training import TrainingState, fit
 from models import build_model
-from models.distributions import noise_seed
+from models.distributions import Stream, noise_seed
 from models.objective import elbo_terms, negative_elbo
 
 SETTINGS = {
@@ -52,7 +48,7 @@ class FitModel(keras.Model):
 
     def train_step(self, images):
         batch = make_batch(images, None)
-        seed = noise_seed(0, self.optimizer.iterations)
+        seed = noise_seed(0, Stream.TRAIN_POSTERIOR, self.optimizer.iterations)
         with tf.GradientTape() as tape:
             loss = negative_elbo(elbo_terms(self.vae(batch, seed), batch.images), 1.0)
         weights = self.vae.trainable_variables
@@ -109,7 +105,8 @@ def time_fit(config, images, way):
     counter = tf.data.Dataset.counter()
     data = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(config.batch_size, drop_remainder=True)
     data = tf.data.Dataset.zip(data, counter).map(
-        lambda batch, step: binarize(batch, noise_seed(0, step)), num_parallel_calls=tf.data.AUTOTUNE
+        lambda batch, step: binarize(batch, noise_seed(0, Stream.TRAIN_BINARIZATION, step)),
+        num_parallel_calls=tf.data.AUTOTUNE,
     )
     data = data.prefetch(tf.data.AUTOTUNE)
 

@@ -6,6 +6,8 @@ from math import prod
 import keras
 import tensorflow as tf
 
+from experiment.presets import PRESETS
+
 NATS_OF = {
     ("bernoulli", "dynamic"): "log-probability of binary pixels, drawn from the grey values",
     ("bernoulli", "static"): "log-probability of the binary pixels of the data set's own file",
@@ -21,7 +23,7 @@ def nats_of(config):
 
 
 def beta_norm(config):
-    """beta * L / D, L latent units and D pixels times channels (Higgins et al. 2017, section 2).
+    """beta * L / D, L latent units and D pixels times channels (Higgins et al. 2017).
 
     The beta that would weigh the KL alike if both terms were averaged, over pixels and over units, instead of summed.
     """
@@ -41,6 +43,7 @@ def audit(config, model, dataset, run):
     return [
         ("model", f"{config.model.upper()}, {network}, {model.count_params():,} parameters{condition}"),
         ("data", f"{config.dataset}, {sizes} images to train / validate / test"),
+        ("source", PRESETS[config.dataset].source),
         ("dimensions", f"{pixels}, {config.latent_size} latent units"),
         ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
         ("nats", nats_of(config)),

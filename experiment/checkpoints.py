@@ -15,10 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from experiment.atomic import atomic_path, write_text
-from experiment.runs import CONFIG_FILE, load_config
+from experiment.runs import CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, load_config
 from models import build_model
-
-STATE_FILE = "state.npz"
 
 
 class CheckpointError(ValueError):
@@ -35,7 +33,7 @@ def save_config(config, folder):
 
 def weights_path(folder, config, last=False):
     """model_ckpts/<run>/<model>.weights.h5, or <model>.last.weights.h5."""
-    return Path(folder) / f"{config.model}{'.last' if last else ''}.weights.h5"
+    return Path(folder) / f"{config.model}{'.last' if last else ''}{WEIGHTS_SUFFIX}"
 
 
 def save_model_weights(model, config, folder, last=False):
@@ -63,7 +61,7 @@ def load_weights(path):
     Raises: CheckpointError where the weights are missing, damaged or made for other settings.
     """
     path = Path(path)
-    folder = path.parent if path.name.endswith(".weights.h5") else path
+    folder = path.parent if path.name.endswith(WEIGHTS_SUFFIX) else path
     config = load_config(folder)
     if path == folder:
         path = weights_path(folder, config)
@@ -131,7 +129,7 @@ def restore_state(state, folder):
     try:
         with np.load(path, allow_pickle=False) as file:
             saved = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise CheckpointError(
             f"{path}: damaged ({error}); --load_weights {Path(folder).name} trains on from the weights instead"
         ) from error

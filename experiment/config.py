@@ -48,13 +48,15 @@ def are_sizes(value):
 
 
 def is_folder_name(value):
-    return isinstance(value, str) and value.strip(". ") != "" and not set(value) & set('/\\:*?"<>|\0')
+    if not isinstance(value, str) or len(value.encode()) > 100 or value.strip(". ") in ("", NEWEST):
+        return False
+    return not set(value) & set('/\\:*?"<>|\0')
 
 
 TEXT = Rule(str, lambda value: isinstance(value, str) and value != "", "text", "RUN")
 PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path", "DIR")
 SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
-RUN_NAME = Rule(str, is_folder_name, "the name of a folder, without slashes", "NAME")
+RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without slashes, not {NEWEST!r}", "NAME")
 SIZES = Rule(int, are_sizes, "whole numbers of at least 1, such as 400 400", "N")
 
 
@@ -127,14 +129,6 @@ class Config:
         nargs="?",
         const=NEWEST,
     )
-    resume: str | None = setting(
-        None,
-        OUTPUT,
-        TEXT,
-        "continue a run that was stopped, to the same bits as if it had not been (its name or folder)",
-        nargs="?",
-        const=NEWEST,
-    )
     save_seconds: float = setting(
         30.0,
         OUTPUT,
@@ -147,6 +141,7 @@ class Config:
     # Not flags: found in the data, and saved with the run so that its model can be rebuilt without the data.
     image_shape: tuple[int, int, int] | None = None
     label_names: tuple[str, ...] = ()
+    data_fingerprint: str | None = None  # of the training images: a resumed run must see the same
 
     def __post_init__(self):
         for each in flags():
@@ -158,25 +153,19 @@ class Config:
         self._refuse_impossible_combinations()
 
     def _refuse_impossible_combinations(self):
-        is_static = PRESETS[self.dataset].settings.get("binarization") == "static"
-        if self.resume and self.load_weights:
-            raise ConfigError(
-                "--resume with --load_weights: expected one of them; --resume continues a stopped run, "
-                "--load_weights starts a new one from saved weights"
-            )
-        if self.num_epochs == 0 and not (self.load_weights or self.resume):
+        if self.num_epochs == 0 and not self.load_weights:
             raise ConfigError(
                 "--num_epochs 0 trains nothing: expected at least 1, or --load_weights to generate from saved weights"
             )
-        if self.binarization != "none" and self.likelihood != "bernoulli":
-            raise ConfigError(
-                f"--binarization {self.binarization} with --likelihood {self.likelihood}: binary pixels have no "
-                "Gaussian density; expected --likelihood bernoulli, or --binarization none"
-            )
         is_static = PRESETS[self.dataset].settings.get("binarization") == "static"
-        if self.likelihood == "bernoulli" and is_static != (self.binarization == "static"):
+        if is_static != (self.binarization == "static"):
             expected = "static" if is_static else "dynamic or none"
             raise ConfigError(f"--binarization {self.binarization} with --dataset {self.dataset}: expected {expected}")
+        if self.binarization != "none" and self.likelihood != "bernoulli":
+            raise ConfigError(
+                f"--likelihood {self.likelihood} with binarisation {self.binarization}: binary pixels have no Gaussian "
+                "density; expected --likelihood bernoulli, or grey pixels"
+            )
 
     @property
     def model(self):
@@ -185,7 +174,7 @@ class Config:
 
     @property
     def family(self):
-        """The name that runs of these settings share unless they are told another."""
+        """The name that runs of these settings share, with numbers behind it."""
         return self.run_name or f"{self.dataset}_{self.model}"
 
     def to_json(self):
@@ -251,7 +240,7 @@ def resolve_resumed(given, saved):
         lambda each: each.metadata["group"] != OUTPUT and each.name not in ("data_dir", "num_epochs"),
         "a resumed run keeps",
     )
-    return replace(saved, **{**given, "load_weights": saved.load_weights, "run_name": saved.run_name})
+    return replace(saved, **{**given, "run_name": saved.run_name})
 
 
 def _refuse_changes(given, saved, is_fixed, reason):
@@ -267,6 +256,7 @@ def _settle(values, given):
     config = {"network": Config.network, "likelihood": Config.likelihood, **values}
     if config.get("hidden_sizes") is None:
         config["hidden_sizes"] = HIDDEN_SIZES.get(config["network"])
-    if config["likelihood"] != "bernoulli" and "binarization" not in given:
+    is_dynamic = config.get("binarization", Config.binarization) == "dynamic"
+    if is_dynamic and config["likelihood"] != "bernoulli" and "binarization" not in given:
         config["binarization"] = "none"
     return Config(**config)

@@ -4,12 +4,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 DPI = 150
-CELL_INCHES = 0.62  # side of an image in a grid
-GAP = 2  # pixels between images
+CELL_PIXELS = 96  # side of an image in a grid, at least
+GRID_PIXELS = 900  # width of a grid of few columns, at least
+GAP = 2  # pixels of an image between images
+MARGIN = 15
 
 
 def image_grid(images, title, row_names=None):
-    """Rows of images under a title.
+    """Rows of images under a title, every pixel of an image shown as the same whole number of the figure's.
 
     Args: images [rows, columns, H, W, C] in [0, 1], C = 1 or 3; row_names, a name for each row or None.
     """
@@ -20,25 +22,25 @@ def image_grid(images, title, row_names=None):
             top, left = row * (height + GAP), column * (width + GAP)
             canvas[top : top + height, left : left + width] = images[row, column]
 
-    names = row_names or []
-    name_inches = 0.1 + 0.075 * max((len(name) for name in names), default=0)
-    title_inches = 0.1 + 0.19 * (1 + title.count("\n"))
-    scale = CELL_INCHES * max(1.0, 6 / num_columns)
-    grid_width, grid_height = scale * num_columns, scale * num_rows * height / width
-    # A title may be wider than a narrow grid.
-    title_width = 0.085 * max(map(len, title.split("\n")))
-    figure_width = max(name_inches + grid_width + 0.1, title_width)
-    figure_height = title_inches + grid_height + 0.1
-    figure = Figure(figsize=(figure_width, figure_height), dpi=DPI)
+    # All sizes from here on are whole pixels of the figure.
+    wanted = max(CELL_PIXELS, min(GRID_PIXELS // num_columns, 2 * CELL_PIXELS))
+    scale = max(1, round(wanted / width))
+    grid_height, grid_width = scale * canvas.shape[0], scale * canvas.shape[1]
+    names, lines = row_names or [], title.split("\n")
+    left = MARGIN + 11 * max((len(name) for name in names), default=0)
+    figure_width = max(left + grid_width + MARGIN, 13 * max(map(len, lines)))
+    figure_height = MARGIN + 29 * len(lines) + grid_height + MARGIN
+    figure = Figure(figsize=(figure_width / DPI, figure_height / DPI), dpi=DPI)
     axes = figure.add_axes(
-        (name_inches / figure_width, 0.1 / figure_height, grid_width / figure_width, grid_height / figure_height)
+        (left / figure_width, MARGIN / figure_height, grid_width / figure_width, grid_height / figure_height)
     )
-    axes.imshow(canvas.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    shown = canvas[..., 0] if channels == 1 else canvas
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
     axes.set_xticks([])
     axes.set_yticks([row * (height + GAP) + height / 2 for row in range(len(names))], names, fontsize=8)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.text(0.1 / figure_width, 1 - 0.08 / figure_height, title, fontsize=9, va="top")
+    figure.text(MARGIN / figure_width, 1 - 12 / figure_height, title, fontsize=9, va="top")
     return figure
 
 
@@ -56,7 +58,8 @@ def loss_curve(train, validation, title):
     # The first steps are far above everything that follows; a reader wants to see what follows.
     settled = train["loss"][len(train["loss"]) // 10 :]
     finite = np.concatenate([settled, train["distortion"], -validation["elbo"]])
-    left.set_ylim(0.95 * finite.min() if finite.min() > 0 else None, 1.05 * np.percentile(finite, 98))
+    low, high = finite.min(), np.percentile(finite, 98)
+    left.set_ylim(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3)
     left.set_ylabel("nats per image")
     right.plot(train["step"], train["rate"], label="training rate (KL)", color="tab:orange")
     right.set_ylabel("nats per image")

@@ -3,15 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from data_utils import Split
+from data_utils import take
 from experiment.figures import image_grid, loss_curve
 from experiment.preprocessing import make_batch
-from models.distributions import noise_seed
+from models.distributions import Stream, noise_seed
 
 COLUMNS = 10
 INTERPOLATION_PAIRS = 5
-# Streams of noise, each a picture's own.
-SAMPLES, RECONSTRUCTIONS, CLASSES = 0, 1, 2
 
 
 def gallery(model, config, test, binary_test):
@@ -21,19 +19,20 @@ def gallery(model, config, test, binary_test):
     Returns: a dict of file names (without suffix) and Figures.
     """
     pictures = {
-        "samples": draw_samples(model, config, test.labels),
+        "samples": draw_samples(model, config),
         "reconstructions": draw_reconstructions(model, config, test, binary_test),
-        "interpolation": draw_interpolation(model, config, binary_test),
     }
+    if len(test.images) > 1:
+        pictures["interpolation"] = draw_interpolation(model, config, binary_test)
     if config.is_cvae:
         pictures["classes"] = draw_classes(model, config)
     return pictures
 
 
-def draw_samples(model, config, labels):
+def draw_samples(model, config):
     """config.grid images from random codes; a conditional model is given the classes in turn."""
     labels = _class_labels(config, config.grid) if config.is_cvae else None
-    images = model.sample(config.grid, noise_seed(config.seed, stream=SAMPLES), labels).numpy()
+    images = model.sample(config.grid, noise_seed(config.seed, Stream.SAMPLES), labels).numpy()
     num_columns = min(COLUMNS, config.grid)
     num_rows = -(-config.grid // num_columns)
     blank = np.ones((num_rows * num_columns - config.grid, *images.shape[1:]), images.dtype)
@@ -44,10 +43,10 @@ def draw_samples(model, config, labels):
 
 def draw_reconstructions(model, config, test, binary_test):
     """Test images, what the model was given of them, and its reconstructions."""
-    shown = _first(test, COLUMNS)
-    batch = _batch(_first(binary_test, COLUMNS), config)
-    reconstructions = model.reconstruct(batch, noise_seed(config.seed, stream=RECONSTRUCTIONS)).numpy()
-    originals = _batch(shown, config).images.numpy()
+    first = slice(COLUMNS)
+    batch = make_batch(*take(binary_test, first))
+    reconstructions = model.reconstruct(batch, noise_seed(config.seed, Stream.RECONSTRUCTIONS)).numpy()
+    originals = make_batch(*take(test, first)).images.numpy()
     rows = {"test image": originals, "binarised": batch.images.numpy(), "reconstruction": reconstructions}
     if config.binarization != "dynamic":
         del rows["binarised"]
@@ -57,7 +56,7 @@ def draw_reconstructions(model, config, test, binary_test):
 
 def draw_interpolation(model, config, binary_test):
     """Straight lines between the posterior means of pairs of test images, both ends included."""
-    pairs = _batch(_first(binary_test, 2 * INTERPOLATION_PAIRS), config)
+    pairs = make_batch(*take(binary_test, slice(2 * INTERPOLATION_PAIRS)))
     codes = model.encode(pairs).mean
     num_pairs = len(codes) // 2
     weights = tf.linspace(0.0, 1.0, COLUMNS)[tf.newaxis, :, tf.newaxis]
@@ -66,7 +65,7 @@ def draw_interpolation(model, config, binary_test):
         start, end = ends[0 : 2 * num_pairs : 2, tf.newaxis], ends[1 : 2 * num_pairs : 2, tf.newaxis]
         return tf.reshape((1.0 - weights) * start + weights * end, (num_pairs * COLUMNS, -1))
 
-    labels = between(pairs.labels) if config.is_cvae else None
+    labels = None if pairs.labels is None else between(pairs.labels)
     images = model.decode(between(codes), labels).mean.numpy()
     moved = "z and label y" if config.is_cvae else "z"
     title = f"{_name(config)}: interpolation between pairs of test images\n{moved} on a straight line between the ends"
@@ -78,7 +77,7 @@ def draw_classes(model, config):
     num_labels = len(config.label_names)
     rows = []
     for labels in np.eye(num_labels, dtype=np.float32):
-        seed = noise_seed(config.seed, stream=CLASSES)  # the same in every row: the columns share their style
+        seed = noise_seed(config.seed, Stream.CLASSES)  # the same in every row: the columns share their style
         rows.append(model.sample(COLUMNS, seed, np.tile(labels, (COLUMNS, 1))).numpy())
     title = f"{_name(config)}: one label a row, one z a column\nmeans of p(x|z,y), z ~ N(0, I) shared by the rows"
     return image_grid(np.stack(rows), title, list(config.label_names))
@@ -110,11 +109,3 @@ def _posterior(config):
 def _class_labels(config, num_images):
     num_labels = len(config.label_names)
     return np.eye(num_labels, dtype=np.float32)[np.arange(num_images) % num_labels]
-
-
-def _first(split, count):
-    return Split(split.images[:count], None if split.labels is None else split.labels[:count])
-
-
-def _batch(split, config):
-    return make_batch(split.images, split.labels if config.is_cvae else None)

@@ -23,8 +23,8 @@ def make_batch(images, labels):
     return Batch(tf.cast(images, tf.float32) / 255.0, None if labels is None else tf.cast(labels, tf.float32))
 
 
-def binarize_once(split, binarization):
+def binarize_once(split, binarization, stream):
     """The split as evaluation sees it: under `dynamic` binarisation drawn once, with one seed for all runs."""
     if binarization != "dynamic":
         return split
-    return Split(binarize(split.images, noise_seed(BINARIZATION_SEED)).numpy(), split.labels)
+    return Split(binarize(split.images, noise_seed(BINARIZATION_SEED, stream)).numpy(), split.labels)

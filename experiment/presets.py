@@ -1,4 +1,4 @@
-"""Data set -> what its settings change against the defaults, where they come from, and the number to expect."""
+"""Data set -> what its settings change against the defaults, and what the data is."""
 
 from typing import Any, NamedTuple
 

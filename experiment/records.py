@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import tensorflow as tf
@@ -12,11 +13,11 @@ METRICS_FILE, RESULTS_FILE = "metrics.jsonl", "results.json"
 
 
 class MetricsLog:
-    """metrics.jsonl, and the same for TensorBoard where it is wanted.
+    """metrics.jsonl, and the same numbers for TensorBoard where it is wanted.
 
     A row for every call of the compiled training program and for every validation, with step, epoch, split ("train" or
     "validation") and means over images in nats: elbo, distortion, rate, rate_per_level (top level first), all without
-    beta; training rows also have the loss, with beta, and images_per_second.
+    beta; training rows also have the loss, with beta, the norm of its gradient, and images_per_second.
     """
 
     def __init__(self, folder, step=0, tensorboard=False):
@@ -25,7 +26,14 @@ class MetricsLog:
         kept = [row for row in read_metrics(path) if row["step"] <= step] if step else []
         write_text(path, "".join(_line(row) for row in kept))
         self._file = path.open("a", encoding="utf-8")
-        self._writer = tf.summary.create_file_writer(str(Path(folder) / "tensorboard")) if tensorboard else None
+        self._writer = None
+        if tensorboard:
+            # TensorBoard cannot take rows back: its files are written anew, without those that were dropped.
+            events = Path(folder) / "tensorboard"
+            shutil.rmtree(events, ignore_errors=True)
+            self._writer = tf.summary.create_file_writer(str(events))
+            for row in kept:
+                self._draw(row)
 
     def append_training(self, progress):
         """Write a row from a training.Progress."""
@@ -35,6 +43,7 @@ class MetricsLog:
             epoch=progress.epoch,
             split="train",
             loss=progress.loss,
+            gradient_norm=progress.gradient_norm,
             elbo=-progress.distortion - rate,
             distortion=progress.distortion,
             rate=rate,
@@ -50,12 +59,15 @@ class MetricsLog:
         self._file.write(_line(row))
         self._file.flush()
         if self._writer:
-            with self._writer.as_default(step=row["step"]):
-                for name in ("loss", "elbo", "distortion", "rate", "images_per_second"):
-                    if name in row:
-                        tf.summary.scalar(f"{row['split']}/{name}", row[name])
-                for level, rate in enumerate(row["rate_per_level"]):
-                    tf.summary.scalar(f"{row['split']}/rate_of_level_{level}", rate)
+            self._draw(row)
+
+    def _draw(self, row):
+        with self._writer.as_default(step=row["step"]):
+            for name in ("loss", "gradient_norm", "elbo", "distortion", "rate", "images_per_second"):
+                if name in row:
+                    tf.summary.scalar(f"{row['split']}/{name}", row[name])
+            for level, rate in enumerate(row["rate_per_level"]):
+                tf.summary.scalar(f"{row['split']}/rate_of_level_{level}", rate)
 
     def sync(self):
         """Make all rows durable; to be called before the state that follows them is saved."""
@@ -64,8 +76,9 @@ class MetricsLog:
             self._writer.flush()
 
     def close(self):
-        self.sync()
         self._file.close()
+        if self._writer:
+            self._writer.close()
 
 
 def read_metrics(path):
@@ -77,9 +90,9 @@ def read_metrics(path):
 def write_results(folder, results):
     """results.json: the numbers of a finished run beside their protocol. Returns its path."""
     path = Path(folder) / RESULTS_FILE
-    write_text(path, json.dumps(results, indent=2) + "\n")
+    write_text(path, json.dumps(results, indent=2, allow_nan=False) + "\n")
     return path
 
 
 def _line(row):
-    return json.dumps(row) + "\n"
+    return json.dumps(row, allow_nan=False) + "\n"

@@ -5,7 +5,6 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -22,83 +21,90 @@ from experiment.checkpoints import (
     weights_checksum,
     weights_path,
 )
+from experiment.config import ConfigError
 from experiment.evaluation.likelihood import ElboEvaluator
 from experiment.gallery import draw_loss_curve, gallery
 from experiment.interruption import Interruption
 from experiment.preprocessing import BINARIZATION_SEED, binarize_once
 from experiment.records import METRICS_FILE, MetricsLog, read_metrics, write_results
-from experiment.runs import Run, next_free_run
+from experiment.runs import next_free_run
 from experiment.training import TrainingState, count_steps, fit
 from models import build_model
+from models.distributions import Stream
 
 
-def run_experiment(config):
-    """Do what a Config says. Returns False where the user stopped it before its end.
+def run_experiment(config, resumed=None):
+    """Do what a Config says, in a new run, or continue the Run `resumed`. Returns False where the user stopped it.
 
     Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
     """
     dataset = load_dataset(config.dataset, config.data_dir, config.limit)
-    config = settle_with_data(config, dataset)
-    run = choose_run(config)
+    config = settle_with_data(config, dataset, resumed)
     model = build_model(config)
-    if config.load_weights and not config.resume:
-        restore_weights(model, config.load_weights)
+    weights = config.load_weights
+    if weights and not resumed:
+        restore_weights(model, weights)
+    run = resumed or new_run(config)
     print_audit(audit(config, model, dataset, run))
-    make_folders(run, config)
 
-    weights, seconds = config.load_weights, 0.0
+    started = time.monotonic()
     if config.num_epochs > 0:
-        started = time.monotonic()
         with run.held():
-            is_finished = train(model, config, dataset, run)
+            is_finished = train(model, config, dataset, run, resumed)
         if not is_finished:
             return False
-        seconds = time.monotonic() - started
         weights = weights_path(run.checkpoints, config)
         restore_weights(model, weights)
-    binary_test = binarize_once(dataset.test, config.binarization)
+    seconds = time.monotonic() - started
+
+    binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
     results = evaluate(model, config, binary_test)
     results["protocol"] |= {"weights": str(weights), "weights_sha256": weights_checksum(weights)}
-    results["training_seconds"] = round(seconds, 1)
+    results["training_seconds_of_last_session"] = round(seconds, 1)
     write_results(run.outputs, results)
     write_pictures(gallery(model, config, dataset.test, binary_test), config, run)
     report(results, run)
     return True
 
 
-def settle_with_data(config, dataset):
+def settle_with_data(config, dataset, resumed=None):
     """The Config with what only the data can tell. Raises DataError where the two do not go together."""
     if config.is_cvae and dataset.train.labels is None:
         raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or use mnist")
-    image_shape = tuple(map(int, dataset.image_shape))
+    image_shape = dataset.image_shape
     label_names = dataset.label_names if config.is_cvae else ()
     if config.image_shape and (config.image_shape, config.label_names) != (image_shape, label_names):
         raise DataError(
             f"--dataset {config.dataset}: the saved weights expect images {config.image_shape} and labels "
             f"{config.label_names}, the data has {image_shape} and {label_names}; use the data they were trained on"
         )
+    fingerprint = dataset.fingerprint
+    if resumed and config.data_fingerprint != fingerprint:
+        raise DataError(
+            f"--resume {resumed.name}: the training images are not those that it began with (checksum "
+            f"{config.data_fingerprint}, now {fingerprint}); give their --data_dir, or --load_weights to train on these"
+        )
     num_train = len(dataset.train.images)
     if config.batch_size > num_train:
         print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
-    batch_size = min(config.batch_size, num_train)
-    return replace(config, image_shape=image_shape, label_names=label_names, batch_size=batch_size)
+    return replace(
+        config,
+        image_shape=image_shape,
+        label_names=label_names,
+        data_fingerprint=fingerprint,
+        batch_size=min(config.batch_size, num_train),
+    )
 
 
-def choose_run(config):
-    """The run to write to: a resumed one is its own; any other gets a name that no older run has."""
-    if config.resume:
-        return Run(Path(config.resume).name)
-    return next_free_run(config.family if config.num_epochs else f"{config.family}_generated")
-
-
-def make_folders(run, config):
-    """Folders for what is about to be written; those of another run are never reused."""
-    if config.resume:
-        run.outputs.mkdir(parents=True, exist_ok=True)
-    elif config.num_epochs > 0:
-        run.create()
-    else:
-        run.outputs.mkdir(parents=True)
+def new_run(config):
+    """A run with folders of its own, under a name that no older run has."""
+    while True:
+        run = next_free_run(config.family if config.num_epochs > 0 else f"{config.family}_generated")
+        try:
+            run.create(has_checkpoints=config.num_epochs > 0)
+        except FileExistsError:  # another process took the name between the two lines above
+            continue
+        return run
 
 
 def print_audit(lines):
@@ -106,19 +112,23 @@ def print_audit(lines):
         print(f"{name:>12}  {text}")
 
 
-def train(model, config, dataset, run):
+def train(model, config, dataset, run, resumed=None):
     """Train to the last epoch, saving on the way. Returns False where the user stopped it."""
     state = TrainingState(model, config.learning_rate)
-    if config.resume:
+    steps_per_epoch, num_steps = count_steps(dataset.train, config)
+    if resumed:
         restore_state(state, run.checkpoints)
-    else:
-        save_state(state, run.checkpoints)
-    save_config(replace(config, resume=None), run.checkpoints)
-
-    validation = binarize_once(dataset.validation, config.binarization)
-    evaluator = ElboEvaluator(model, config.seed)
     first_step = int(state.step.numpy())
-    _, num_steps = count_steps(dataset.train, config)
+    if first_step > num_steps:
+        raise ConfigError(
+            f"--num_epochs {config.num_epochs}: {run.name} has made {first_step // steps_per_epoch} epochs already; "
+            "expected at least as many, or --load_weights to train anew from its weights"
+        )
+    save_config(config, run.checkpoints)
+    save_state(state, run.checkpoints)
+
+    validation = binarize_once(dataset.validation, config.binarization, Stream.VALIDATION_BINARIZATION)
+    evaluator = ElboEvaluator(model, config.seed)
     last_save = time.monotonic()
     with (
         closing(MetricsLog(run.outputs, first_step, config.tensorboard)) as log,
@@ -129,7 +139,7 @@ def train(model, config, dataset, run):
             log.append_training(progress)
             show(bar, progress)
             if progress.is_epoch_end:
-                estimate = evaluator(validation.images, validation.labels if config.is_cvae else None)
+                estimate = evaluator(validation.images, validation.labels)
                 log.append_validation(progress, estimate)
                 save_epoch(state, estimate, config, run)
             is_due = time.monotonic() - last_save > config.save_seconds
@@ -176,16 +186,16 @@ def save_epoch(state, estimate, config, run):
 
 def evaluate(model, config, split):
     """The numbers of a model on its test split, beside the protocol that they were measured with."""
-    estimate = ElboEvaluator(model, config.seed)(split.images, split.labels if config.is_cvae else None)
+    estimate = ElboEvaluator(model, config.seed)(split.images, split.labels)
     return {
         "test": estimate._asdict(),
         "protocol": {
             "bound": f"ELBO of log p({'x|y' if config.is_cvae else 'x'}), one sample of z for each image, no beta",
             "unit": f"nats per image: {nats_of(config)}",
             "dataset": config.dataset,
-            "split": "test" if config.limit is None else f"first {config.limit} images of test",
+            "split": "test" if config.limit is None else f"first {estimate.num_images} images of test",
             "binarization": config.binarization,
-            "binarization_seed": BINARIZATION_SEED,
+            "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
             "seed": config.seed,
             "model": config.model,
             "beta_in_training": config.beta,
@@ -210,7 +220,9 @@ def report(results, run):
     """Name every file that was written and the numbers that were reached."""
     test = results["test"]
     print(f"\nTest, {test['num_images']:,} images, {results['protocol']['unit']}")
-    print(f"  {'ELBO':<12}{test['elbo']:>10.2f} +- {test['elbo_standard_error']:.2f} nats (higher is better)")
+    print(
+        f"  {'ELBO':<12}{test['elbo']:>10.2f} nats (higher is better; standard error {test['elbo_standard_error']:.2f})"
+    )
     print(f"  {'distortion':<12}{test['distortion']:>10.2f} nats")
     print(f"  {'rate':<12}{test['rate']:>10.2f} nats")
     print("\nFiles")

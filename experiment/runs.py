@@ -14,7 +14,7 @@ except ImportError:  # Windows has no such locks: there, nobody watches
     fcntl = None
 
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
-CONFIG_FILE = "config.json"
+CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX = "config.json", "state.npz", ".weights.h5"
 
 
 class Run(NamedTuple):
@@ -30,13 +30,15 @@ class Run(NamedTuple):
     def outputs(self):
         return OUTPUTS / self.name
 
-    def create(self):
-        """Make both folders, or none. An older run of this name is never touched: raises FileExistsError."""
-        self.checkpoints.mkdir(parents=True)
+    def create(self, has_checkpoints=True):
+        """Make the run's folders, or none. An older run of this name is never touched: raises FileExistsError."""
+        if has_checkpoints:
+            self.checkpoints.mkdir(parents=True)
         try:
             self.outputs.mkdir(parents=True)
         except OSError:
-            self.checkpoints.rmdir()
+            if has_checkpoints:
+                self.checkpoints.rmdir()
             raise
 
     @contextmanager
@@ -63,9 +65,9 @@ def next_free_run(family):
     return Run(family if not taken else f"{family}_{max(taken) + 1}")
 
 
-def newest_run(family):
-    """The run with weights of the highest number in a family. Raises ConfigError where there is none."""
-    trained = [run for _, run in _members(family) if (run.checkpoints / CONFIG_FILE).is_file()]
+def newest_run(family, file):
+    """The run with the highest number in a family whose folder holds `file`. Raises ConfigError where none does."""
+    trained = [run for _, run in _members(family) if any(run.checkpoints.glob(file))]
     if not trained:
         raise ConfigError(
             f"no saved run named {family} in {CHECKPOINTS}/ ({_known_runs()}): train it first, or name another run"
@@ -73,31 +75,41 @@ def newest_run(family):
     return trained[-1]
 
 
-def find_run(name, family):
-    """The folder with a run's config.json, from what a user typed: NEWEST, a run's name, its folder or a file in it."""
+def find_run(name, family, file):
+    """The folder with a run's config.json, from what a user typed: NEWEST, a run's name, its folder or its weights."""
     if name == NEWEST:
-        return newest_run(family).checkpoints
-    for folder in (Path(name), Path(name).parent, CHECKPOINTS / name):
-        if (folder / CONFIG_FILE).is_file():
-            return folder
+        return newest_run(family, file).checkpoints
+    folder = Path(name).parent if name.endswith(WEIGHTS_SUFFIX) else Path(name)
+    for candidate in (CHECKPOINTS / name, folder):
+        if (candidate / CONFIG_FILE).is_file():
+            return candidate
     raise ConfigError(f"{name}: expected a run with its {CONFIG_FILE}, found none ({_known_runs()})")
 
 
-def configure(given):
-    """Given settings (a dict) -> the Config that they ask for, with the saved settings of a run that they name."""
-    family = resolve(given).family
-    if "resume" in given:
-        folder = find_run(given["resume"], family)
+def configure(given, resume=None):
+    """The Config that is asked for, and the Run that is to be continued, or None.
+
+    Args: given, the settings (a dict) that were given; resume, the run to continue, as a user typed it.
+    Raises: ConfigError.
+    """
+    identity = {name: given[name] for name in ("dataset", "is_cvae", "run_name") if name in given}
+    if resume:
+        if "load_weights" in given:
+            raise ConfigError(
+                "--resume with --load_weights: expected one of them; --resume continues a stopped run, "
+                "--load_weights starts a new one from saved weights"
+            )
+        folder = find_run(resume, resolve(identity).family, STATE_FILE)
         if folder.resolve().parent != CHECKPOINTS.resolve():
-            raise ConfigError(f"--resume {folder}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
-        return resolve_resumed({**given, "resume": folder.name}, load_config(folder))
+            raise ConfigError(f"--resume {resume}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
+        return resolve_resumed(given, load_config(folder)), Run(folder.name)
     if "load_weights" in given:
-        folder = find_run(given["load_weights"], family)
+        name = given["load_weights"]
+        folder = find_run(name, resolve(identity).family, f"*{WEIGHTS_SUFFIX}")
         saved = load_config(folder)
-        is_file = given["load_weights"].endswith(".weights.h5")
-        path = Path(given["load_weights"]) if is_file else folder / f"{saved.model}.weights.h5"
-        return resolve_loaded({**given, "load_weights": str(path)}, saved)
-    return resolve(given)
+        path = Path(name) if name.endswith(WEIGHTS_SUFFIX) else folder / f"{saved.model}{WEIGHTS_SUFFIX}"
+        return resolve_loaded({**given, "load_weights": str(path)}, saved), None
+    return resolve(given), None
 
 
 def load_config(folder):

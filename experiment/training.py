@@ -9,11 +9,8 @@ import tensorflow as tf
 
 from data_utils import batch_order
 from experiment.preprocessing import binarize, make_batch
-from models.distributions import noise_seed
+from models.distributions import Stream, noise_seed
 from models.objective import elbo_terms, negative_elbo
-
-# Streams of noise within a step.
-BINARIZATION, POSTERIOR = 0, 1
 
 
 class TrainingError(ValueError):
@@ -62,32 +59,37 @@ def plan_execution(config):
 
 
 def train_step(state, batch, seed, beta):
-    """One step of gradient descent on the negative ELBO: returns the loss (scalar) and ElboTerms, in nats."""
+    """One step of gradient descent on the negative ELBO.
+
+    Returns: the loss (scalar, nats), ElboTerms, and the global norm of the gradient.
+    """
     with tf.GradientTape() as tape:
         terms = elbo_terms(state.model(batch, seed), batch.images)
         loss = negative_elbo(terms, beta)
     weights = state.model.trainable_variables
-    state.optimizer.apply(tape.gradient(loss, weights), weights)
+    gradients = tape.gradient(loss, weights)
+    state.optimizer.apply(gradients, weights)
     state.step.assign_add(1)
-    return loss, terms
+    return loss, terms, tf.linalg.global_norm(gradients)
 
 
 def compile_train_steps(state, config, jit_compile):
     """A compiled program that makes many training steps over a stack of batches.
 
     The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, the number of steps (at most S) and beta,
-    and returns means over these steps: loss, distortion, and the rate of each level, [2 + levels] in nats.
+    and returns means over these steps: gradient norm, loss, distortion, and the rate of each level, [3 + levels].
     """
 
     @tf.function(jit_compile=jit_compile)
     def descend(images, labels, num_steps, beta):
         def body(index, sums):
             batch = make_batch(images[index], None if labels is None else labels[index])
-            loss, terms = train_step(state, batch, noise_seed(config.seed, state.step, POSTERIOR), beta)
-            rate_per_level = tf.reduce_mean(terms.rate, axis=0)
-            return index + 1, sums + tf.concat([[loss, tf.reduce_mean(terms.distortion)], rate_per_level], axis=0)
+            seed = noise_seed(config.seed, Stream.TRAIN_POSTERIOR, state.step)
+            loss, terms, gradient_norm = train_step(state, batch, seed, beta)
+            means = [gradient_norm, loss, tf.reduce_mean(terms.distortion)]
+            return index + 1, sums + tf.concat([means, tf.reduce_mean(terms.rate, axis=0)], axis=0)
 
-        sums = tf.zeros([2 + state.model.num_levels])
+        sums = tf.zeros([3 + state.model.num_levels])
         _, sums = tf.while_loop(lambda index, _: index < num_steps, body, (0, sums))
         return sums / tf.cast(num_steps, tf.float32)
 
@@ -97,7 +99,7 @@ def compile_train_steps(state, config, jit_compile):
         if config.binarization == "dynamic":
             steps = tf.cast(state.step, tf.int32) + tf.range(len(images))
             images = tf.map_fn(
-                lambda at: binarize(at[0], noise_seed(config.seed, at[1], BINARIZATION)),
+                lambda at: binarize(at[0], noise_seed(config.seed, Stream.TRAIN_BINARIZATION, at[1])),
                 (images, steps),
                 fn_output_signature=tf.uint8,
             )
@@ -112,6 +114,7 @@ class Progress(NamedTuple):
     step: int  # steps completed
     epoch: int  # epochs completed
     is_epoch_end: bool
+    gradient_norm: float
     loss: float  # with beta
     distortion: float
     rate_per_level: tuple[float, ...]  # top level first
@@ -137,7 +140,6 @@ def fit(state, split, config):
     train_steps = compile_train_steps(state, config, execution.jit_compile)
     steps_per_epoch, num_steps = count_steps(split, config)
     stack_size = min(execution.steps_per_call, steps_per_epoch)
-    labels = split.labels if config.is_cvae else None
     beta = tf.constant(config.beta, tf.float32)
 
     step = int(state.step.numpy())
@@ -149,23 +151,25 @@ def fit(state, split, config):
         # number of steps is never looked at.
         stack = np.resize(batches, (stack_size, config.batch_size))
         started = time.perf_counter()
-        loss, distortion, *rate_per_level = train_steps(
-            split.images[stack], None if labels is None else labels[stack], tf.constant(len(batches)), beta
-        ).numpy()
+        labels = None if split.labels is None else split.labels[stack]
+        means = train_steps(split.images[stack], labels, tf.constant(len(batches)), beta).numpy()
         seconds = time.perf_counter() - started
-        if not np.isfinite(loss):
+        gradient_norm, loss, distortion, *rate_per_level = map(float, means)
+        if not np.isfinite([gradient_norm, loss]).all():
             raise TrainingError(
-                f"the loss became {loss} within steps {step + 1} to {step + len(batches)}: expected a finite number; "
-                "lower --learning_rate, or --resume from what was saved before"
+                f"the loss became {loss} and its gradient {gradient_norm} within steps {step + 1} to "
+                f"{step + len(batches)}: expected finite numbers; train anew, or on from --load_weights, with a lower "
+                "--learning_rate"
             )
         step += len(batches)
         yield Progress(
             step=step,
             epoch=step // steps_per_epoch,
             is_epoch_end=step % steps_per_epoch == 0,
-            loss=float(loss),
-            distortion=float(distortion),
-            rate_per_level=tuple(map(float, rate_per_level)),
+            gradient_norm=gradient_norm,
+            loss=loss,
+            distortion=distortion,
+            rate_per_level=tuple(rate_per_level),
             num_images=batches.size,
             images_per_second=batches.size / seconds,
         )

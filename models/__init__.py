@@ -1,6 +1,6 @@
 """The mathematics: distributions, networks, models, objective. No files, no clocks, no plots, no argparse."""
 
-import keras
+import random
 
 from models.base import dummy_batch
 from models.cvae import CVAE
@@ -13,7 +13,12 @@ MODELS = {"vae": VAE, "cvae": CVAE}
 
 def build_model(config):
     """The model that a config describes, with freshly drawn weights that are a function of config.seed alone."""
-    keras.utils.set_random_seed(config.seed)
-    model = MODELS[config.model](config)
-    model(dummy_batch(config.image_shape, len(config.label_names)), noise_seed(config.seed))
+    # Keras draws the seeds of its initialisers from Python's generator, which is the caller's: it is put back.
+    callers = random.getstate()
+    random.seed(config.seed)
+    try:
+        model = MODELS[config.model](config)
+        model(dummy_batch(config.image_shape, len(config.label_names)), noise_seed(config.seed))
+    finally:
+        random.setstate(callers)
     return model

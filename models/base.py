@@ -1,7 +1,5 @@
 """What every latent-variable model with one Gaussian latent does, once it can encode and decode."""
 
-from abc import abstractmethod
-
 import keras
 import tensorflow as tf
 
@@ -11,21 +9,12 @@ from models.distributions import Batch, DiagonalGaussian, Latent, VAEOutput
 class LatentVariableModel(keras.Model):
     """p(x, z) = p(z) p(x|z) with the approximate posterior q(z|x) and the prior p(z) = N(0, I).
 
-    A subclass says how it encodes and decodes; sampling, reconstruction and the forward pass follow. The model knows
-    no optimizer, no beta and no logger, and draws no noise that was not handed to it as a seed.
-    Labels, where a subclass conditions on them, are [B, Y]; elsewhere they are None.
+    A subclass sets latent_size and defines encode(batch) -> DiagonalGaussian over [B, L] and
+    decode(z, labels) -> a likelihood over [B, H, W, C]; sampling, reconstruction and the forward pass follow. The model
+    knows no optimizer, no beta and no logger, and draws no noise that was not handed to it as a seed.
     """
 
     num_levels = 1
-    latent_size: int
-
-    @abstractmethod
-    def encode(self, batch):
-        """q(z|x): Batch -> DiagonalGaussian over [B, L]."""
-
-    @abstractmethod
-    def decode(self, z, labels=None):
-        """p(x|z): codes [B, L] -> a likelihood over [B, H, W, C]."""
 
     def call(self, batch, seed):
         """One reparameterised pass: Batch, int32 seed pair -> VAEOutput.

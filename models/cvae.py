@@ -1,4 +1,8 @@
-"""The conditional variational autoencoder: everything given a label y (Sohn, Lee & Yan, 2015)."""
+"""The conditional variational autoencoder: everything given a label y.
+
+Sohn, Lee & Yan (2015), with their relaxed prior, independent of y; so also M2 of Kingma, Mohamed, Rezende & Welling
+(2014) where every label is known.
+"""
 
 from math import sqrt
 

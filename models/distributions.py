@@ -4,15 +4,29 @@ Dimension key: B images in a batch, H x W pixels, C channels, L units of a laten
 Every log density and every divergence is in nats; sums run over pixels, channels and units, never means.
 """
 
+from enum import IntEnum
 from math import log, pi, sqrt
 from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-# A log variance beyond +-10 (a standard deviation below 0.007 or above 148) carries no information about images
-# scaled to [0, 1], but its exponential can overflow early in training.
+# Log variances, of codes and of pixels, stay within +-10 (standard deviations from 0.007 to 148): without a bound their
+# exponentials overflow early in training.
 LOG_VAR_BOUND = 10.0
+
+
+class Stream(IntEnum):
+    """What a draw of noise is for: each use has a stream of its own, so that no two share their numbers."""
+
+    TRAIN_BINARIZATION = 0
+    TRAIN_POSTERIOR = 1
+    VALIDATION_BINARIZATION = 2
+    TEST_BINARIZATION = 3
+    EVALUATION_POSTERIOR = 4
+    SAMPLES = 5
+    RECONSTRUCTIONS = 6
+    CLASSES = 7
 
 
 class Batch(NamedTuple):
@@ -47,7 +61,7 @@ class DiagonalGaussian(NamedTuple):
     def sample(self, seed, temperature=1.0):
         """z = mean + temperature * stddev * noise, noise ~ N(0, I): [B, L].
 
-        The reparameterised sample of Kingma & Welling (2014), eq. 4; `seed` is an int32 pair (see `fold`).
+        The reparameterised sample of Kingma & Welling (2014); `seed` is an int32 pair (see `noise_seed`).
         """
         noise = standard_normal(tf.shape(self.mean), seed)
         return self.mean + temperature * self.stddev * noise
@@ -55,7 +69,7 @@ class DiagonalGaussian(NamedTuple):
     def log_prob(self, z):
         """log N(z; mean, diag(exp(log_var))), summed over units: nats [B]."""
         squared_error = tf.square(z - self.mean) * tf.exp(-self.log_var)
-        return -0.5 * tf.reduce_sum(log(2.0 * pi) + self.log_var + squared_error, axis=-1)
+        return -0.5 * sum_over_dims(log(2.0 * pi) + self.log_var + squared_error)
 
     def kl_divergence(self, prior):
         """KL(self || prior) of every unit: nats [B, L].
@@ -65,7 +79,7 @@ class DiagonalGaussian(NamedTuple):
         """
         log_ratio = self.log_var - prior.log_var
         squared_distance = tf.square(self.mean - prior.mean) * tf.exp(-prior.log_var)
-        return 0.5 * (tf.exp(log_ratio) + squared_distance - 1.0 - log_ratio)
+        return 0.5 * (tf.math.expm1(log_ratio) - log_ratio + squared_distance)
 
 
 class Bernoulli(NamedTuple):
@@ -85,7 +99,7 @@ class Bernoulli(NamedTuple):
         any normalised density of x.
         """
         cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=self.logits)
-        return -tf.reduce_sum(cross_entropy, axis=(1, 2, 3))
+        return -sum_over_dims(cross_entropy)
 
 
 class Gaussian(NamedTuple):
@@ -97,10 +111,10 @@ class Gaussian(NamedTuple):
     def log_prob(self, images):
         """-D/2 log(2 pi s^2) - sum of squared errors / (2 s^2), s^2 = exp(log_var): nats [B].
 
-        D = H W C. Rybkin, Daniilidis & Levine (2021), eq. 3.
+        D = H W C. Rybkin, Daniilidis & Levine (2021).
         """
         num_dims = tf.cast(tf.size(self.mean[0]), self.mean.dtype)
-        squared_error = tf.reduce_sum(tf.square(images - self.mean), axis=(1, 2, 3))
+        squared_error = sum_over_dims(tf.square(images - self.mean))
         return -0.5 * (num_dims * (log(2.0 * pi) + self.log_var) + squared_error * tf.exp(-self.log_var))
 
 
@@ -125,7 +139,9 @@ class GaussianLikelihood(keras.layers.Layer):
         self.log_var = self.add_weight(shape=(), initializer="zeros", name="log_var")
 
     def call(self, parameters):
-        return Gaussian(tf.sigmoid(parameters), LOG_VAR_BOUND * tf.tanh(self.log_var / LOG_VAR_BOUND))
+        # Adam moves a weight by about its learning rate a step, whatever the gradient. Multiplied by the bound, one
+        # weight reaches the logarithm of a small variance within hundreds of steps, not thousands.
+        return Gaussian(tf.sigmoid(parameters), LOG_VAR_BOUND * tf.tanh(self.log_var))
 
 
 LIKELIHOODS = {
@@ -166,11 +182,11 @@ def standard_normal(shape, seed):
     return sqrt(2.0) * tf.math.erfinv(2.0 * uniform(shape, seed) - 1.0)
 
 
-def fold(seed, data):
-    """A new seed pair from a seed pair and an integer: independent streams of noise."""
-    return tf.random.fold_in(tf.cast(seed, tf.int32), data, alg=ALGORITHM)
+def noise_seed(run_seed, stream=Stream.SAMPLES, step=0):
+    """The seed, an int32 pair, of one Stream of noise at one step of a run."""
+    return tf.random.fold_in([run_seed, tf.cast(step, tf.int32)], stream, alg=ALGORITHM)
 
 
-def noise_seed(run_seed, step=0, stream=0):
-    """The seed, an int32 pair, of one stream of noise at one step of a run."""
-    return fold([run_seed, tf.cast(step, tf.int32)], stream)
+def sum_over_dims(terms):
+    """Sum over all dimensions but the batch: [B, ...] -> [B]."""
+    return tf.reduce_sum(terms, axis=tuple(range(1, terms.shape.rank)))

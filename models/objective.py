@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from models.distributions import sum_over_dims
+
 
 class ElboTerms(NamedTuple):
     """elbo = -distortion - sum over levels of rate, for every image."""
@@ -20,18 +22,18 @@ class ElboTerms(NamedTuple):
 def elbo_terms(output, images):
     """E_q log p(x|z) - sum_l KL(q(z_l|x,z_>l) || p(z_l|z_>l)), term by term.
 
-    Kingma & Welling (2014), eq. 3 and 10; for several levels Sonderby et al. (2016), eq. 4. The KL of a level is
-    analytic given the levels above it, the distortion a one-sample estimate.
+    Kingma & Welling (2014), eq. 10; for several levels Sonderby et al. (2016). The KL of a level is analytic given
+    the levels above it, the distortion a one-sample estimate.
 
     Args: output, a VAEOutput; images [B, H, W, C] in [0, 1].
     Returns: ElboTerms in nats per image, summed over pixels, channels and units.
     """
-    rate = [tf.reduce_sum(latent.posterior.kl_divergence(latent.prior), axis=-1) for latent in output.latents]
+    rate = [sum_over_dims(latent.posterior.kl_divergence(latent.prior)) for latent in output.latents]
     return ElboTerms(-output.likelihood.log_prob(images), tf.stack(rate, axis=-1))
 
 
 def negative_elbo(terms, beta):
-    """mean over the batch of distortion + beta * rate (Higgins et al. 2017, eq. 4): the loss, a scalar in nats.
+    """mean over the batch of distortion + beta * rate (Higgins et al. 2017): the loss, a scalar in nats.
 
     With beta = 1 it is the negative ELBO.
     """

@@ -1,5 +1,7 @@
 """What every model does once it can encode and decode."""
 
+import random
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -53,6 +55,12 @@ def test_samples_are_decoded_from_the_prior(config, batch):
     np.testing.assert_array_equal(samples, model.sample(5, noise_seed(0), batch.labels))
     cold = model.sample(5, noise_seed(0), batch.labels, temperature=0.0)
     np.testing.assert_allclose(cold, model.decode(tf.zeros((5, 3)), batch.labels).mean, rtol=1e-5)
+
+
+def test_building_leaves_the_callers_generators_alone(config):
+    states = random.getstate(), np.random.get_state()[1].tolist()
+    build_model(config)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == states
 
 
 def test_weights_are_a_function_of_the_seed(config, make_config):

@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from data_utils import DATASETS
-from experiment.config import Config, ConfigError, flags, resolve, resolve_loaded, resolve_resumed
+from experiment.audit import nats_of
+from experiment.config import HIDDEN_SIZES, Config, ConfigError, flags, resolve, resolve_loaded, resolve_resumed
 from experiment.presets import PRESETS
 from models import MODELS
 from models.distributions import LIKELIHOODS
@@ -24,15 +25,16 @@ def test_what_follows_from_other_settings():
     assert resolve({"network": "conv", "hidden_sizes": (8,)}).hidden_sizes == (8,)
     assert resolve({"likelihood": "mse"}).binarization == "none"
     assert resolve({"dataset": "binarized_mnist"}).binarization == "static"
-    assert resolve({"dataset": "binarized_mnist", "likelihood": "gaussian"}).binarization == "none"
     assert resolve({"is_cvae": True}).family == "mnist_cvae"
 
 
 def test_tables_and_settings_name_the_same_things():
     rules = {each.name: each.metadata["rule"] for each in flags()}
     assert set(PRESETS) == set(DATASETS)
-    assert all(rules["likelihood"].accepts(name) for name in LIKELIHOODS)
-    assert all(rules["network"].accepts(name) for name in NETWORKS)
+    assert set(rules["likelihood"].expected.removeprefix("one of ").split(", ")) == set(LIKELIHOODS)
+    assert set(rules["network"].expected.removeprefix("one of ").split(", ")) == set(NETWORKS) == set(HIDDEN_SIZES)
+    for likelihood in LIKELIHOODS:
+        assert nats_of(resolve({"likelihood": likelihood}))
     assert {Config(is_cvae=flag, hidden_sizes=(1,)).model for flag in (False, True)} == set(MODELS)
     for name, preset in PRESETS.items():
         resolve({"dataset": name})
@@ -58,8 +60,10 @@ def test_tables_and_settings_name_the_same_things():
         ({"run_name": ".."}, "--run_name ..: expected the name of a folder"),
         ({"limit": 0}, "--limit 0: expected a whole number of at least 1"),
         ({"num_epochs": 0}, "--num_epochs 0 trains nothing: expected at least 1, or --load_weights"),
-        ({"resume": "a", "load_weights": "b"}, "--resume with --load_weights: expected one of them"),
-        ({"likelihood": "mse", "binarization": "dynamic"}, "--binarization dynamic with --likelihood mse"),
+        ({"run_name": "newest"}, "--run_name newest: expected the name of a folder"),
+        ({"run_name": "a" * 101}, "expected the name of a folder"),
+        ({"likelihood": "mse", "binarization": "dynamic"}, "--likelihood mse with binarisation dynamic"),
+        ({"dataset": "binarized_mnist", "likelihood": "gaussian"}, "--likelihood gaussian with binarisation static"),
         ({"binarization": "static"}, "--binarization static with --dataset mnist: expected dynamic or none"),
         ({"dataset": "binarized_mnist", "binarization": "dynamic"}, "binarized_mnist: expected static"),
     ],
@@ -108,7 +112,7 @@ def test_loaded_weights_on_another_data_set_take_its_preset_but_keep_the_model()
 
 def test_a_resumed_run_keeps_its_settings():
     saved = resolve({"dataset": "digits", "beta": 4.0})
-    resumed = resolve_resumed({"resume": "digits_vae", "num_epochs": 200, "grid": 50}, saved)
-    assert resumed == replace(saved, resume="digits_vae", num_epochs=200, grid=50)
+    resumed = resolve_resumed({"num_epochs": 200, "grid": 50}, saved)
+    assert resumed == replace(saved, num_epochs=200, grid=50)
     with pytest.raises(ConfigError, match="--beta 1.0: a resumed run keeps --beta 4.0"):
-        resolve_resumed({"resume": "digits_vae", "beta": 1.0}, saved)
+        resolve_resumed({"beta": 1.0}, saved)

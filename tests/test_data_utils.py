@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import data_utils
-from data_utils import DATASETS, IDX_FILES, NUM_VALIDATION, DataError, batch_order, load_dataset
+from data_utils import IDX_FILES, NUM_VALIDATION, DataError, batch_order, load_dataset
 
 NUM_TRAIN, NUM_TEST = NUM_VALIDATION + 30, 20
 
@@ -127,7 +127,8 @@ def test_damaged_idx_is_refused_by_name(damage, arrays, tmp_path):
         ({"x_train": np.zeros((NUM_TRAIN, 32, 32), np.uint8)}, r"expected uint8 images \[N, 28, 28\]"),
         ({"x_train": np.zeros((NUM_TRAIN, 28, 28), np.float32)}, "found x_train float32"),
         ({"y_train": np.zeros(3, np.uint8)}, r"y_train \[3\]"),
-        ({"y_train": np.full(NUM_TRAIN, 10, np.uint8)}, "expected labels from 0 to 9"),
+        ({"y_train": np.full(NUM_TRAIN, 10, np.uint8)}, "expected whole labels from 0 to 9"),
+        ({"y_train": np.zeros(NUM_TRAIN, np.float32)}, "expected whole labels from 0 to 9"),
         ({"x_train": np.zeros((9, 28, 28), np.uint8), "y_train": np.zeros(9, np.uint8)}, "expected more than 5000"),
     ],
 )
@@ -173,6 +174,28 @@ def test_keras_cache_is_used_without_a_download(arrays, tmp_path, monkeypatch):
     assert len(load_dataset("mnist").train.images) == 30
 
 
+def test_a_half_downloaded_cache_is_completed(arrays, tmp_path, monkeypatch):
+    cache = tmp_path / "datasets" / "fashion-mnist"
+    cache.mkdir(parents=True)
+    (cache / IDX_FILES["x_train"]).write_bytes(b"")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(data_utils, "_download", lambda name, cached: write_idx(cached, arrays))
+    assert load_dataset("fashion_mnist").label_names[-1] == "ankle boot"
+
+
+def test_fingerprint_changes_with_any_image_or_label(split):
+    def fingerprint(images, labels):
+        return data_utils.Dataset(data_utils.Split(images, labels), split, split, ()).fingerprint
+
+    images, labels = split.images.copy(), split.labels.copy()
+    first = fingerprint(images, labels)
+    assert first == fingerprint(images.copy(), labels.copy())
+    images[3, 0, 0, 0] ^= 1
+    assert fingerprint(images, labels) != first
+    assert fingerprint(split.images, split.labels[::-1]) != first
+    assert fingerprint(split.images, None) != first
+
+
 def test_batch_order_is_a_function_of_seed_and_epoch():
     order = batch_order(103, 10, seed=1, epoch=2)
     assert order.shape == (10, 10)
@@ -192,4 +215,3 @@ def test_real_data_has_its_published_sizes(name, real_data):
     dataset = load_dataset(name, real_data(name))
     expected = {"mnist": [55_000, 5_000, 10_000], "binarized_mnist": [50_000, 10_000, 10_000]}[name]
     assert [len(split.images) for split in dataset[:3]] == expected
-    assert set(DATASETS) >= {name}

@@ -1,5 +1,7 @@
 """Every density and divergence against numpy, scipy and Monte Carlo."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +13,7 @@ from models.distributions import (
     DiagonalGaussian,
     Gaussian,
     GaussianLikelihood,
+    Stream,
     UnitGaussianLikelihood,
     noise_seed,
     standard_normal,
@@ -124,6 +127,18 @@ def test_mse_is_half_the_squared_error_plus_its_constant():
     assert -log_prob == pytest.approx(squared_error / 2 + 16 / 2 * np.log(2 * np.pi), rel=1e-5)
 
 
+def test_densities_sum_over_every_dimension_of_a_spatial_code():
+    mean, log_var, z = GENERATOR.normal(size=(3, 2, 4, 4, 3)).astype(np.float32)
+    expected = stats.norm.logpdf(z, mean, np.exp(log_var / 2)).sum(axis=(1, 2, 3))
+    log_prob = DiagonalGaussian(tf.constant(mean), tf.constant(log_var)).log_prob(z)
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-4)
+
+
+def test_kl_is_never_negative():
+    nearly = DiagonalGaussian(tf.fill((1, 1000), 1e-4), tf.constant(np.linspace(-1e-3, 1e-3, 1000), tf.float32)[None])
+    assert nearly.kl_divergence(DiagonalGaussian.standard((1, 1000))).numpy().min() >= 0.0
+
+
 def test_gaussian_learns_one_variance():
     layer = GaussianLikelihood()
     layer(tf.zeros((1, 4, 4, 3)))
@@ -132,7 +147,7 @@ def test_gaussian_learns_one_variance():
 
 def test_noise_is_the_same_eagerly_in_a_graph_and_under_xla():
     def draw(step):  # an argument, or the compiler would draw constants with its own host's kernels
-        seed = noise_seed(5, step, 7)
+        seed = noise_seed(5, Stream.CLASSES, step)
         return standard_normal((1000,), seed), uniform((1000,), seed)
 
     step = tf.constant(6)
@@ -150,9 +165,9 @@ def test_noise_has_the_distribution_of_its_name():
     assert np.isfinite(standard_normal((10_000_000,), noise_seed(0))).all()
 
 
-def test_seeds_differ_in_run_step_and_stream():
-    seeds = {tuple(noise_seed(*key).numpy()) for key in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)]}
-    assert len(seeds) == 5
-    draws = [standard_normal((1000,), noise_seed(0, step, stream)).numpy() for step in (0, 1) for stream in (0, 1)]
+def test_seeds_differ_in_run_stream_and_step():
+    seeds = {tuple(noise_seed(*key).numpy()) for key in itertools.product((0, 1), Stream, (0, 1))}
+    assert len(seeds) == 4 * len(Stream) == 4 * len({int(stream) for stream in Stream})
+    draws = [standard_normal((1000,), noise_seed(0, stream, step)).numpy() for stream in (0, 1) for step in (0, 1)]
     correlations = np.corrcoef(draws)[np.triu_indices(4, 1)]
     assert np.abs(correlations).max() < 0.15

@@ -50,6 +50,25 @@ def test_loss_curve_shows_all_its_curves():
     render(figure)
 
 
+def test_a_loss_curve_below_zero_is_in_sight():
+    steps = np.arange(1, 21)
+    negative = -1300.0 - steps
+    train = {"step": steps, "loss": negative, "distortion": negative, "rate": np.ones(20)}
+    left = loss_curve(train, {"step": steps, "elbo": -negative}, "a title").axes[0]
+    low, high = left.get_ylim()
+    assert low < negative.min() and high > negative.max()
+
+
+def test_every_pixel_of_an_image_is_shown_alike():
+    image = np.random.default_rng(0).integers(0, 2, (1, 10, 128, 128, 1)).astype(float)
+    figure = image_grid(image, "noise")
+    pixels = render(figure)[..., 0]
+    extent = figure.axes[0].get_window_extent()
+    top, left = pixels.shape[0] - round(extent.y1), round(extent.x0)
+    shown = pixels[top : top + 128, left : left + 128] / 255
+    np.testing.assert_array_equal(shown, image[0, 0, :, :, 0])
+
+
 def test_a_loss_curve_of_a_single_call_can_be_drawn():
     one = {name: np.array([1.0]) for name in ("step", "loss", "distortion", "rate", "elbo")}
     render(loss_curve(one, one, "a title"))

@@ -8,7 +8,7 @@ import pytest
 from experiment import gallery
 from experiment.preprocessing import binarize_once
 from models import build_model
-from models.distributions import noise_seed
+from models.distributions import Batch, Stream, noise_seed
 
 
 @pytest.fixture
@@ -25,7 +25,9 @@ def drawn(monkeypatch):
 
 def draw(config, split):
     model = build_model(config)
-    return model, gallery.gallery(model, config, split, binarize_once(split, config.binarization))
+    return model, gallery.gallery(
+        model, config, split, binarize_once(split, config.binarization, Stream.TEST_BINARIZATION)
+    )
 
 
 def test_pictures_of_a_vae(make_config, split, drawn):
@@ -34,15 +36,18 @@ def test_pictures_of_a_vae(make_config, split, drawn):
     assert list(pictures) == ["samples", "reconstructions", "interpolation"]
     samples, _ = drawn["samples"]
     assert samples.shape == (2, 10, 8, 8, 1)
-    expected = model.sample(13, noise_seed(0, stream=gallery.SAMPLES))
+    expected = model.sample(13, noise_seed(0, Stream.SAMPLES))
     np.testing.assert_allclose(samples.reshape(20, 8, 8, 1)[:13], expected, rtol=1e-6)
     assert (samples.reshape(20, 8, 8, 1)[13:] == 1).all(), "cells without an image are blank"
 
 
 def test_reconstructions_stand_under_their_originals(make_config, split, drawn):
-    draw(make_config(), split)
+    model, _ = draw(make_config(), split)
     rows, names = drawn["reconstructions"]
     assert names == ["test image", "binarised", "reconstruction"]
+    given = Batch(rows[1].astype(np.float32), None)
+    expected = model.reconstruct(given, noise_seed(0, Stream.RECONSTRUCTIONS))
+    np.testing.assert_allclose(rows[2], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(rows[0], split.images[:10] / 255.0, rtol=1e-6)
     assert set(np.unique(rows[1])) == {0.0, 1.0}
     draw(make_config(likelihood="mse"), split)
@@ -67,7 +72,7 @@ def test_a_row_for_each_class_and_the_same_z_in_each_column(make_config, split, 
     assert "classes" in pictures
     rows, names = drawn["one label a row, one z a column"]
     assert names == list(config.label_names)
-    z = model.sample(10, noise_seed(0, stream=gallery.CLASSES), np.tile([0.0, 0.0, 1.0], (10, 1)).astype(np.float32))
+    z = model.sample(10, noise_seed(0, Stream.CLASSES), np.tile([0.0, 0.0, 1.0], (10, 1)).astype(np.float32))
     np.testing.assert_allclose(rows[2], z, rtol=1e-6)
 
 
@@ -76,3 +81,5 @@ def test_fewer_images_than_columns_are_enough(make_config, split, drawn):
     draw(make_config(is_cvae=True), few)
     assert drawn["reconstructions"][0].shape[1] == 3
     assert drawn["interpolation between pairs of test images"][0].shape[:2] == (1, 10)
+    _, pictures = draw(make_config(), split._replace(images=split.images[:1], labels=split.labels[:1]))
+    assert list(pictures) == ["samples", "reconstructions"]

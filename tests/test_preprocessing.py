@@ -4,7 +4,7 @@ import numpy as np
 
 from data_utils import Split
 from experiment.preprocessing import binarize, binarize_once, make_batch
-from models.distributions import noise_seed
+from models.distributions import Stream, noise_seed
 
 
 def test_scaling_maps_255_to_one(split):
@@ -33,14 +33,16 @@ def test_draws_differ_by_seed_and_repeat(split):
 
 
 def test_evaluation_draws_once_and_only_under_dynamic_binarisation(split):
-    first, again = binarize_once(split, "dynamic"), binarize_once(split, "dynamic")
+    first, again = (binarize_once(split, "dynamic", Stream.TEST_BINARIZATION) for _ in range(2))
     np.testing.assert_array_equal(first.images, again.images)
     assert first.images.dtype == np.uint8 and set(np.unique(first.images)) == {0, 255}
     assert first.labels is split.labels
-    assert binarize_once(split, "none") is split
+    assert binarize_once(split, "none", Stream.TEST_BINARIZATION) is split
+    other = binarize_once(split, "dynamic", Stream.VALIDATION_BINARIZATION)
+    assert not np.array_equal(first.images, other.images)
 
 
 def test_binary_images_stay_as_they_are():
     binary = np.random.default_rng(0).integers(0, 2, (10, 8, 8, 1), dtype=np.uint8) * 255
-    drawn = binarize_once(Split(binary, None), "dynamic")
+    drawn = binarize_once(Split(binary, None), "dynamic", Stream.TEST_BINARIZATION)
     np.testing.assert_array_equal(drawn.images, binary)

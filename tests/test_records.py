@@ -10,7 +10,7 @@ ESTIMATE = ElboEstimate(-12.0, 10.0, 2.0, (1.5, 0.5), 0.1, 44)
 
 
 def progress(step):
-    return Progress(step, step // 10, step % 10 == 0, 14.0, 10.0, (1.5, 0.5), 80, 123.456)
+    return Progress(step, step // 10, step % 10 == 0, 3.0, 14.0, 10.0, (1.5, 0.5), 80, 123.456)
 
 
 def test_rows_hold_unweighted_terms_per_level(tmp_path):
@@ -24,6 +24,7 @@ def test_rows_hold_unweighted_terms_per_level(tmp_path):
         "epoch": 1,
         "split": "train",
         "loss": 14.0,
+        "gradient_norm": 3.0,
         "elbo": -12.0,
         "distortion": 10.0,
         "rate": 2.0,
@@ -59,6 +60,18 @@ def test_tensorboard_gets_the_same_numbers(tmp_path):
     assert {"train/loss", "train/rate_of_level_1", "validation/elbo"} <= set(events.Tags()["tensors"])
     (event,) = events.Tensors("validation/elbo")
     assert (event.step, float(make_ndarray(event.tensor_proto))) == (10, -12.0)
+
+
+def test_a_continued_log_is_not_drawn_twice(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for first_step, steps in ((0, (5, 10, 15)), (10, (15, 20))):
+        log = MetricsLog(tmp_path, first_step, tensorboard=True)
+        for step in steps:
+            log.append_training(progress(step))
+        log.close()
+    events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"tensors": 0}).Reload()
+    assert [event.step for event in events.Tensors("train/loss")] == [5, 10, 15, 20]
 
 
 def test_results_are_json(tmp_path):

@@ -1,5 +1,7 @@
 """Names of runs: an older run is never touched, and the one that is meant is found."""
 
+from pathlib import Path
+
 import pytest
 
 from experiment.config import Config, ConfigError, resolve
@@ -15,7 +17,10 @@ def folder(tmp_path, monkeypatch):
 def make_run(name, **given):
     run = Run(name)
     run.create()
-    (run.checkpoints / "config.json").write_text(resolve(given).to_json())
+    config = resolve(given)
+    (run.checkpoints / "config.json").write_text(config.to_json())
+    (run.checkpoints / f"{config.model}.weights.h5").touch()
+    (run.checkpoints / "state.npz").touch()
     return run
 
 
@@ -38,40 +43,50 @@ def test_an_output_alone_takes_the_name(folder):
 def test_newest_is_the_highest_number_that_was_trained():
     for name in ("mnist_vae", "mnist_vae_2", "mnist_vae_10"):
         make_run(name)
-    Run("mnist_vae_11").create()
-    assert newest_run("mnist_vae").name == "mnist_vae_10"
+    (make_run("mnist_vae_11").checkpoints / "vae.weights.h5").unlink()  # stopped in its first epoch
+    assert newest_run("mnist_vae", "*.weights.h5").name == "mnist_vae_10"
+    assert newest_run("mnist_vae", "state.npz").name == "mnist_vae_11"
     with pytest.raises(ConfigError, match="no saved run named digits_vae .*saved runs: mnist_vae, mnist_vae_10"):
-        newest_run("digits_vae")
+        newest_run("digits_vae", "state.npz")
 
 
 def test_a_run_is_found_by_name_folder_and_file():
     folder = make_run("mnist_vae").checkpoints
     for name in ("mnist_vae", "newest", str(folder), str(folder / "vae.weights.h5")):
-        assert find_run(name, "mnist_vae") == folder
+        assert find_run(name, "mnist_vae", "state.npz") == folder
+    Path("config.json").write_text("{}")  # of something else, in the folder that the program is started in
     with pytest.raises(ConfigError, match="mnist_cvae: expected a run with its config.json, found none"):
-        find_run("mnist_cvae", "mnist_vae")
+        find_run("mnist_cvae", "mnist_vae", "state.npz")
 
 
 def test_configure_reads_the_settings_of_the_run_that_is_meant(tmp_path):
-    make_run("mnist_cvae", is_cvae=True, latent_size=7)
-    loaded = configure({"is_cvae": True, "load_weights": "newest"})
-    assert (loaded.latent_size, loaded.is_cvae) == (7, True)
+    run = make_run("mnist_cvae", is_cvae=True, latent_size=7)
+    loaded, resumed = configure({"is_cvae": True, "load_weights": "newest"})
+    assert (loaded.latent_size, loaded.is_cvae, resumed) == (7, True, None)
     assert loaded.load_weights == "model_ckpts/mnist_cvae/cvae.weights.h5"
-    assert configure({"load_weights": "mnist_cvae"}).is_cvae
-    assert configure({"resume": "mnist_cvae"}).resume == "mnist_cvae"
-    assert configure({}) == Config(hidden_sizes=(400, 400))
+    assert configure({"load_weights": "mnist_cvae"})[0].is_cvae
+    assert configure({}, resume="mnist_cvae") == (resolve({"is_cvae": True, "latent_size": 7}), run)
+    assert configure({}) == (Config(hidden_sizes=(400, 400)), None)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "config.json").write_text(resolve({}).to_json())
     with pytest.raises(ConfigError, match="expected a run in model_ckpts/"):
-        configure({"resume": str(elsewhere)})
+        configure({}, resume=str(elsewhere))
+    with pytest.raises(ConfigError, match="--resume with --load_weights: expected one of them"):
+        configure({"load_weights": "newest"}, resume="newest")
+
+
+def test_flags_that_only_fit_the_saved_run_do_not_stand_in_the_way():
+    make_run("binarized_mnist_vae", dataset="binarized_mnist")
+    config, _ = configure({"load_weights": "binarized_mnist_vae", "binarization": "static"})
+    assert config.dataset == "binarized_mnist"
 
 
 def test_a_run_is_held_by_one_process_at_a_time():
     run = make_run("mnist_vae")
-    with run.held():
-        with pytest.raises(ConfigError, match="mnist_vae: another process is training this run"), run.held():
-            pass
+    refused = pytest.raises(ConfigError, match="mnist_vae: another process is training this run")
+    with run.held(), refused, run.held():
+        pass
     with run.held():
         pass
 

@@ -11,8 +11,6 @@ from data_utils import batch_order
 from experiment import training
 from experiment.preprocessing import binarize, make_batch
 from experiment.training import (
-    BINARIZATION,
-    POSTERIOR,
     Execution,
     TrainingError,
     TrainingState,
@@ -23,7 +21,7 @@ from experiment.training import (
     train_step,
 )
 from models import build_model
-from models.distributions import noise_seed
+from models.distributions import Stream, noise_seed
 from models.objective import elbo_terms, negative_elbo
 
 
@@ -53,7 +51,8 @@ def test_step_descends_the_gradient_of_the_negative_elbo(make_config, split):
         expected_loss = negative_elbo(elbo_terms(state.model(batch, seed), batch.images), 2.0)
     gradients = tape.gradient(expected_loss, state.model.trainable_weights)
 
-    loss, terms = train_step(state, batch, seed, 2.0)
+    loss, terms, gradient_norm = train_step(state, batch, seed, 2.0)
+    assert gradient_norm.numpy() == pytest.approx(np.sqrt(sum(np.sum(g.numpy() ** 2) for g in gradients)), rel=1e-4)
     assert loss.numpy() == expected_loss.numpy()
     assert loss.numpy() == pytest.approx(np.mean(terms.distortion + 2.0 * terms.rate[:, 0]), rel=1e-6)
     assert state.step.numpy() == 1
@@ -67,10 +66,10 @@ def test_the_compiled_program_makes_the_steps_of_an_eager_loop(make_config, spli
     eager = TrainingState(build_model(config), 1e-3)
     losses = []
     for step in range(3):
-        images = binarize(split.images[4 * step : 4 * step + 4], noise_seed(0, step, BINARIZATION))
+        images = binarize(split.images[4 * step : 4 * step + 4], noise_seed(0, Stream.TRAIN_BINARIZATION, step))
         batch = make_batch(images, split.labels[4 * step : 4 * step + 4])
-        loss, terms = train_step(eager, batch, noise_seed(0, step, POSTERIOR), 1.0)
-        losses.append([loss, np.mean(terms.distortion), np.mean(terms.rate)])
+        loss, terms, gradient_norm = train_step(eager, batch, noise_seed(0, Stream.TRAIN_POSTERIOR, step), 1.0)
+        losses.append([gradient_norm, loss, np.mean(terms.distortion), np.mean(terms.rate)])
 
     compiled = TrainingState(build_model(config), 1e-3)
     program = compile_train_steps(compiled, config, jit_compile)
@@ -154,8 +153,50 @@ def test_training_lowers_the_loss(make_config, split):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(make_config, split):
-    with pytest.raises(TrainingError, match="the loss became (nan|inf) within steps .*lower --learning_rate"):
+    with pytest.raises(TrainingError, match="the loss became (nan|inf) .*with a lower --learning_rate"):
         train(make_config(likelihood="gaussian", learning_rate=1e30, num_epochs=20), split)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_although_the_loss_is(make_config, split, monkeypatch):
+    def loss_of_infinite_slope(terms, beta):
+        return negative_elbo(terms, beta) + tf.sqrt(tf.reduce_sum(terms.rate) * 0.0)
+
+    monkeypatch.setattr(training, "negative_elbo", loss_of_infinite_slope)
+    monkeypatch.setattr(training, "plan_execution", lambda config: Execution(False, 1))
+    with pytest.raises(TrainingError, match=r"the loss became \d.* and its gradient (nan|inf) within steps 1 to 1:"):
+        train(make_config(), split)
+
+
+def test_fit_hands_each_step_its_images_their_labels_and_beta(make_config, split, monkeypatch):
+    """A program that records its arguments, in place of the compiled one."""
+    config = make_config(is_cvae=True, beta=4.0, num_epochs=2)
+    seen = []
+
+    def compile_recorder(state, config, jit_compile):
+        def program(images, labels, num_steps, beta):
+            seen.extend((images[index], labels[index], float(beta)) for index in range(int(num_steps)))
+            return tf.ones(4)
+
+        return program
+
+    monkeypatch.setattr(training, "compile_train_steps", compile_recorder)
+    monkeypatch.setattr(training, "plan_execution", lambda config: Execution(False, 2))
+    train(config, split)
+    expected = np.concatenate([batch_order(44, 8, config.seed, epoch) for epoch in range(2)])
+    assert len(seen) == len(expected) == 10
+    for (images, labels, beta), indices in zip(seen, expected, strict=True):
+        np.testing.assert_array_equal(images, split.images[indices])
+        np.testing.assert_array_equal(labels, split.labels[indices])
+        assert beta == 4.0
+
+
+def test_the_variance_of_the_gaussian_becomes_the_mean_squared_error(make_config, split):
+    dark = split._replace(images=split.images // 16)
+    state, _ = train(make_config(likelihood="gaussian", num_epochs=150, learning_rate=3e-3), dark)
+    batch = make_batch(dark.images, None)
+    likelihood = state.model(batch, noise_seed(0)).likelihood
+    mean_squared_error = np.mean((likelihood.mean - batch.images) ** 2)
+    assert float(likelihood.log_var) == pytest.approx(np.log(mean_squared_error), abs=0.2)
 
 
 def test_xla_is_for_dense_networks_on_a_cpu(make_config):

@@ -1,4 +1,4 @@
-"""The VAE ignores labels, and learns what it is asked to."""
+"""The VAE ignores labels."""
 
 import numpy as np
 import tensorflow as tf

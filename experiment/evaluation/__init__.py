@@ -1,0 +1,1 @@
+"""Numbers from arrays and models: bounds of the likelihood."""

@@ -6,11 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from experiment.preprocessing import make_batch
-from models.distributions import noise_seed
-from models.objective import elbo_terms
+from models.distributions import Stream, noise_seed
+from models.objective import ElboTerms, elbo_terms
 
-# The noise of evaluation is a function of its seed and the position of a batch, so the size of a batch is fixed.
-EVALUATION_BATCH = 500
+# The noise of evaluation is a function of its seed and the position of a batch, so the size of a batch is settled by
+# the size of an image alone: 500 images of 28x28, fewer of larger ones.
+PIXELS_PER_BATCH = 500 * 28 * 28
 
 
 class ElboEstimate(NamedTuple):
@@ -39,23 +40,23 @@ class ElboEvaluator:
 
     def __call__(self, images, labels):
         """ElboEstimate of uint8 images [N, H, W, C], binarised beforehand where they are to be, and labels or None."""
-        batches = range(0, len(images), EVALUATION_BATCH)
+        batch_size = max(1, PIXELS_PER_BATCH // images[0].size)
         terms = [
             self._terms(
-                images[start : start + EVALUATION_BATCH],
-                None if labels is None else labels[start : start + EVALUATION_BATCH],
-                noise_seed(self._seed, index),
+                images[start : start + batch_size],
+                None if labels is None else labels[start : start + batch_size],
+                noise_seed(self._seed, Stream.EVALUATION_POSTERIOR, index),
             )
-            for index, start in enumerate(batches)
+            for index, start in enumerate(range(0, len(images), batch_size))
         ]
         distortion = np.concatenate([batch.distortion for batch in terms]).astype(np.float64)
         rate = np.concatenate([batch.rate for batch in terms]).astype(np.float64)
-        elbo = -distortion - rate.sum(axis=1)
+        elbo = ElboTerms(distortion, rate).elbo
         return ElboEstimate(
-            elbo=float(elbo.mean()),
+            elbo=float(np.mean(elbo)),
             distortion=float(distortion.mean()),
             rate=float(rate.sum(axis=1).mean()),
             rate_per_level=tuple(rate.mean(axis=0).tolist()),
-            elbo_standard_error=float(elbo.std(ddof=1) / np.sqrt(len(elbo))) if len(elbo) > 1 else 0.0,
+            elbo_standard_error=float(np.std(elbo, ddof=1) / np.sqrt(len(elbo))) if len(elbo) > 1 else 0.0,
             num_images=len(elbo),
         )
