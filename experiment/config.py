@@ -240,6 +240,8 @@ def resolve_resumed(given, saved):
         lambda each: each.metadata["group"] != OUTPUT and each.name not in ("data_dir", "num_epochs"),
         "a resumed run keeps",
     )
+    if given.get("num_epochs") == 0:
+        raise ConfigError("--num_epochs 0 with --resume: expected the epochs of the whole run, at least 1")
     return replace(saved, **{**given, "run_name": saved.run_name})
 
 
