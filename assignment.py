@@ -5,6 +5,7 @@ python assignment.py --is_cvae --load_weights --num_epochs 0
 """
 
 import argparse
+import errno
 import os
 import sys
 from contextlib import contextmanager
@@ -30,6 +31,17 @@ GROUPS = {
     "data": "data",
     "training": "training",
     "output": "weights, runs and output",
+}
+
+
+ADVICE = {
+    errno.ENOSPC: "; make room there",
+    errno.EFBIG: "; make room there",
+    errno.EDQUOT: "; make room there",
+    errno.EACCES: "; give a folder that can be written, or mend its permissions",
+    errno.EPERM: "; give a folder that can be written, or mend its permissions",
+    errno.EROFS: "; start in a folder that can be written",
+    errno.ENOTDIR: "; move the file away that stands where the folder should be",
 }
 
 
@@ -97,6 +109,7 @@ def fail(message):
 def quiet_start():
     """Keep TensorFlow's greetings, which it writes before any of its settings apply, off standard error."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     sys.stderr.flush()
     stderr, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
@@ -109,14 +122,15 @@ def quiet_start():
 
 
 def main(argv=None):
-    """Returns the exit code: 0, 2 for what the user can mend, 130 where the user stopped it."""
+    """Returns the exit code: 0, or 130 where the user stopped it; exits with 2 for what the user can mend."""
     try:
         given = parse(argv)
         config, resumed = configure(given, given.pop("resume", None))
         with quiet_start():
-            import tensorflow  # noqa: F401
+            import tensorflow as tf
         from data_utils import DataError
         from experiment.checkpoints import CheckpointError
+        from experiment.records import RecordError
         from experiment.run import run_experiment
         from experiment.training import TrainingError
         from models.networks import NetworkError
@@ -127,10 +141,17 @@ def main(argv=None):
 
     try:
         return 0 if run_experiment(config, resumed) else 130
-    except (ConfigError, DataError, NetworkError, CheckpointError, TrainingError) as error:
+    except (ConfigError, DataError, NetworkError, CheckpointError, RecordError, TrainingError) as error:
         fail(error)
+    except (tf.errors.ResourceExhaustedError, MemoryError):
+        fail(
+            "out of memory: expected a model and a batch that fit; lower --hidden_sizes, --latent_size or --batch_size"
+        )
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
-        fail(f"{error}; make room there, or give a folder that can be written")
+        fail(f"{error}{ADVICE.get(error.errno, '')}")
     except KeyboardInterrupt:
         return interrupted()
 

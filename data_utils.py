@@ -5,8 +5,8 @@ Images stay uint8 here; scaling and binarisation happen inside the compiled trai
 
 import gzip
 import os
-import zipfile
 import zlib
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,14 +131,14 @@ def _mnist_arrays(name, data_dir, cached):
     if source.is_dir() and (source / f"{name}.npz").is_file():
         source = source / f"{name}.npz"
     if source.is_file():
-        arrays = _read_npz(source, IDX_FILES)
+        arrays = _pick(read_npz(source), IDX_FILES, source)
     elif missing := _missing_idx_files(source):
         raise DataError(f"--data_dir {source}: found no {', '.join(missing)}; expected {_mnist_layout(name)}")
     else:
         arrays = {key: _read_idx(source / file) for key, file in IDX_FILES.items()}
     for split in ("train", "test"):
         images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
-        if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or labels.shape != (len(images),):
+        if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
             raise DataError(
                 f"{source}: expected uint8 images [N, 28, 28] with N labels, found x_{split} {images.dtype} "
                 f"{list(images.shape)} and y_{split} {list(labels.shape)}; it is not {name}'s file"
@@ -148,7 +148,7 @@ def _mnist_arrays(name, data_dir, cached):
     if len(arrays["x_train"]) <= NUM_VALIDATION:
         raise DataError(
             f"{source}: expected more than {NUM_VALIDATION} training images, of which the last {NUM_VALIDATION} "
-            f"validate, found {len(arrays['x_train'])}; use --limit for a quick look"
+            f"validate, found {len(arrays['x_train'])}; it is not {name}'s file"
         )
     return arrays
 
@@ -186,10 +186,11 @@ def _load_binarized_mnist(data_dir):
             f"{path}: no such file; expected the fixed binarisation of MNIST (Larochelle & Murray 2011) with arrays "
             "x_train, x_valid, x_test [N, 784] of 0 and 1, there or in --data_dir; --dataset digits needs no file"
         )
-    arrays = _read_npz(path, ("x_train", "x_valid", "x_test"))
+    arrays = _pick(read_npz(path), ("x_train", "x_valid", "x_test"), path)
     splits = []
     for name, array in arrays.items():
-        if array.ndim < 2 or array[0].size != 784 or not np.isin(array, (0, 1)).all():
+        is_whole = array.dtype.kind in "biuf" and len(array) > 0 and array[0].size == 784
+        if not is_whole or not np.isin(array, (0, 1)).all():
             raise DataError(
                 f"{path}: expected {name} of [N, 784] zeros and ones, found {array.dtype} {list(array.shape)}; "
                 "binarised images are never thresholded here"
@@ -198,15 +199,23 @@ def _load_binarized_mnist(data_dir):
     return Dataset(*splits, label_names=())
 
 
-def _read_npz(path, names):
+def read_npz(path):
+    """The arrays of an .npz file by name. Raises DataError where it is damaged, or another kind of file."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in names if name not in file.files]
-            if not missing:
-                return {name: file[name] for name in names}
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: damaged or not an .npz file ({_first_line(error)}); fetch it again") from error
-    raise DataError(f"{path}: expected arrays {', '.join(names)}, found no {', '.join(missing)}")
+            arrays = {name: file[name] for name in file.files}
+    except Exception as error:  # the parsers of numpy and zipfile raise whatever they stumble over
+        raise DataError(f"{path}: damaged or not an .npz file ({_first_line(error)})") from error
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise DataError(f"{path}: damaged or not an .npz file (it holds other things than arrays)")
+    return arrays
+
+
+def _pick(arrays, names, path):
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise DataError(f"{path}: expected arrays {', '.join(names)}, found no {', '.join(missing)}")
+    return {name: arrays[name] for name in names}
 
 
 def _read_idx(path):
@@ -217,8 +226,8 @@ def _read_idx(path):
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: damaged or not a gzip file ({_first_line(error)}); fetch it again") from error
     header_size = 4 + 4 * content[3] if len(content) > 3 and content[:3] == b"\0\0\x08" else 0
-    shape = tuple(np.frombuffer(content[4:header_size], ">u4").astype(int)) if header_size <= len(content) else ()
-    if not shape or header_size + np.prod(shape) != len(content):
+    shape = np.frombuffer(content[4:header_size], ">u4").tolist() if header_size <= len(content) else []
+    if not shape or header_size + prod(shape) != len(content):
         raise DataError(f"{path}: expected an idx file of unsigned bytes, found other contents; fetch it again")
     return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape)
 

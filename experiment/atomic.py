@@ -1,24 +1,33 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def atomic_path(path):
+def atomic_path(path, num_bytes=0):
     """Yield a temporary path beside `path`; what was written there replaces `path` when the block ends.
 
     A process killed, a disk filled or an exception raised within the block leaves the previous file as it was. The
-    temporary name keeps the file's suffixes, by which writers choose their format.
+    temporary name keeps the file's suffixes, by which writers choose their format. Raises OSError that names the file;
+    at once where the disk has no room for num_bytes, because HDF5 brings the interpreter down at the end of a disk.
     """
     path = Path(path)
     temporary = path.with_name(f".tmp-{path.name}")
     try:
+        if num_bytes > shutil.disk_usage(path.parent).free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

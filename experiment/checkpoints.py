@@ -8,12 +8,11 @@ model_ckpts/<run>/config.json              the settings, from which the model is
 """
 
 import hashlib
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from data_utils import DataError, read_npz
 from experiment.atomic import atomic_path, write_text
 from experiment.runs import CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, load_config
 from models import build_model
@@ -46,7 +45,8 @@ def save_model_weights(model, config, folder, last=False):
     folder.mkdir(parents=True, exist_ok=True)
     save_config(config, folder)
     path = weights_path(folder, config, last)
-    with atomic_path(path) as temporary:
+    num_bytes = sum(weight.numpy().nbytes for weight in model.weights)
+    with atomic_path(path, 2 * num_bytes + 1_000_000) as temporary:
         model.save_weights(temporary)
         new_sum = weights_checksum(temporary)
         old_sums = _known_checksums(path) if path.is_file() else set()
@@ -115,26 +115,31 @@ def _known_checksums(path):
 # --- Training state ---------------------------------------------------------------------------------------------------
 
 
-def save_state(state, folder):
-    """Write every variable of a TrainingState, atomically."""
+def save_state(state, config, folder):
+    """Write every variable of a TrainingState, and the digest of the settings that they belong to, atomically."""
+    arrays = {name: variable.numpy() for name, variable in state.variables().items()}
     with atomic_path(Path(folder) / STATE_FILE) as temporary:
-        np.savez(temporary, **{name: variable.numpy() for name, variable in state.variables().items()})
+        np.savez(temporary, digest=np.uint32(config.digest), **arrays)
 
 
-def restore_state(state, folder):
+def restore_state(state, config, folder):
     """Set every variable of a TrainingState to what `save_state` wrote, or raise CheckpointError and say why."""
     path = Path(folder) / STATE_FILE
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; the run was stopped before its state was saved: train it anew")
+    instead = f"--load_weights {Path(folder).name} trains on from the weights instead"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            saved = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise CheckpointError(
-            f"{path}: damaged ({error}); --load_weights {Path(folder).name} trains on from the weights instead"
-        ) from error
+        saved = read_npz(path)
+    except DataError as error:
+        raise CheckpointError(f"{error}; {instead}") from error
     variables = state.variables()
-    if {name: value.shape for name, value in saved.items()} != {n: tuple(v.shape) for n, v in variables.items()}:
-        raise CheckpointError(f"{path}: holds the state of another model than {CONFIG_FILE} beside it describes")
+    current = {name: variable.numpy() for name, variable in variables.items()}
+    expected = {name: (array.shape, array.dtype.name) for name, array in current.items()}
+    digest = saved.pop("digest", None)
+    found = {name: (array.shape, array.dtype.name) for name, array in saved.items()}
+    if digest != config.digest or found != expected:
+        raise CheckpointError(f"{path}: the state of another run than {CONFIG_FILE} beside it describes; {instead}")
+    if not all(np.isfinite(array).all() for name, array in saved.items() if name != "best_elbo"):
+        raise CheckpointError(f"{path}: holds numbers that are not finite; {instead}")
     for name, variable in variables.items():
         variable.assign(saved[name])

@@ -1,9 +1,9 @@
 """Config: every setting of a run, its help, its validation, to and from JSON. Imports neither TensorFlow nor numpy."""
 
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import Field, asdict, dataclass, field, fields, replace
-from math import inf
 from typing import Any, NamedTuple
 
 from experiment.presets import PRESETS
@@ -12,6 +12,7 @@ from experiment.presets import PRESETS
 MODEL, DATA, TRAINING, OUTPUT = "model", "data", "training", "output"
 
 NEWEST = "newest"
+MAX_INT, MAX_FLOAT = 2**31 - 1, 1e30  # what 32-bit integers hold, and what stays finite in 32-bit sums
 HIDDEN_SIZES = {"mlp": (400, 400), "conv": (32, 64)}
 
 
@@ -28,11 +29,14 @@ class Rule(NamedTuple):
     metavar: str
 
 
-def whole_number(minimum):
+def whole_number(minimum, maximum=None):
     def accepts(value):
-        return type(value) is int and minimum <= value < 2**31
+        return type(value) is int and minimum <= value <= (maximum or MAX_INT)
 
-    return Rule(int, accepts, f"a whole number of at least {minimum}", "N")
+    expected = (
+        f"a whole number of at least {minimum}" if maximum is None else f"a whole number from {minimum} to {maximum}"
+    )
+    return Rule(int, accepts, expected, "N")
 
 
 def number(accepts, expected):
@@ -44,7 +48,9 @@ def one_of(*choices):
 
 
 def are_sizes(value):
-    return isinstance(value, tuple) and value != () and all(type(size) is int and size >= 1 for size in value)
+    return (
+        isinstance(value, tuple) and value != () and all(type(size) is int and 1 <= size <= MAX_INT for size in value)
+    )
 
 
 def is_folder_name(value):
@@ -107,15 +113,15 @@ class Config:
     num_epochs: int = setting(10, TRAINING, whole_number(0), "passes over the training images; 0 only generates")
     batch_size: int = setting(128, TRAINING, whole_number(1), "images in a batch")
     learning_rate: float = setting(
-        1e-3, TRAINING, number(lambda value: 0 < value < inf, "a number above 0"), "step size of Adam"
+        1e-3, TRAINING, number(lambda value: 1 / MAX_FLOAT < value < MAX_FLOAT, "a number above 0"), "step size of Adam"
     )
     beta: float = setting(
         1.0,
         TRAINING,
-        number(lambda value: 0 <= value < inf, "a number of at least 0"),
+        number(lambda value: 0 <= value < MAX_FLOAT, "a number of at least 0"),
         "weight of the rate (KL) in the loss; 1 is the ELBO. Evaluation never uses it",
     )
-    seed: int = setting(0, TRAINING, whole_number(0), "a run is a function of its settings and this number")
+    seed: int = setting(0, TRAINING, whole_number(0, MAX_INT), "a run is a function of its settings and this number")
 
     run_name: str | None = setting(
         None, OUTPUT, RUN_NAME, "folder under model_ckpts/ and outputs/ (default: the data set and the model)"
@@ -132,10 +138,10 @@ class Config:
     save_seconds: float = setting(
         30.0,
         OUTPUT,
-        number(lambda value: 0 <= value < inf, "a number of at least 0"),
+        number(lambda value: 0 <= value < MAX_FLOAT, "a number of at least 0"),
         "save the training state at least this often within an epoch, in seconds, besides after every epoch",
     )
-    grid: int = setting(10, OUTPUT, whole_number(1), "images in the grid of samples")
+    grid: int = setting(10, OUTPUT, whole_number(1, 10_000), "images in the grid of samples")
     tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write the metrics for TensorBoard")
 
     # Not flags: found in the data, and saved with the run so that its model can be rebuilt without the data.
@@ -150,6 +156,10 @@ class Config:
                 continue
             if not each.metadata["rule"].accepts(value):
                 raise ConfigError(f"{received(each, value)}: expected {each.metadata['rule'].expected}")
+        if self.image_shape is not None and not (are_sizes(self.image_shape) and len(self.image_shape) == 3):
+            raise ConfigError(f"image_shape {self.image_shape}: expected height, width and channels")
+        if not (isinstance(self.label_names, tuple) and all(isinstance(name, str) for name in self.label_names)):
+            raise ConfigError(f"label_names {self.label_names}: expected a list of names")
         self._refuse_impossible_combinations()
 
     def _refuse_impossible_combinations(self):
@@ -177,6 +187,12 @@ class Config:
         """The name that runs of these settings share, with numbers behind it."""
         return self.run_name or f"{self.dataset}_{self.model}"
 
+    @property
+    def digest(self):
+        """A checksum of all that decides the bits of a run, but for how long it is."""
+        free = {each.name for each in flags() if is_free_when_resumed(each)}
+        return zlib.crc32(repr([(name, value) for name, value in asdict(self).items() if name not in free]).encode())
+
     def to_json(self):
         return json.dumps(asdict(self), indent=2) + "\n"
 
@@ -185,7 +201,7 @@ class Config:
         """The Config saved in `text`; `source` names the file in errors. Raises ConfigError for anything else."""
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(
                 f"{source}: expected the JSON settings of a run, found a damaged file ({error})"
             ) from None
@@ -204,6 +220,11 @@ class Config:
 def flags():
     """The fields of Config that are flags."""
     return [each for each in fields(Config) if each.metadata]
+
+
+def is_free_when_resumed(each):
+    """Whether a setting may change when a run is continued: where the data is, how long to train, and the output."""
+    return each.metadata["group"] == OUTPUT or each.name in ("data_dir", "num_epochs")
 
 
 def received(each: Field, value):
@@ -225,6 +246,10 @@ def resolve_loaded(given, saved):
     For another data set than the saved one, its own preset stands in for what is not the model's.
     """
     _refuse_changes(given, saved, lambda each: each.metadata["group"] == MODEL, "the saved weights were made with")
+    if given.get("num_epochs", saved.num_epochs) == 0:
+        free = ("num_epochs", "batch_size", "seed")
+        is_fixed = lambda each: each.metadata["group"] == TRAINING and each.name not in free  # noqa: E731
+        _refuse_changes(given, saved, is_fixed, "nothing is trained, and the saved weights were trained with")
     values = asdict(saved)
     if given.get("dataset", saved.dataset) != saved.dataset:
         kept = ("image_shape", "label_names", *(each.name for each in flags() if each.metadata["group"] == MODEL))
@@ -237,7 +262,7 @@ def resolve_resumed(given, saved):
     _refuse_changes(
         given,
         saved,
-        lambda each: each.metadata["group"] != OUTPUT and each.name not in ("data_dir", "num_epochs"),
+        lambda each: not is_free_when_resumed(each),
         "a resumed run keeps",
     )
     if given.get("num_epochs") == 0:

@@ -12,6 +12,10 @@ from experiment.atomic import write_text
 METRICS_FILE, RESULTS_FILE = "metrics.jsonl", "results.json"
 
 
+class RecordError(ValueError):
+    """A record that is damaged. One line: found, expected, what to do."""
+
+
 class MetricsLog:
     """metrics.jsonl, and the same numbers for TensorBoard where it is wanted.
 
@@ -83,8 +87,14 @@ class MetricsLog:
 
 def read_metrics(path):
     """The rows of a metrics.jsonl; a last line without its end, from a run that was killed, is left out."""
-    text = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
-    return [json.loads(line) for line in text.split("\n")[:-1]]
+    text = Path(path).read_text(encoding="utf-8", errors="replace") if Path(path).is_file() else ""
+    try:
+        rows = [json.loads(line) for line in text.split("\n")[:-1]]
+        return sorted(rows, key=lambda row: row["step"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise RecordError(
+            f"{path}: expected a row of JSON with its step in each line; move it away to go on"
+        ) from error
 
 
 def write_results(folder, results):

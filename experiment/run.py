@@ -5,6 +5,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
+from math import isfinite
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -28,7 +29,7 @@ from experiment.interruption import Interruption
 from experiment.preprocessing import BINARIZATION_SEED, binarize_once
 from experiment.records import METRICS_FILE, MetricsLog, read_metrics, write_results
 from experiment.runs import next_free_run
-from experiment.training import TrainingState, count_steps, fit
+from experiment.training import TrainingError, TrainingState, fit, plan_steps
 from models import build_model
 from models.distributions import Stream
 
@@ -87,13 +88,7 @@ def settle_with_data(config, dataset, resumed=None):
     num_train = len(dataset.train.images)
     if config.batch_size > num_train:
         print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
-    return replace(
-        config,
-        image_shape=image_shape,
-        label_names=label_names,
-        data_fingerprint=fingerprint,
-        batch_size=min(config.batch_size, num_train),
-    )
+    return replace(config, image_shape=image_shape, label_names=label_names, data_fingerprint=fingerprint)
 
 
 def new_run(config):
@@ -115,24 +110,25 @@ def print_audit(lines):
 def train(model, config, dataset, run, resumed=None):
     """Train to the last epoch, saving on the way. Returns False where the user stopped it."""
     state = TrainingState(model, config.learning_rate)
-    steps_per_epoch, num_steps = count_steps(dataset.train, config)
+    plan = plan_steps(dataset.train, config)
     if resumed:
-        restore_state(state, run.checkpoints)
+        restore_state(state, config, run.checkpoints)
     first_step = int(state.step.numpy())
-    if first_step > num_steps:
+    if not 0 <= first_step <= plan.num_steps:
         raise ConfigError(
-            f"--num_epochs {config.num_epochs}: {run.name} has made {first_step // steps_per_epoch} epochs already; "
-            "expected at least as many, or --load_weights to train anew from its weights"
+            f"--num_epochs {config.num_epochs}: {run.name} has made {first_step // plan.steps_per_epoch} epochs "
+            "already; expected at least as many, or --load_weights to train anew from its weights"
         )
     save_config(config, run.checkpoints)
-    save_state(state, run.checkpoints)
+    save_state(state, config, run.checkpoints)
+    run.outputs.mkdir(parents=True, exist_ok=True)
 
     validation = binarize_once(dataset.validation, config.binarization, Stream.VALIDATION_BINARIZATION)
     evaluator = ElboEvaluator(model, config.seed)
     last_save = time.monotonic()
     with (
         closing(MetricsLog(run.outputs, first_step, config.tensorboard)) as log,
-        progress_bar(first_step, num_steps, config) as bar,
+        progress_bar(first_step, plan) as bar,
         Interruption() as interruption,
     ):
         for progress in fit(state, dataset.train, config):
@@ -140,26 +136,33 @@ def train(model, config, dataset, run, resumed=None):
             show(bar, progress)
             if progress.is_epoch_end:
                 estimate = evaluator(validation.images, validation.labels)
+                if not isfinite(estimate.elbo):
+                    raise TrainingError(
+                        f"the validation ELBO became {estimate.elbo} after {progress.step} steps: expected a finite "
+                        "number; train anew with a lower --learning_rate"
+                    )
                 log.append_validation(progress, estimate)
                 save_epoch(state, estimate, config, run)
             is_due = time.monotonic() - last_save > config.save_seconds
             if progress.is_epoch_end or is_due or interruption.requested:
                 log.sync()
-                save_state(state, run.checkpoints)
+                save_state(state, config, run.checkpoints)
                 last_save = time.monotonic()
             if interruption.requested:
                 break
     step = int(state.step.numpy())
-    if step < num_steps:
-        print(f"stopped at step {step:,} of {num_steps:,}; continue with: python assignment.py --resume {run.name}")
-    return step == num_steps
+    if step < plan.num_steps:
+        print(
+            f"stopped at step {step:,} of {plan.num_steps:,}; continue with: python assignment.py --resume {run.name}"
+        )
+    return step == plan.num_steps
 
 
-def progress_bar(first_step, num_steps, config):
+def progress_bar(first_step, plan):
     """A bar over images, from where the run stands."""
     return tqdm(
-        initial=first_step * config.batch_size,
-        total=num_steps * config.batch_size,
+        initial=first_step * plan.batch_size,
+        total=plan.num_steps * plan.batch_size,
         unit=" images",
         unit_scale=True,
         dynamic_ncols=True,

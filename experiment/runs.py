@@ -102,7 +102,10 @@ def configure(given, resume=None):
         folder = find_run(resume, resolve(identity).family, STATE_FILE)
         if folder.resolve().parent != CHECKPOINTS.resolve():
             raise ConfigError(f"--resume {resume}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
-        return resolve_resumed(given, load_config(folder)), Run(folder.name)
+        run = Run(folder.resolve().name)
+        if resume != NEWEST and given.get("run_name", run.name) != run.name:
+            raise ConfigError(f"--run_name {given['run_name']}: a resumed run keeps its name, {run.name}")
+        return resolve_resumed(given, load_config(folder)), run
     if "load_weights" in given:
         name = given["load_weights"]
         folder = find_run(name, resolve(identity).family, f"*{WEIGHTS_SUFFIX}")
@@ -117,7 +120,10 @@ def load_config(folder):
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; expected the settings that were saved with the weights")
-    return Config.from_json(path.read_text(encoding="utf-8", errors="replace"), path)
+    config = Config.from_json(path.read_text(encoding="utf-8", errors="replace"), path)
+    if config.image_shape is None or config.hidden_sizes is None:
+        raise ConfigError(f"{path}: expected the settings of a trained run, found no image_shape or hidden_sizes")
+    return config
 
 
 def _members(family):

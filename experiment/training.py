@@ -122,10 +122,19 @@ class Progress(NamedTuple):
     images_per_second: float
 
 
-def count_steps(split, config):
-    """(steps in an epoch, steps in the whole run)."""
-    steps_per_epoch = len(split.images) // config.batch_size
-    return steps_per_epoch, steps_per_epoch * config.num_epochs
+class Plan(NamedTuple):
+    """The lengths of a run, in images and steps."""
+
+    batch_size: int  # config.batch_size, or all images where there are fewer
+    steps_per_epoch: int
+    num_steps: int
+
+
+def plan_steps(split, config):
+    """How a run over a Split is divided into steps."""
+    batch_size = min(config.batch_size, len(split.images))
+    steps_per_epoch = len(split.images) // batch_size
+    return Plan(batch_size, steps_per_epoch, steps_per_epoch * config.num_epochs)
 
 
 def fit(state, split, config):
@@ -136,20 +145,19 @@ def fit(state, split, config):
 
     Raises: TrainingError where the loss is not finite; the state is then not to be saved.
     """
-    execution = plan_execution(config)
+    plan, execution = plan_steps(split, config), plan_execution(config)
     train_steps = compile_train_steps(state, config, execution.jit_compile)
-    steps_per_epoch, num_steps = count_steps(split, config)
-    stack_size = min(execution.steps_per_call, steps_per_epoch)
+    stack_size = min(execution.steps_per_call, plan.steps_per_epoch)
     beta = tf.constant(config.beta, tf.float32)
 
     step = int(state.step.numpy())
-    while step < num_steps:
-        epoch, step_in_epoch = divmod(step, steps_per_epoch)
-        order = batch_order(len(split.images), config.batch_size, config.seed, epoch)
+    while step < plan.num_steps:
+        epoch, step_in_epoch = divmod(step, plan.steps_per_epoch)
+        order = batch_order(len(split.images), plan.batch_size, config.seed, epoch)
         batches = order[step_in_epoch : step_in_epoch + stack_size]
         # The stack is always full, or it would be compiled anew for the last call of an epoch; what is beyond the
         # number of steps is never looked at.
-        stack = np.resize(batches, (stack_size, config.batch_size))
+        stack = np.resize(batches, (stack_size, plan.batch_size))
         started = time.perf_counter()
         labels = None if split.labels is None else split.labels[stack]
         means = train_steps(split.images[stack], labels, tf.constant(len(batches)), beta).numpy()
@@ -164,8 +172,8 @@ def fit(state, split, config):
         step += len(batches)
         yield Progress(
             step=step,
-            epoch=step // steps_per_epoch,
-            is_epoch_end=step % steps_per_epoch == 0,
+            epoch=step // plan.steps_per_epoch,
+            is_epoch_end=step % plan.steps_per_epoch == 0,
             gradient_norm=gradient_norm,
             loss=loss,
             distortion=distortion,

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -115,34 +116,46 @@ def test_state_comes_back_to_the_bit(make_config, split, tmp_path):
     for _ in fit(state, split, config):
         pass
     state.best_elbo.assign(-12.5)
-    save_state(state, tmp_path)
+    save_state(state, config, tmp_path)
     fresh = TrainingState(build_model(make_config(seed=1)), 1e-2)
-    restore_state(fresh, tmp_path)
+    restore_state(fresh, config, tmp_path)
     assert fresh.variables().keys() == state.variables().keys()
     for name, variable in state.variables().items():
         np.testing.assert_array_equal(fresh.variables()[name], variable, err_msg=name)
 
 
 def test_damaged_state_is_refused(make_config, tmp_path):
-    state = TrainingState(build_model(make_config()), 1e-3)
+    config = make_config()
+    state = TrainingState(build_model(config), 1e-3)
     with pytest.raises(CheckpointError, match="state.npz: no such file"):
-        restore_state(state, tmp_path)
-    save_state(state, tmp_path)
+        restore_state(state, config, tmp_path)
+    save_state(state, config, tmp_path)
     content = (tmp_path / "state.npz").read_bytes()
     for damage in (truncate, flip):
         (tmp_path / "state.npz").write_bytes(content)
         damage(tmp_path / "state.npz")
         with pytest.raises(CheckpointError, match="state.npz: damaged .*--load_weights"):
-            restore_state(state, tmp_path)
+            restore_state(state, config, tmp_path)
     (tmp_path / "state.npz").write_bytes(content)
     other = TrainingState(build_model(make_config(latent_size=4)), 1e-3)
-    with pytest.raises(CheckpointError, match="state of another model"):
-        restore_state(other, tmp_path)
+    with pytest.raises(CheckpointError, match="the state of another run"):
+        restore_state(other, config, tmp_path)
+    with pytest.raises(CheckpointError, match="the state of another run"):
+        restore_state(state, make_config(beta=4.0), tmp_path)
+    restore_state(state, make_config(num_epochs=99), tmp_path)
+    state.model.weights[0].assign(np.full(state.model.weights[0].shape, np.nan))
+    save_state(state, config, tmp_path)
+    with pytest.raises(CheckpointError, match="not finite"):
+        restore_state(state, config, tmp_path)
+    np.save((tmp_path / "state.npz").open("wb"), np.zeros(3))
+    with pytest.raises(CheckpointError, match="state.npz: damaged or not an .npz file"):
+        restore_state(state, config, tmp_path)
 
 
 def test_every_flipped_byte_of_a_state_is_noticed_or_harmless(make_config, tmp_path):
-    state = TrainingState(build_model(make_config(hidden_sizes=(2,))), 1e-3)
-    save_state(state, tmp_path)
+    config = make_config(hidden_sizes=(2,))
+    state = TrainingState(build_model(config), 1e-3)
+    save_state(state, config, tmp_path)
     content = (tmp_path / "state.npz").read_bytes()
     before = {name: variable.numpy() for name, variable in state.variables().items()}
     generator = np.random.default_rng(0)
@@ -153,11 +166,20 @@ def test_every_flipped_byte_of_a_state_is_noticed_or_harmless(make_config, tmp_p
         changed[position] ^= 1 << int(bit)
         (tmp_path / "state.npz").write_bytes(changed)
         try:
-            restore_state(state, tmp_path)
+            restore_state(state, config, tmp_path)
         except CheckpointError:
             continue
         for name, variable in state.variables().items():
             np.testing.assert_array_equal(variable, before[name])
+
+
+def test_a_disk_without_room_is_noticed_before_hdf5_meets_its_end(saved, monkeypatch):
+    path, model, config = saved
+    before = path.read_bytes()
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(OSError, match="No space left on device.*cvae.weights.h5"):
+        save_model_weights(model, config, path.parent)
+    assert path.read_bytes() == before
 
 
 def test_config_is_written_beside_the_weights(make_config, tmp_path):

@@ -242,6 +242,23 @@ def test_a_resumed_run_must_see_the_same_images(cli, tmp_path, monkeypatch):
     assert_refused(result, "the training images are not those that it began with")
 
 
+def test_a_run_that_diverges_says_so_and_does_not_hide_the_older_one(cli, tmp_path):
+    assert cli(*QUICK)[0] == 0
+    assert_refused(cli(*QUICK, "--learning_rate", "1e25"), "with a lower --learning_rate")
+    assert cli("--dataset", "digits", "--load_weights", "--num_epochs", "0")[0] == 0
+
+
+def test_a_batch_larger_than_the_data_stays_as_it_was_given(cli):
+    assert cli(*QUICK, "--batch_size", "500")[0] == 0
+    assert cli(*QUICK[:-4], "--hidden_sizes", "32", "--batch_size", "500", "--resume", "--num_epochs", "3")[0] == 0
+
+
+def test_what_does_not_fit_into_memory_is_said_in_one_line(cli):
+    assert_refused(
+        cli("--dataset", "digits", "--hidden_sizes", "100000000"), "out of memory: expected a model and a batch"
+    )
+
+
 def test_the_python_example_of_the_readme_runs(cli, tmp_path):
     assert cli(*QUICK, "--is_cvae", "--run_name", "mnist_cvae")[0] == 0
     (example,) = re.findall(r"```python\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)

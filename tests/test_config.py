@@ -48,7 +48,11 @@ def test_tables_and_settings_name_the_same_things():
         ({"latent_size": 0}, "--latent_size 0: expected a whole number of at least 1"),
         ({"latent_size": 1.5}, "--latent_size 1.5: expected a whole number"),
         ({"latent_size": True}, "--latent_size True: expected a whole number"),
-        ({"seed": 2**31}, "--seed 2147483648: expected a whole number"),
+        ({"seed": 2**31}, "--seed 2147483648: expected a whole number from 0 to 2147483647"),
+        ({"beta": 1e39}, "--beta 1e+39: expected a number of at least 0"),
+        ({"beta": 10**400}, "expected a number of at least 0"),
+        ({"hidden_sizes": (10**20,)}, "expected whole numbers of at least 1"),
+        ({"grid": 10**6}, "expected a whole number from 1 to 10000"),
         ({"beta": -1.0}, "--beta -1.0: expected a number of at least 0"),
         ({"beta": float("nan")}, "--beta nan: expected"),
         ({"learning_rate": 0.0}, "--learning_rate 0.0: expected a number above 0"),
@@ -87,6 +91,9 @@ def test_json_holds_every_setting():
         ("{", "config.json: expected the JSON settings of a run"),
         ("[1]", "config.json: expected the JSON settings of a run, found list"),
         ('{"betta": 1}', "config.json: unknown settings betta"),
+        ("[" * 100_000, "config.json: expected the JSON settings of a run"),
+        ('{"image_shape": "abc"}', "config.json: image_shape abc: expected height, width and channels"),
+        ('{"label_names": [1]}', "config.json: label_names (1,): expected a list of names"),
         ('{"beta": -1}', "config.json: --beta -1: expected a number of at least 0"),
     ],
 )
@@ -102,6 +109,19 @@ def test_loaded_weights_bring_their_settings():
     assert (loaded.dataset, loaded.latent_size, loaded.beta, loaded.num_epochs) == ("digits", 5, 4.0, 7)
     with pytest.raises(ConfigError, match="--latent_size 6: the saved weights were made with --latent_size 5"):
         resolve_loaded({"load_weights": "digits_vae", "latent_size": 6}, saved)
+
+
+def test_generating_refuses_what_only_training_could_change():
+    saved = resolve({"dataset": "digits"})
+    with pytest.raises(ConfigError, match="--beta 5.0: nothing is trained, and the saved weights were trained with"):
+        resolve_loaded({"load_weights": "digits_vae", "num_epochs": 0, "beta": 5.0}, saved)
+    assert resolve_loaded({"load_weights": "digits_vae", "num_epochs": 0, "seed": 5}, saved).seed == 5
+
+
+def test_digest_is_of_what_decides_the_bits():
+    config = resolve({})
+    assert config.digest == replace(config, num_epochs=99, data_dir="elsewhere", grid=3).digest
+    assert len({replace(config, **change).digest for change in ({}, {"beta": 2.0}, {"seed": 1}, {"limit": 3})}) == 4
 
 
 def test_loaded_weights_on_another_data_set_take_its_preset_but_keep_the_model():

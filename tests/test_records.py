@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from experiment.evaluation.likelihood import ElboEstimate
-from experiment.records import MetricsLog, read_metrics, write_results
+from experiment.records import MetricsLog, RecordError, read_metrics, write_results
 from experiment.training import Progress
 
 ESTIMATE = ElboEstimate(-12.0, 10.0, 2.0, (1.5, 0.5), 0.1, 44)
@@ -46,6 +48,13 @@ def test_a_continued_log_drops_rows_beyond_the_saved_step(tmp_path):
     log.append_training(progress(15))
     log.close()
     assert [row["step"] for row in read_metrics(path)] == [5, 10, 15]
+
+
+@pytest.mark.parametrize("line", ["garbage", "[1]", '{"epoch": 1}', "\udcff"])
+def test_a_damaged_log_is_refused(tmp_path, line):
+    (tmp_path / "metrics.jsonl").write_bytes(line.encode(errors="surrogateescape") + b"\n")
+    with pytest.raises(RecordError, match="metrics.jsonl: expected a row of JSON"):
+        read_metrics(tmp_path / "metrics.jsonl")
 
 
 def test_tensorboard_gets_the_same_numbers(tmp_path):

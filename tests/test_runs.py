@@ -1,5 +1,6 @@
 """Names of runs: an older run is never touched, and the one that is meant is found."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ def folder(tmp_path, monkeypatch):
 def make_run(name, **given):
     run = Run(name)
     run.create()
-    config = resolve(given)
+    config = replace(resolve(given), image_shape=(28, 28, 1))
     (run.checkpoints / "config.json").write_text(config.to_json())
     (run.checkpoints / f"{config.model}.weights.h5").touch()
     (run.checkpoints / "state.npz").touch()
@@ -65,13 +66,20 @@ def test_configure_reads_the_settings_of_the_run_that_is_meant(tmp_path):
     assert (loaded.latent_size, loaded.is_cvae, resumed) == (7, True, None)
     assert loaded.load_weights == "model_ckpts/mnist_cvae/cvae.weights.h5"
     assert configure({"load_weights": "mnist_cvae"})[0].is_cvae
-    assert configure({}, resume="mnist_cvae") == (resolve({"is_cvae": True, "latent_size": 7}), run)
+    assert configure({}, resume="mnist_cvae") == (
+        replace(resolve({"is_cvae": True, "latent_size": 7}), image_shape=(28, 28, 1)),
+        run,
+    )
     assert configure({}) == (Config(hidden_sizes=(400, 400)), None)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "config.json").write_text(resolve({}).to_json())
     with pytest.raises(ConfigError, match="expected a run in model_ckpts/"):
         configure({}, resume=str(elsewhere))
+    with pytest.raises(ConfigError, match="--run_name other: a resumed run keeps its name, mnist_cvae"):
+        configure({"run_name": "other"}, resume="mnist_cvae")
+    (tmp_path / "model_ckpts/link").symlink_to("mnist_cvae")
+    assert configure({}, resume="link")[1] == run
     with pytest.raises(ConfigError, match="--resume with --load_weights: expected one of them"):
         configure({"load_weights": "newest"}, resume="newest")
 

@@ -51,6 +51,12 @@ class ElboEvaluator:
         ]
         distortion = np.concatenate([batch.distortion for batch in terms]).astype(np.float64)
         rate = np.concatenate([batch.rate for batch in terms]).astype(np.float64)
+        # Of a model that diverged the numbers are infinite, which is for the caller to judge.
+        with np.errstate(invalid="ignore", over="ignore"):
+            return self._means(distortion, rate)
+
+    @staticmethod
+    def _means(distortion, rate):
         elbo = ElboTerms(distortion, rate).elbo
         return ElboEstimate(
             elbo=float(np.mean(elbo)),
