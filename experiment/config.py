@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from experiment.presets import PRESETS
 
-# Read from the saved config under --load_weights; a flag that contradicts them is refused.
+# Groups of settings. Those of the model are part of its weights; those of the output change no number.
 MODEL, DATA, TRAINING, OUTPUT = "model", "data", "training", "output"
 
 NEWEST = "newest"
@@ -33,10 +33,8 @@ def whole_number(minimum, maximum=None):
     def accepts(value):
         return type(value) is int and minimum <= value <= (maximum or MAX_INT)
 
-    expected = (
-        f"a whole number of at least {minimum}" if maximum is None else f"a whole number from {minimum} to {maximum}"
-    )
-    return Rule(int, accepts, expected, "N")
+    limits = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+    return Rule(int, accepts, f"a whole number {limits}", "N")
 
 
 def number(accepts, expected):
@@ -48,9 +46,8 @@ def one_of(*choices):
 
 
 def are_sizes(value):
-    return (
-        isinstance(value, tuple) and value != () and all(type(size) is int and 1 <= size <= MAX_INT for size in value)
-    )
+    is_filled = isinstance(value, tuple) and value != ()
+    return is_filled and all(type(size) is int and 1 <= size <= MAX_INT for size in value)
 
 
 def is_folder_name(value):
@@ -59,7 +56,7 @@ def is_folder_name(value):
     return not set(value) & set('/\\:*?"<>|\0')
 
 
-TEXT = Rule(str, lambda value: isinstance(value, str) and value != "", "text", "RUN")
+RUN = Rule(str, lambda value: isinstance(value, str) and value != "", "a run's name, folder or weights", "RUN")
 PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path", "DIR")
 SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
 RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without slashes, not {NEWEST!r}", "NAME")
@@ -129,7 +126,7 @@ class Config:
     load_weights: str | None = setting(
         None,
         OUTPUT,
-        TEXT,
+        RUN,
         "start from the weights of a run (its name, folder or file; the newest of this name if none is given) and its "
         "settings: trains on for --num_epochs, or only generates with --num_epochs 0",
         nargs="?",
@@ -190,8 +187,8 @@ class Config:
     @property
     def digest(self):
         """A checksum of all that decides the bits of a run, but for how long it is."""
-        free = {each.name for each in flags() if is_free_when_resumed(each)}
-        return zlib.crc32(repr([(name, value) for name, value in asdict(self).items() if name not in free]).encode())
+        decisive = asdict(self).keys() - free_when_resumed()
+        return zlib.crc32(repr([(name, getattr(self, name)) for name in sorted(decisive)]).encode())
 
     def to_json(self):
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -222,9 +219,14 @@ def flags():
     return [each for each in fields(Config) if each.metadata]
 
 
-def is_free_when_resumed(each):
-    """Whether a setting may change when a run is continued: where the data is, how long to train, and the output."""
-    return each.metadata["group"] == OUTPUT or each.name in ("data_dir", "num_epochs")
+def names_in(*groups):
+    """The names of the flags in some groups."""
+    return {each.name for each in flags() if each.metadata["group"] in groups}
+
+
+def free_when_resumed():
+    """Names of what may change when a run is continued: where the data is, how long to train, and the output."""
+    return names_in(OUTPUT) | {"data_dir", "num_epochs"}
 
 
 def received(each: Field, value):
@@ -245,34 +247,28 @@ def resolve_loaded(given, saved):
 
     For another data set than the saved one, its own preset stands in for what is not the model's.
     """
-    _refuse_changes(given, saved, lambda each: each.metadata["group"] == MODEL, "the saved weights were made with")
+    _refuse_changes(given, saved, names_in(MODEL), "the saved weights were made with")
     if given.get("num_epochs", saved.num_epochs) == 0:
-        free = ("num_epochs", "batch_size", "seed")
-        is_fixed = lambda each: each.metadata["group"] == TRAINING and each.name not in free  # noqa: E731
-        _refuse_changes(given, saved, is_fixed, "nothing is trained, and the saved weights were trained with")
+        fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
+        _refuse_changes(given, saved, fixed, "nothing is trained, and the saved weights were trained with")
     values = asdict(saved)
     if given.get("dataset", saved.dataset) != saved.dataset:
-        kept = ("image_shape", "label_names", *(each.name for each in flags() if each.metadata["group"] == MODEL))
+        kept = names_in(MODEL) | {"image_shape", "label_names"}
         values = asdict(resolve(given)) | {name: getattr(saved, name) for name in kept}
     return _settle({**values, **given}, given)
 
 
 def resolve_resumed(given, saved):
     """Settings of a run that is continued: as saved, but for where the data is, how long to train, and the output."""
-    _refuse_changes(
-        given,
-        saved,
-        lambda each: not is_free_when_resumed(each),
-        "a resumed run keeps",
-    )
+    _refuse_changes(given, saved, names_in(MODEL, DATA, TRAINING) - free_when_resumed(), "a resumed run keeps")
     if given.get("num_epochs") == 0:
         raise ConfigError("--num_epochs 0 with --resume: expected the epochs of the whole run, at least 1")
     return replace(saved, **{**given, "run_name": saved.run_name})
 
 
-def _refuse_changes(given, saved, is_fixed, reason):
+def _refuse_changes(given, saved, fixed, reason):
     for each in flags():
-        if is_fixed(each) and each.name in given and given[each.name] != getattr(saved, each.name):
+        if each.name in fixed and given.get(each.name, getattr(saved, each.name)) != getattr(saved, each.name):
             raise ConfigError(
                 f"{received(each, given[each.name])}: {reason} {received(each, getattr(saved, each.name))}; "
                 "leave the flag out, or train a new run"
@@ -280,6 +276,7 @@ def _refuse_changes(given, saved, is_fixed, reason):
 
 
 def _settle(values, given):
+    """The Config of some values, with what follows from them where it was not given."""
     config = {"network": Config.network, "likelihood": Config.likelihood, **values}
     if config.get("hidden_sizes") is None:
         config["hidden_sizes"] = HIDDEN_SIZES.get(config["network"])

@@ -38,6 +38,7 @@ class ElboEvaluator:
 
         self._terms = terms
 
+    @np.errstate(invalid="ignore", over="ignore")  # a model that diverged has infinite terms: the caller judges
     def __call__(self, images, labels):
         """ElboEstimate of uint8 images [N, H, W, C], binarised beforehand where they are to be, and labels or None."""
         batch_size = max(1, PIXELS_PER_BATCH // images[0].size)
@@ -51,12 +52,6 @@ class ElboEvaluator:
         ]
         distortion = np.concatenate([batch.distortion for batch in terms]).astype(np.float64)
         rate = np.concatenate([batch.rate for batch in terms]).astype(np.float64)
-        # Of a model that diverged the numbers are infinite, which is for the caller to judge.
-        with np.errstate(invalid="ignore", over="ignore"):
-            return self._means(distortion, rate)
-
-    @staticmethod
-    def _means(distortion, rate):
         elbo = ElboTerms(distortion, rate).elbo
         return ElboEstimate(
             elbo=float(np.mean(elbo)),
