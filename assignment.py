@@ -66,7 +66,8 @@ def build_parser():
         rule = each.metadata["rule"]
         options = {"type": rule.parse, "metavar": rule.metavar, **each.metadata["argparse"]}
         if rule.parse is bool:
-            options = {"action": "store_true"}
+            is_in_a_preset = any(each.name in preset.settings for preset in PRESETS.values())
+            options = {"action": argparse.BooleanOptionalAction if is_in_a_preset else "store_true"}
         groups[each.metadata["group"]].add_argument(f"--{each.name}", help=describe(each), **options)
     groups["output"].add_argument(
         "--resume",
@@ -81,12 +82,19 @@ def build_parser():
 
 def describe(each):
     """A flag's help with its default, and the presets that change it."""
-    default = [f"{each.default:g}" if isinstance(each.default, float) else str(each.default)]
-    presets = [
-        f"{name}: {preset.settings[each.name]}" for name, preset in PRESETS.items() if each.name in preset.settings
-    ]
-    notes = (default if each.default not in (None, False) else []) + presets
+    notes = [] if each.default in (None, False) else [shown(each.default)]
+    presets = {name: preset.settings.get(each.name, each.default) for name, preset in PRESETS.items()}
+    for value in dict.fromkeys(presets.values()):
+        if value != each.default:
+            notes.append(f"{', '.join(name for name in presets if presets[name] == value)}: {shown(value)}")
     return each.metadata["help"] + (f" [{'; '.join(notes)}]" if notes else "")
+
+
+def shown(value):
+    """A setting's value as it is typed."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else "on" if value is True else str(value)
 
 
 def parse(argv):
@@ -128,11 +136,11 @@ def main(argv=None):
         config, resumed = configure(given, given.pop("resume", None))
         with quiet_start():
             import tensorflow as tf
-        from data_utils import DataError
         from experiment.checkpoints import CheckpointError
         from experiment.records import RecordError
         from experiment.run import run_experiment
         from experiment.training import TrainingError
+        from image_data.records import DataError
         from models.networks import NetworkError
     except (ConfigError, OSError) as error:
         fail(error)

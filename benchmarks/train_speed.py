@@ -18,10 +18,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data_utils import Split
 from experiment.config import resolve
 from experiment.preprocessing import binarize, make_batch
 from experiment.training import TrainingState, fit
+from image_data.records import Split
 from models import build_model
 from models.distributions import Stream, noise_seed
 from models.objective import elbo_terms, negative_elbo

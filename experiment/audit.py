@@ -10,9 +10,10 @@ from experiment.presets import PRESETS
 
 NATS_OF = {
     ("bernoulli", "dynamic"): "log-probability of binary pixels, drawn from the grey values",
-    ("bernoulli", "static"): "log-probability of the binary pixels of the data set's own file",
+    ("bernoulli", "static"): "log-probability of the data set's own binary pixels",
     ("bernoulli", "none"): "cross-entropy of grey values: no log-likelihood, comparable only with itself",
     ("mse", "none"): "log-density of pixels in [0, 1] under unit variance: half the squared error plus a constant",
+    ("discretized_logistic", "none"): "log-probability of the 8-bit values",
     ("gaussian", "none"): "log-density of pixels in [0, 1] under one learned variance; either sign is possible",
 }
 
@@ -36,7 +37,7 @@ def audit(config, model, dataset, run):
     sizes = " / ".join(f"{len(split.images):,}" for split in (dataset.train, dataset.validation, dataset.test))
     gpus = tf.config.list_physical_devices("GPU")
     device = f"{len(gpus)} GPU" if gpus else f"CPU, {os.cpu_count()} cores"
-    network = f"{config.network} ({' '.join(map(str, config.hidden_sizes))})"
+    network = f"{config.network} ({' '.join(map(str, config.hidden_sizes))}, {config.activation})"
     condition = f", given {len(config.label_names)} labels" if config.is_cvae else ""
     pixels = f"{height} x {width} x {channels} = {prod(config.image_shape):,} pixels"
     mean_beta = f"beta_norm {beta_norm(config):.3g}, its value if both terms were means, over pixels and over units"
@@ -44,6 +45,7 @@ def audit(config, model, dataset, run):
         ("model", f"{config.model.upper()}, {network}, {model.count_params():,} parameters{condition}"),
         ("data", f"{config.dataset}, {sizes} images to train / validate / test"),
         ("source", PRESETS[config.dataset].source),
+        *(("", note) for note in dataset.notes),
         ("dimensions", f"{pixels}, {config.latent_size} latent units"),
         ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
         ("nats", nats_of(config)),

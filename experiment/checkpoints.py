@@ -3,6 +3,7 @@
 model_ckpts/<run>/config.json              the settings, from which the model is rebuilt
                   <model>.weights.h5       at the best validation ELBO: what is evaluated and drawn
                   <model>.last.weights.h5  after the last epoch
+                  <model>.epoch_007.weights.h5  after that epoch, with --every_epoch
                   *.sha256                 checksums of the weights, as sha256sum prints them
                   state.npz                weights, optimizer, step: what --resume continues from, to the same bits
 """
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_utils import DataError, read_npz
 from experiment.atomic import atomic_path, write_text
 from experiment.runs import CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, load_config
+from image_data.arrays import read_npz
+from image_data.records import DataError
 from models import build_model
 
 
@@ -30,12 +32,12 @@ def save_config(config, folder):
 # --- Weights ----------------------------------------------------------------------------------------------------------
 
 
-def weights_path(folder, config, last=False):
-    """model_ckpts/<run>/<model>.weights.h5, or <model>.last.weights.h5."""
-    return Path(folder) / f"{config.model}{'.last' if last else ''}{WEIGHTS_SUFFIX}"
+def weights_path(folder, config, tag=""):
+    """model_ckpts/<run>/<model>.weights.h5, or <model>.<tag>.weights.h5."""
+    return Path(folder) / f"{config.model}{f'.{tag}' if tag else ''}{WEIGHTS_SUFFIX}"
 
 
-def save_model_weights(model, config, folder, last=False):
+def save_model_weights(model, config, folder, tag=""):
     """Write weights, their checksum and config.json into `folder`, atomically; returns the path of the weights.
 
     For a moment the checksum file holds the old and the new sum, so that a kill between the two files leaves weights
@@ -44,7 +46,7 @@ def save_model_weights(model, config, folder, last=False):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     save_config(config, folder)
-    path = weights_path(folder, config, last)
+    path = weights_path(folder, config, tag)
     num_bytes = sum(weight.numpy().nbytes for weight in model.weights)
     with atomic_path(path, 2 * num_bytes + 1_000_000) as temporary:
         model.save_weights(temporary)

@@ -13,7 +13,30 @@ MODEL, DATA, TRAINING, OUTPUT = "model", "data", "training", "output"
 
 NEWEST = "newest"
 MAX_INT, MAX_FLOAT = 2**31 - 1, 1e30  # what 32-bit integers hold, and what stays finite in 32-bit sums
-HIDDEN_SIZES = {"mlp": (400, 400), "conv": (32, 64)}
+
+# What a network is made of, and its defaults: settings of another network have no meaning for it.
+NETWORKS = {
+    "mlp": {"hidden_sizes": (400, 400), "activation": "relu"},
+    "conv": {
+        "hidden_sizes": (32, 64),
+        "activation": "silu",
+        "encoder_normalization": "none",
+        "decoder_normalization": "none",
+        "upsampling": "transposed",
+        "num_features": 256,
+    },
+}
+NETWORK_SETTINGS = {name for settings in NETWORKS.values() for name in settings}
+# Settings of the data sets that are read from image files; those of arrays are as they are.
+PHOTOGRAPH_SETTINGS = {
+    "image_size",
+    "crop",
+    "grayscale",
+    "validation_split",
+    "test_split",
+    "skip_unreadable",
+    "cache_dir",
+}
 
 
 class ConfigError(ValueError):
@@ -57,10 +80,22 @@ def is_folder_name(value):
 
 
 RUN = Rule(str, lambda value: isinstance(value, str) and value != "", "a run's name, folder or weights", "RUN")
+NORMALIZATION = one_of("none", "batch", "instance")
+SHARE = number(lambda value: 0 < value < 1, "a number between 0 and 1")
 PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path", "DIR")
 SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
 RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without slashes, not {NEWEST!r}", "NAME")
 SIZES = Rule(int, are_sizes, "whole numbers of at least 1, such as 400 400", "N")
+
+
+def defaults_of_networks(name):
+    """'[mlp: relu; conv: silu]', for the help of a setting that each network has its own default of."""
+    shown = {network: " ".join(map(str, _as_tuple(settings.get(name)))) for network, settings in NETWORKS.items()}
+    return " [" + "; ".join(f"{network}: {value}" for network, value in shown.items() if value != "None") + "]"
+
+
+def _as_tuple(value):
+    return value if isinstance(value, tuple) else (value,)
 
 
 def setting(default, group, rule, help, **argparse_options):
@@ -76,22 +111,51 @@ class Config:
     is_cvae: bool = setting(False, MODEL, SWITCH, "condition encoder and decoder on the label: p(x|z,y), q(z|x,y)")
     latent_size: int = setting(15, MODEL, whole_number(1), "units of the latent z")
     network: str = setting(
-        "mlp", MODEL, one_of(*HIDDEN_SIZES), "trunk of encoder and decoder: mlp (dense) or conv (strided convolutions)"
+        "mlp", MODEL, one_of(*NETWORKS), "trunk of encoder and decoder: mlp (dense) or conv (convolutions of stride 2)"
     )
     hidden_sizes: tuple[int, ...] | None = setting(
         None,
         MODEL,
         SIZES,
-        "units of each dense layer, or channels of each convolution, of the encoder; the decoder mirrors them ["
-        + "; ".join(f"{network}: {' '.join(map(str, sizes))}" for network, sizes in HIDDEN_SIZES.items())
-        + "]",
+        "units of each dense layer, or channels of each convolution, of the encoder; the decoder mirrors them"
+        + defaults_of_networks("hidden_sizes"),
         nargs="+",
+    )
+    activation: str | None = setting(
+        None,
+        MODEL,
+        one_of("relu", "leaky_relu", "silu", "tanh"),
+        "what follows each layer: relu, leaky_relu, silu or tanh" + defaults_of_networks("activation"),
+    )
+    encoder_normalization: str | None = setting(
+        None,
+        MODEL,
+        NORMALIZATION,
+        "none, batch or instance, after each convolution of the encoder"
+        + defaults_of_networks("encoder_normalization"),
+    )
+    decoder_normalization: str | None = setting(
+        None, MODEL, NORMALIZATION, "the same of the decoder" + defaults_of_networks("decoder_normalization")
+    )
+    upsampling: str | None = setting(
+        None,
+        MODEL,
+        one_of("transposed", "resize"),
+        "how the decoder doubles its resolution: transposed convolution, or resize and convolution"
+        + defaults_of_networks("upsampling"),
+    )
+    num_features: int | None = setting(
+        None,
+        MODEL,
+        whole_number(0),
+        "units of the dense layer between convolutions and codes; 0 for none" + defaults_of_networks("num_features"),
     )
     likelihood: str = setting(
         "bernoulli",
         MODEL,
-        one_of("bernoulli", "mse", "gaussian"),
-        "p(x|z): bernoulli (cross-entropy), mse (Gaussian of unit variance), gaussian (one learned variance)",
+        one_of("bernoulli", "mse", "gaussian", "discretized_logistic"),
+        "p(x|z): bernoulli (cross-entropy), mse (Gaussian of unit variance), gaussian (one learned variance), "
+        "discretized_logistic (8-bit values, and bits per dimension)",
     )
 
     dataset: str = setting("mnist", DATA, one_of(*PRESETS), "data set: " + ", ".join(PRESETS))
@@ -106,6 +170,30 @@ class Config:
         "dynamic (pixels are Bernoulli draws of their grey value, fresh each step; the test set is drawn once), static "
         "(the data set's own binary file) or none (grey values); none unless the likelihood is bernoulli",
     )
+
+    image_size: int | None = setting(
+        None, DATA, whole_number(1, 4096), "height and width that photographs are brought to"
+    )
+    crop: str = setting(
+        "center",
+        DATA,
+        one_of("center", "none"),
+        "cut the largest central square of photographs, or squeeze all of them",
+    )
+    grayscale: bool = setting(False, DATA, SWITCH, "read photographs as grey images")
+    validation_split: float = setting(
+        0.2, DATA, SHARE, "share of a folder's images that validate, where it has no folder for them"
+    )
+    test_split: float = setting(
+        0.1, DATA, SHARE, "share of a folder's images that test, where it has no folder for them"
+    )
+    skip_unreadable: bool = setting(
+        False, DATA, SWITCH, "go on without files that cannot be read as images, and record which"
+    )
+    cache_dir: str | None = setting(
+        None, DATA, PATH, "folder for photographs as they were read (default: image_cache beside Keras's downloads)"
+    )
+    horizontal_flip: bool = setting(False, DATA, SWITCH, "mirror half of the training images, others in each epoch")
 
     num_epochs: int = setting(10, TRAINING, whole_number(0), "passes over the training images; 0 only generates")
     batch_size: int = setting(128, TRAINING, whole_number(1), "images in a batch")
@@ -138,6 +226,9 @@ class Config:
         number(lambda value: 0 <= value < MAX_FLOAT, "a number of at least 0"),
         "save the training state at least this often within an epoch, in seconds, besides after every epoch",
     )
+    every_epoch: bool = setting(
+        False, OUTPUT, SWITCH, "after every epoch keep its weights, and draw samples and reconstructions"
+    )
     grid: int = setting(10, OUTPUT, whole_number(1, 10_000), "images in the grid of samples")
     tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write the metrics for TensorBoard")
 
@@ -168,10 +259,15 @@ class Config:
         if is_static != (self.binarization == "static"):
             expected = "static" if is_static else "dynamic or none"
             raise ConfigError(f"--binarization {self.binarization} with --dataset {self.dataset}: expected {expected}")
+        if self.validation_split + self.test_split >= 1:
+            raise ConfigError(
+                f"--validation_split {self.validation_split} and --test_split {self.test_split} leave nothing to "
+                "train on: expected a sum below 1"
+            )
         if self.binarization != "none" and self.likelihood != "bernoulli":
             raise ConfigError(
-                f"--likelihood {self.likelihood} with binarisation {self.binarization}: binary pixels have no Gaussian "
-                "density; expected --likelihood bernoulli, or grey pixels"
+                f"--likelihood {self.likelihood} with binarisation {self.binarization}: binary pixels have no "
+                "other density; expected --likelihood bernoulli, or --binarization none"
             )
 
     @property
@@ -187,8 +283,10 @@ class Config:
     @property
     def digest(self):
         """A checksum of all that decides the bits of a run, but for how long it is."""
-        decisive = asdict(self).keys() - free_when_resumed()
-        return zlib.crc32(repr([(name, getattr(self, name)) for name in sorted(decisive)]).encode())
+        decisive = {each.name: each.default for each in fields(self) if each.name not in free_when_resumed()}
+        # What is as it always was has no part in it, so that a setting which is new leaves the checksums of old runs.
+        chosen = {name: getattr(self, name) for name in decisive if getattr(self, name) != decisive[name]}
+        return zlib.crc32(repr(sorted(chosen.items())).encode())
 
     def to_json(self):
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -209,7 +307,7 @@ class Config:
             raise ConfigError(f"{source}: unknown settings {', '.join(sorted(unknown))}; saved by another version?")
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
         try:
-            return cls(**values)
+            return _settle(values, given=values)
         except ConfigError as error:
             raise ConfigError(f"{source}: {error}") from None
 
@@ -226,7 +324,7 @@ def names_in(*groups):
 
 def free_when_resumed():
     """Names of what may change when a run is continued: where the data is, how long to train, and the output."""
-    return names_in(OUTPUT) | {"data_dir", "num_epochs"}
+    return names_in(OUTPUT) | {"data_dir", "cache_dir", "num_epochs"}
 
 
 def received(each: Field, value):
@@ -239,6 +337,8 @@ def resolve(given):
     """Defaults < preset of the data set < given settings (a dict)."""
     dataset = given.get("dataset", Config.dataset)
     preset = PRESETS[dataset].settings if dataset in PRESETS else {}
+    if "network" in given and given["network"] != preset.get("network", Config.network):
+        preset = {name: value for name, value in preset.items() if name not in NETWORK_SETTINGS}
     return _settle({**preset, **given}, given)
 
 
@@ -255,6 +355,9 @@ def resolve_loaded(given, saved):
     if given.get("dataset", saved.dataset) != saved.dataset:
         kept = names_in(MODEL) | {"image_shape", "label_names"}
         values = asdict(resolve(given)) | {name: getattr(saved, name) for name in kept}
+        if values["image_size"]:
+            height, _, channels = saved.image_shape
+            values |= {"image_size": height, "grayscale": channels == 1}
     return _settle({**values, **given}, given)
 
 
@@ -277,10 +380,31 @@ def _refuse_changes(given, saved, fixed, reason):
 
 def _settle(values, given):
     """The Config of some values, with what follows from them where it was not given."""
-    config = {"network": Config.network, "likelihood": Config.likelihood, **values}
-    if config.get("hidden_sizes") is None:
-        config["hidden_sizes"] = HIDDEN_SIZES.get(config["network"])
+    config = {"network": Config.network, "likelihood": Config.likelihood, "dataset": Config.dataset, **values}
+    _refuse_settings_without_meaning(config, given)
+    for name, default in NETWORKS.get(config["network"], {}).items():
+        if config.get(name) is None:
+            config[name] = default
     is_dynamic = config.get("binarization", Config.binarization) == "dynamic"
     if is_dynamic and config["likelihood"] != "bernoulli" and "binarization" not in given:
         config["binarization"] = "none"
     return Config(**config)
+
+
+def _refuse_settings_without_meaning(config, given):
+    """Raise ConfigError for a given setting that the network or the data set would not look at."""
+    network, dataset = config["network"], config["dataset"]
+    has_photographs = dataset in PRESETS and "image_size" in PRESETS[dataset].settings
+    for each in flags():
+        if given.get(each.name, each.default) == each.default:
+            continue
+        if each.name in NETWORK_SETTINGS and network in NETWORKS and each.name not in NETWORKS[network]:
+            fitting = " or ".join(name for name, settings in NETWORKS.items() if each.name in settings)
+            raise ConfigError(
+                f"{received(each, given[each.name])} with --network {network}: expected --network {fitting}"
+            )
+        if each.name in PHOTOGRAPH_SETTINGS and dataset in PRESETS and not has_photographs:
+            raise ConfigError(
+                f"{received(each, given[each.name])} with --dataset {dataset}: its images are as they are; expected a "
+                "data set of image files, such as --dataset folder"
+            )

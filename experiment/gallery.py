@@ -3,13 +3,14 @@
 import numpy as np
 import tensorflow as tf
 
-from data_utils import take
 from experiment.figures import image_grid, loss_curve
 from experiment.preprocessing import make_batch
+from image_data.records import take
 from models.distributions import Stream, noise_seed
 
 COLUMNS = 10
 INTERPOLATION_PAIRS = 5
+MAX_LABELS = 40  # rows of the picture of classes
 
 
 def gallery(model, config, test, binary_test):
@@ -19,35 +20,38 @@ def gallery(model, config, test, binary_test):
     Returns: a dict of file names (without suffix) and Figures.
     """
     pictures = {
-        "samples": draw_samples(model, config),
+        "samples": draw_samples(model, config, test),
         "reconstructions": draw_reconstructions(model, config, test, binary_test),
     }
     if len(test.images) > 1:
         pictures["interpolation"] = draw_interpolation(model, config, binary_test)
     if config.is_cvae:
-        pictures["classes"] = draw_classes(model, config)
+        pictures["classes"] = draw_classes(model, config, test)
     return pictures
 
 
-def draw_samples(model, config):
-    """config.grid images from random codes; a conditional model is given the classes in turn."""
-    labels = _class_labels(config, config.grid) if config.is_cvae else None
+def draw_samples(model, config, split):
+    """config.grid images from random codes, given the classes in turn, or attributes of real images."""
+    labels, given = None, ""
+    if config.is_cvae and _is_one_hot(split.labels):
+        labels, given = _in_turn(np.eye(len(config.label_names)), config.grid), ", y the labels in turn"
+    elif config.is_cvae:
+        labels, given = _in_turn(split.labels, config.grid), ", y those of real images"
     images = model.sample(config.grid, noise_seed(config.seed, Stream.SAMPLES), labels).numpy()
     num_columns = min(COLUMNS, config.grid)
     num_rows = -(-config.grid // num_columns)
     blank = np.ones((num_rows * num_columns - config.grid, *images.shape[1:]), images.dtype)
     rows = np.concatenate([images, blank]).reshape(num_rows, num_columns, *images.shape[1:])
-    given = ", y the labels in turn" if config.is_cvae else ""
     return image_grid(rows, f"{_name(config)}: samples\nmeans of p({_given('z', config)}), z ~ N(0, I){given}")
 
 
-def draw_reconstructions(model, config, test, binary_test):
-    """Test images, what the model was given of them, and its reconstructions."""
-    first = slice(COLUMNS)
-    batch = make_batch(*take(binary_test, first))
+def draw_reconstructions(model, config, split, binary_split, split_name="test"):
+    """Images of a split, what the model was given of them, and its reconstructions."""
+    first = take(split, slice(COLUMNS))
+    batch = make_batch(binary_split.images[:COLUMNS], first.labels)
     reconstructions = model.reconstruct(batch, noise_seed(config.seed, Stream.RECONSTRUCTIONS)).numpy()
-    originals = make_batch(*take(test, first)).images.numpy()
-    rows = {"test image": originals, "binarised": batch.images.numpy(), "reconstruction": reconstructions}
+    originals = make_batch(first.images, None).images.numpy()
+    rows = {f"{split_name} image": originals, "binarised": batch.images.numpy(), "reconstruction": reconstructions}
     if config.binarization != "dynamic":
         del rows["binarised"]
     title = f"{_name(config)}: reconstructions\nmeans of p({_given('z', config)}), z ~ q({_posterior(config)})"
@@ -56,7 +60,8 @@ def draw_reconstructions(model, config, test, binary_test):
 
 def draw_interpolation(model, config, binary_test):
     """Straight lines between the posterior means of pairs of test images, both ends included."""
-    pairs = make_batch(*take(binary_test, slice(2 * INTERPOLATION_PAIRS)))
+    ends = take(binary_test, slice(2 * INTERPOLATION_PAIRS))
+    pairs = make_batch(ends.images, ends.labels)
     codes = model.encode(pairs).mean
     num_pairs = len(codes) // 2
     weights = tf.linspace(0.0, 1.0, COLUMNS)[tf.newaxis, :, tf.newaxis]
@@ -72,15 +77,23 @@ def draw_interpolation(model, config, binary_test):
     return image_grid(images.reshape(num_pairs, COLUMNS, *images.shape[1:]), title)
 
 
-def draw_classes(model, config):
-    """A row for each label, a column for each z: what the label changes, and what it leaves."""
-    num_labels = len(config.label_names)
-    rows = []
-    for labels in np.eye(num_labels, dtype=np.float32):
-        seed = noise_seed(config.seed, Stream.CLASSES)  # the same in every row: the columns share their style
-        rows.append(model.sample(COLUMNS, seed, np.tile(labels, (COLUMNS, 1))).numpy())
-    title = f"{_name(config)}: one label a row, one z a column\nmeans of p(x|z,y), z ~ N(0, I) shared by the rows"
-    return image_grid(np.stack(rows), title, list(config.label_names))
+def draw_classes(model, config, split):
+    """A row for each label, a column for each z: what the label changes, and what it leaves.
+
+    Where an image has many labels (attributes), each is switched on in turn on top of those that most images have.
+    """
+    names = config.label_names[:MAX_LABELS]
+    rows = np.eye(len(config.label_names), dtype=np.float32)[: len(names)]
+    given = "one label a row"
+    if not _is_one_hot(split.labels):
+        rows = np.maximum(rows, split.labels.mean(axis=0) > 0.5)
+        given = "one attribute more a row, on top of the most common ones"
+    seed = noise_seed(config.seed, Stream.CLASSES)  # the same in every row: the columns share their style
+    images = [model.sample(COLUMNS, seed, np.tile(labels, (COLUMNS, 1))).numpy() for labels in rows]
+    if len(names) < len(config.label_names):
+        given += f", the first {len(names)} of {len(config.label_names)}"
+    title = f"{_name(config)}: {given}, one z a column\nmeans of p(x|z,y), z ~ N(0, I) shared by the rows"
+    return image_grid(np.stack(images), title, list(names))
 
 
 def draw_loss_curve(config, rows):
@@ -106,6 +119,10 @@ def _posterior(config):
     return "z|x,y" if config.is_cvae else "z|x"
 
 
-def _class_labels(config, num_images):
-    num_labels = len(config.label_names)
-    return np.eye(num_labels, dtype=np.float32)[np.arange(num_images) % num_labels]
+def _is_one_hot(labels):
+    return (labels.sum(axis=1) == 1).all()
+
+
+def _in_turn(labels, num_images):
+    """labels [N, Y] over and over: float32 [num_images, Y]."""
+    return labels[np.arange(num_images) % len(labels)].astype(np.float32)

@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from data_utils import Split
 from models.distributions import Batch, noise_seed, uniform
 
 # The draw that binarises validation and test images is part of the protocol, not of a run.
@@ -18,6 +17,12 @@ def binarize(images, seed):
     return tf.cast(is_on, tf.uint8) * 255
 
 
+def flip_horizontally(images, seed):
+    """Mirror each of the images [B, H, W, C] with probability one half; seed, an int32 pair."""
+    is_mirrored = uniform((len(images), 1, 1, 1), seed) < 0.5
+    return tf.where(is_mirrored, tf.reverse(images, axis=[2]), images)
+
+
 def make_batch(images, labels):
     """uint8 images [B, H, W, C] and labels [B, Y] or None -> Batch of float32, pixels scaled to [0, 1]."""
     return Batch(tf.cast(images, tf.float32) / 255.0, None if labels is None else tf.cast(labels, tf.float32))
@@ -27,4 +32,4 @@ def binarize_once(split, binarization, stream):
     """The split as evaluation sees it: under `dynamic` binarisation drawn once, with one seed for all runs."""
     if binarization != "dynamic":
         return split
-    return Split(binarize(split.images, noise_seed(BINARIZATION_SEED, stream)).numpy(), split.labels)
+    return split._replace(images=binarize(split.images, noise_seed(BINARIZATION_SEED, stream)).numpy())

@@ -10,6 +10,39 @@ class Preset(NamedTuple):
     source: str
 
 
+# Convolutions for photographs, as differences from those for MNIST.
+STRIDED = {"network": "conv", "activation": "leaky_relu", "num_features": 0}
+BATCH_NORMALIZED = {**STRIDED, "encoder_normalization": "batch", "decoder_normalization": "batch"}
+GREY_CROSS_ENTROPY = {"likelihood": "bernoulli", "binarization": "none"}
+
+# 64x64, channels doubling from 32 at each of four halvings (after the CelebA project's network).
+AT_64 = {**BATCH_NORMALIZED, "image_size": 64, "hidden_sizes": (32, 64, 128, 256), "latent_size": 128}
+# 128x128, five halvings; the decoder resizes, and normalises every image by itself (after the beta-VAE project's).
+AT_128 = {
+    **STRIDED,
+    "encoder_normalization": "batch",
+    "decoder_normalization": "instance",
+    "upsampling": "resize",
+    "image_size": 128,
+    "hidden_sizes": (32, 64, 128, 256, 512),
+    "latent_size": 128,
+}
+# 256x256, six halvings (after the landscapes project's).
+AT_256 = {
+    **BATCH_NORMALIZED,
+    "image_size": 256,
+    "hidden_sizes": (32, 64, 128, 256, 256, 256),
+    "latent_size": 128,
+}
+BETA_VAE_PROJECT = {
+    **AT_128,
+    **GREY_CROSS_ENTROPY,
+    "num_epochs": 250,
+    "batch_size": 128,
+    "learning_rate": 0.005,
+    "tensorboard": True,
+}
+
 PRESETS = {
     "mnist": Preset(
         {},
@@ -26,5 +59,31 @@ PRESETS = {
     "digits": Preset(
         {"num_epochs": 100, "batch_size": 64},
         "scikit-learn's 1,797 handwritten digits (UCI, Alpaydin & Kaynak 1998), 8x8 brought to 28x28; needs no network",
+    ),
+    "sprites": Preset(
+        {**STRIDED, "hidden_sizes": (32, 32, 64, 64), "num_features": 256, "latent_size": 10, "binarization": "static"},
+        "46,080 binary sprites rendered here: 3 shapes, 6 scales, 40 orientations, 8x8 positions; 64x64; needs no file",
+    ),
+    "dsprites": Preset(
+        {**STRIDED, "hidden_sizes": (32, 32, 64, 64), "num_features": 256, "latent_size": 10, "binarization": "static"},
+        "dSprites of Matthey et al. (2017): 737,280 binary sprites of 3 shapes, 64x64",
+    ),
+    "ucmerced": Preset(
+        {**AT_64, "likelihood": "mse", "latent_size": 64, "batch_size": 32, "num_epochs": 30},
+        "UC Merced Land Use of Yang & Newsam (2010): 2,100 aerial images of 21 classes, 256x256",
+    ),
+    "landscape": Preset(
+        {**AT_256, **GREY_CROSS_ENTROPY, "batch_size": 16, "num_epochs": 20, "every_epoch": True},
+        "landscapes in three folders: Training Data, Validation Data, Testing Data",
+    ),
+    "animals": Preset(BETA_VAE_PROJECT, "animals, in class folders or in one"),
+    "butterflies": Preset(BETA_VAE_PROJECT, "butterflies, in class folders or in one"),
+    "celeba": Preset(
+        {**AT_64, **GREY_CROSS_ENTROPY, "batch_size": 64},
+        "CelebA of Liu et al. (2015): 202,599 aligned faces, 178x218, with 40 attributes",
+    ),
+    "folder": Preset(
+        {**AT_64, "likelihood": "gaussian", "batch_size": 64, "num_epochs": 50},
+        "your own images",
     ),
 }

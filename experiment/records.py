@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from experiment.atomic import write_text
 
-METRICS_FILE, RESULTS_FILE = "metrics.jsonl", "results.json"
+METRICS_FILE, RESULTS_FILE, UNREADABLE_FILE = "metrics.jsonl", "results.json", "unreadable_images.json"
 
 
 class RecordError(ValueError):
@@ -102,6 +102,11 @@ def write_results(folder, results):
     path = Path(folder) / RESULTS_FILE
     write_text(path, json.dumps(results, indent=2, allow_nan=False) + "\n")
     return path
+
+
+def write_unreadable(folder, unreadable):
+    """unreadable_images.json: the files that a run goes without, each with the reason."""
+    write_text(Path(folder) / UNREADABLE_FILE, json.dumps(dict(unreadable), indent=2) + "\n")
 
 
 def _line(row):

@@ -10,7 +10,7 @@ from math import isfinite
 import tensorflow as tf
 from tqdm import tqdm
 
-from data_utils import DataError, load_dataset
+from data_utils import Reading, load_dataset
 from experiment.atomic import atomic_path
 from experiment.audit import audit, nats_of
 from experiment.checkpoints import (
@@ -23,13 +23,14 @@ from experiment.checkpoints import (
     weights_path,
 )
 from experiment.config import ConfigError
-from experiment.evaluation.likelihood import ElboEvaluator
-from experiment.gallery import draw_loss_curve, gallery
+from experiment.evaluation.likelihood import ElboEvaluator, bits_per_dim
+from experiment.gallery import draw_loss_curve, draw_reconstructions, draw_samples, gallery
 from experiment.interruption import Interruption
 from experiment.preprocessing import BINARIZATION_SEED, binarize_once
-from experiment.records import METRICS_FILE, MetricsLog, read_metrics, write_results
+from experiment.records import METRICS_FILE, MetricsLog, read_metrics, write_results, write_unreadable
 from experiment.runs import next_free_run
 from experiment.training import TrainingError, TrainingState, fit, plan_steps
+from image_data.records import DataError
 from models import build_model
 from models.distributions import Stream
 
@@ -39,13 +40,16 @@ def run_experiment(config, resumed=None):
 
     Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
     """
-    dataset = load_dataset(config.dataset, config.data_dir, config.limit)
+    reading = Reading(**{name: getattr(config, name) for name in Reading._fields}) if config.image_size else None
+    dataset = load_dataset(config.dataset, config.data_dir, config.limit, reading)
     config = settle_with_data(config, dataset, resumed)
     model = build_model(config)
     weights = config.load_weights
     if weights and not resumed:
         restore_weights(model, weights)
     run = resumed or new_run(config)
+    if dataset.unreadable:
+        write_unreadable(run.outputs, dataset.unreadable)
     print_audit(audit(config, model, dataset, run))
 
     started = time.monotonic()
@@ -60,10 +64,16 @@ def run_experiment(config, resumed=None):
 
     binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
     results = evaluate(model, config, binary_test)
-    results["protocol"] |= {"weights": str(weights), "weights_sha256": weights_checksum(weights)}
+    results["protocol"] |= {
+        "weights": str(weights),
+        "weights_sha256": weights_checksum(weights),
+        "unreadable_images_left_out": len(dataset.unreadable),
+    }
     results["training_seconds_of_last_session"] = round(seconds, 1)
     write_results(run.outputs, results)
-    write_pictures(gallery(model, config, dataset.test, binary_test), config, run)
+    save_figures(gallery(model, config, dataset.test, binary_test), run.outputs)
+    if rows := read_metrics(run.outputs / METRICS_FILE):
+        save_figures({"loss_curve": draw_loss_curve(config, rows)}, run.outputs)
     report(results, run)
     return True
 
@@ -71,7 +81,8 @@ def run_experiment(config, resumed=None):
 def settle_with_data(config, dataset, resumed=None):
     """The Config with what only the data can tell. Raises DataError where the two do not go together."""
     if config.is_cvae and dataset.train.labels is None:
-        raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or use mnist")
+        mend = "put its images into class folders" if config.image_size else "use --dataset mnist"
+        raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or {mend}")
     image_shape = dataset.image_shape
     label_names = dataset.label_names if config.is_cvae else ()
     if config.image_shape and (config.image_shape, config.label_names) != (image_shape, label_names):
@@ -143,6 +154,8 @@ def train(model, config, dataset, run, resumed=None):
                     )
                 log.append_validation(progress, estimate)
                 save_epoch(state, estimate, config, run)
+                if config.every_epoch:
+                    keep_epoch(model, config, run, f"epoch_{progress.epoch:03}", dataset.validation, validation)
             is_due = time.monotonic() - last_save > config.save_seconds
             if progress.is_epoch_end or is_due or interruption.requested:
                 log.sync()
@@ -181,17 +194,29 @@ def show(bar, progress):
 
 def save_epoch(state, estimate, config, run):
     """Weights after every epoch, and at the best validation ELBO so far."""
-    save_model_weights(state.model, config, run.checkpoints, last=True)
+    save_model_weights(state.model, config, run.checkpoints, tag="last")
     if estimate.elbo > state.best_elbo.numpy():
         state.best_elbo.assign(estimate.elbo)
         save_model_weights(state.model, config, run.checkpoints)
 
 
+def keep_epoch(model, config, run, tag, validation, binary_validation):
+    """The weights of this epoch, and pictures of what they make: outputs/<run>/epochs/."""
+    save_model_weights(model, config, run.checkpoints, tag)
+    pictures = {
+        f"{tag}_samples": draw_samples(model, config, validation),
+        f"{tag}_reconstructions": draw_reconstructions(model, config, validation, binary_validation, "validation"),
+    }
+    save_figures(pictures, run.outputs / "epochs")
+
+
 def evaluate(model, config, split):
     """The numbers of a model on its test split, beside the protocol that they were measured with."""
     estimate = ElboEvaluator(model, config.seed)(split.images, split.labels)
+    is_discrete = config.likelihood == "discretized_logistic"
     return {
-        "test": estimate._asdict(),
+        "test": estimate._asdict()
+        | ({"bits_per_dim": bits_per_dim(estimate.elbo, config.image_shape)} if is_discrete else {}),
         "protocol": {
             "bound": f"ELBO of log p({'x|y' if config.is_cvae else 'x'}), one sample of z for each image, no beta",
             "unit": f"nats per image: {nats_of(config)}",
@@ -209,13 +234,11 @@ def evaluate(model, config, split):
     }
 
 
-def write_pictures(pictures, config, run):
-    """Save figures as PNG, and the loss curve of a run that was trained here."""
-    rows = read_metrics(run.outputs / METRICS_FILE)
-    if rows:
-        pictures = pictures | {"loss_curve": draw_loss_curve(config, rows)}
-    for name, figure in pictures.items():
-        with atomic_path(run.outputs / f"{name}.png") as temporary:
+def save_figures(figures, folder):
+    """Write each Figure of a dict as a PNG file of its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        with atomic_path(folder / f"{name}.png") as temporary:
             figure.savefig(temporary, format="png")
 
 
@@ -228,6 +251,8 @@ def report(results, run):
     )
     print(f"  {'distortion':<12}{test['distortion']:>10.2f} nats")
     print(f"  {'rate':<12}{test['rate']:>10.2f} nats")
+    if "bits_per_dim" in test:
+        print(f"  {'bits per dim':<12}{test['bits_per_dim']:>10.3f} (lower is better; of the ELBO, an upper bound)")
     print("\nFiles")
     for folder in (run.outputs, run.checkpoints):
         for path in sorted(folder.rglob("*")):

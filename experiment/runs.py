@@ -1,17 +1,12 @@
 """Runs by name: where a run's files are, which name is free, which run is meant and with which settings."""
 
-import os
 import re
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from experiment.atomic import held
 from experiment.config import NEWEST, Config, ConfigError, resolve, resolve_loaded, resolve_resumed
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks: there, nobody watches
-    fcntl = None
 
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
 CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX = "config.json", "state.npz", ".weights.h5"
@@ -44,19 +39,13 @@ class Run(NamedTuple):
     @contextmanager
     def held(self):
         """Hold the run for this process while the block lasts. Raises ConfigError where another process holds it."""
-        if not fcntl:
-            yield
-            return
-        folder = os.open(self.checkpoints, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = ExitStack()
+            lock.enter_context(held(self.checkpoints))
         except BlockingIOError:
-            os.close(folder)
             raise ConfigError(f"{self.name}: another process is training this run; stop it, or let it end") from None
-        try:
+        with lock:
             yield
-        finally:
-            os.close(folder)
 
 
 def next_free_run(family):

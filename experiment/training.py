@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_utils import batch_order
-from experiment.preprocessing import binarize, make_batch
+from experiment.preprocessing import binarize, flip_horizontally, make_batch
 from models.distributions import Stream, noise_seed
 from models.objective import elbo_terms, negative_elbo
 
@@ -64,7 +64,7 @@ def train_step(state, batch, seed, beta):
     Returns: the loss (scalar, nats), ElboTerms, and the global norm of the gradient.
     """
     with tf.GradientTape() as tape:
-        terms = elbo_terms(state.model(batch, seed), batch.images)
+        terms = elbo_terms(state.model(batch, seed, training=True), batch.images)
         loss = negative_elbo(terms, beta)
     weights = state.model.trainable_variables
     gradients = tape.gradient(loss, weights)
@@ -93,16 +93,19 @@ def compile_train_steps(state, config, jit_compile):
         _, sums = tf.while_loop(lambda index, _: index < num_steps, body, (0, sums))
         return sums / tf.cast(num_steps, tf.float32)
 
-    # Binarisation stays outside XLA, which would draw its noise again for each of the pixels' uses.
+    def perturb(images, step):
+        if config.horizontal_flip:
+            images = flip_horizontally(images, noise_seed(config.seed, Stream.TRAIN_FLIPS, step))
+        if config.binarization == "dynamic":
+            images = binarize(images, noise_seed(config.seed, Stream.TRAIN_BINARIZATION, step))
+        return images
+
+    # What perturbs the images stays outside XLA, which would draw its noise again for each of the pixels' uses.
     @tf.function
     def train_steps(images, labels, num_steps, beta):
-        if config.binarization == "dynamic":
+        if config.horizontal_flip or config.binarization == "dynamic":
             steps = tf.cast(state.step, tf.int32) + tf.range(len(images))
-            images = tf.map_fn(
-                lambda at: binarize(at[0], noise_seed(config.seed, Stream.TRAIN_BINARIZATION, at[1])),
-                (images, steps),
-                fn_output_signature=tf.uint8,
-            )
+            images = tf.map_fn(lambda at: perturb(*at), (images, steps), fn_output_signature=tf.uint8)
         return descend(images, labels, num_steps, beta)
 
     return train_steps

@@ -16,10 +16,11 @@ class LatentVariableModel(keras.Model):
 
     num_levels = 1
 
-    def call(self, batch, seed):
+    def call(self, batch, seed, training=False):
         """One reparameterised pass: Batch, int32 seed pair -> VAEOutput.
 
-        Kingma & Welling (2014), eq. 10, with one sample of z for each image.
+        Kingma & Welling (2014), eq. 10, with one sample of z for each image. `training` says whether normalisation
+        uses the statistics of the batch; Keras hands it on to every layer.
         """
         posterior = self.encode(batch)
         z = posterior.sample(seed)

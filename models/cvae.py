@@ -21,7 +21,7 @@ class CVAE(LatentVariableModel):
     sqrt(L), so that the networks are those of the VAE. The factor makes a one-hot y as long as a code (E|z|^2 = L);
     a shorter label is drowned by z early in training, and z learns to hold what the label says.
 
-    Reads from its config: image_shape, label_names, latent_size, network, hidden_sizes, likelihood.
+    Reads from its config: image_shape, label_names, latent_size, likelihood, and what its networks are made of.
     """
 
     def __init__(self, config):
@@ -31,10 +31,10 @@ class CVAE(LatentVariableModel):
         self.label_channel = Sequential(
             [layers.Dense(height * width, use_bias=False), layers.Reshape((height, width, 1))], name="label_channel"
         )
-        self.encoder = build_encoder(config.network, config.hidden_sizes)
+        self.encoder = build_encoder(config)
         self.posterior = layers.Dense(2 * config.latent_size, name="posterior")
-        self.decoder = build_decoder(config.network, config.hidden_sizes, config.image_shape)
         self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
+        self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
 
     def encode(self, batch):
         """q(z|x,y): Batch -> DiagonalGaussian over [B, L]."""

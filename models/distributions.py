@@ -14,6 +14,9 @@ import tensorflow as tf
 # Log variances, of codes and of pixels, stay within +-10 (standard deviations from 0.007 to 148): without a bound their
 # exponentials overflow early in training.
 LOG_VAR_BOUND = 10.0
+# Scales of a discretised logistic from 1/1100 (a tenth of a bin's width: certainty) to 1100.
+LOG_SCALE_BOUND = 7.0
+HALF_BIN = 0.5 / 255.0
 
 
 class Stream(IntEnum):
@@ -27,6 +30,7 @@ class Stream(IntEnum):
     SAMPLES = 5
     RECONSTRUCTIONS = 6
     CLASSES = 7
+    TRAIN_FLIPS = 8
 
 
 class Batch(NamedTuple):
@@ -118,8 +122,34 @@ class Gaussian(NamedTuple):
         return -0.5 * (num_dims * (log(2.0 * pi) + self.log_var) + squared_error * tf.exp(-self.log_var))
 
 
+class DiscretizedLogistic(NamedTuple):
+    """p(x|z) of independent 8-bit values: a logistic distribution, integrated over the bin of each value.
+
+    p(x) = sigmoid((x - mean + 1/510) / s) - sigmoid((x - mean - 1/510) / s), with s = exp(log_scale), for x = k / 255.
+    The bins of 0 and 1 reach to infinity, so that the 256 probabilities sum to one. Salimans, Karpathy, Chen & Kingma
+    (2017), eq. 2, with one component.
+    """
+
+    mean: tf.Tensor  # [B, H, W, C], the location of the logistic
+    log_scale: tf.Tensor  # [B, H, W, C]
+
+    def log_prob(self, images):
+        """log of the probability of 8-bit images, given as k / 255: nats [B]."""
+        scale = tf.exp(self.log_scale)
+        upper = (images - self.mean + HALF_BIN) / scale
+        lower = (images - self.mean - HALF_BIN) / scale
+        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)); each factor is 1 where a bin has no end.
+        has_upper_end, has_lower_end = images < 1.0 - HALF_BIN, images > HALF_BIN
+        log_sigmoids = tf.where(has_upper_end, tf.math.log_sigmoid(upper), 0.0)
+        log_sigmoids += tf.where(has_lower_end, tf.math.log_sigmoid(-lower), 0.0)
+        log_width = tf.math.log(-tf.math.expm1(-2.0 * HALF_BIN / scale))
+        return sum_over_dims(log_sigmoids + tf.where(has_upper_end & has_lower_end, log_width, 0.0))
+
+
 class BernoulliLikelihood(keras.layers.Layer):
     """Decoder output -> Bernoulli(logits)."""
+
+    parameters_per_channel = 1
 
     def call(self, parameters):
         return Bernoulli(parameters)
@@ -128,12 +158,16 @@ class BernoulliLikelihood(keras.layers.Layer):
 class UnitGaussianLikelihood(keras.layers.Layer):
     """Decoder output -> N(sigmoid(.), I): half the summed squared error plus the constant D/2 log(2 pi)."""
 
+    parameters_per_channel = 1
+
     def call(self, parameters):
         return Gaussian(tf.sigmoid(parameters), tf.zeros(()))
 
 
 class GaussianLikelihood(keras.layers.Layer):
     """Decoder output -> N(sigmoid(.), s^2 I) with one learned s (Rybkin et al. 2021, sigma-VAE)."""
+
+    parameters_per_channel = 1
 
     def build(self, input_shape):
         self.log_var = self.add_weight(shape=(), initializer="zeros", name="log_var")
@@ -144,10 +178,21 @@ class GaussianLikelihood(keras.layers.Layer):
         return Gaussian(tf.sigmoid(parameters), LOG_VAR_BOUND * tf.tanh(self.log_var))
 
 
+class DiscretizedLogisticLikelihood(keras.layers.Layer):
+    """Decoder output -> DiscretizedLogistic(sigmoid(.), .), a location and a scale for every value of the image."""
+
+    parameters_per_channel = 2
+
+    def call(self, parameters):
+        mean, log_scale = tf.split(parameters, 2, axis=-1)
+        return DiscretizedLogistic(tf.sigmoid(mean), LOG_SCALE_BOUND * tf.tanh(log_scale / LOG_SCALE_BOUND))
+
+
 LIKELIHOODS = {
     "bernoulli": BernoulliLikelihood,
     "mse": UnitGaussianLikelihood,
     "gaussian": GaussianLikelihood,
+    "discretized_logistic": DiscretizedLogisticLikelihood,
 }
 
 
@@ -162,7 +207,7 @@ class Latent(NamedTuple):
 class VAEOutput(NamedTuple):
     """What every model returns: p(x|z) at the sampled z, and its levels, top first."""
 
-    likelihood: Bernoulli | Gaussian
+    likelihood: Bernoulli | Gaussian | DiscretizedLogistic
     latents: tuple[Latent, ...]
 
 

@@ -10,16 +10,16 @@ from models.networks import build_decoder, build_encoder
 class VAE(LatentVariableModel):
     """q(z|x) = N(mean(x), diag(exp(log_var(x)))), p(z) = N(0, I), p(x|z) = likelihood(decoder(z)).
 
-    Reads from its config: image_shape, latent_size, network, hidden_sizes, likelihood.
+    Reads from its config: image_shape, latent_size, likelihood, and what its networks are made of.
     """
 
     def __init__(self, config):
         super().__init__(name="vae")
         self.latent_size = config.latent_size
-        self.encoder = build_encoder(config.network, config.hidden_sizes)
+        self.encoder = build_encoder(config)
         self.posterior = layers.Dense(2 * config.latent_size, name="posterior")
-        self.decoder = build_decoder(config.network, config.hidden_sizes, config.image_shape)
         self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
+        self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
 
     def encode(self, batch):
         """q(z|x): Batch -> DiagonalGaussian over [B, L]."""

@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-OURS = {"assignment", "data_utils", "models", "experiment", "benchmarks"}
+OURS = {"assignment", "data_utils", "image_data", "models", "experiment", "benchmarks"}
 # A file may import from files of lower layers only; within a layer from none.
 LAYERS = [
-    ["data_utils", "experiment.presets", "experiment.atomic", "experiment.interruption", "experiment.figures"],
+    ["experiment.presets", "experiment.atomic", "experiment.interruption", "experiment.figures"],
+    ["image_data.records", "image_data.decoding", "image_data.cache"],
+    ["image_data.arrays", "image_data.photographs"],
+    ["image_data.mnist", "image_data.folders", "image_data.sprites"],
+    ["image_data.digits", "image_data.celeba"],
+    ["data_utils"],
     ["models.distributions", "models.networks", "experiment.config"],
     ["models.base", "models.objective", "experiment.runs"],
     ["models.vae", "models.cvae"],
@@ -26,7 +31,8 @@ LAYER_OF = {module: index for index, layer in enumerate(LAYERS) for module in la
 
 
 def modules():
-    paths = [*PROJECT.glob("*.py"), *(PROJECT / "models").rglob("*.py"), *(PROJECT / "experiment").rglob("*.py")]
+    folders = ("models", "experiment", "image_data")
+    paths = [*PROJECT.glob("*.py"), *(path for folder in folders for path in (PROJECT / folder).rglob("*.py"))]
     for path in sorted(paths):
         parts = path.relative_to(PROJECT).with_suffix("").parts
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
@@ -53,7 +59,15 @@ def test_imports_point_downwards(name, path):
             assert imported in LAYER_OF, f"{name} imports {imported}, which has no layer"
             assert LAYER_OF[imported] < LAYER_OF[name], f"{name} imports {imported}, which is not below it"
         if name.startswith("models"):
-            assert imported.split(".")[0] not in {"experiment", "data_utils", "argparse", "matplotlib", "os", "pathlib"}
+            assert imported.split(".")[0] not in {
+                "experiment",
+                "data_utils",
+                "image_data",
+                "argparse",
+                "matplotlib",
+                "os",
+                "pathlib",
+            }
 
 
 @pytest.mark.parametrize("module", ["experiment.config", "experiment.runs", "assignment"])

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from data_utils import Split
 from experiment.preprocessing import binarize, binarize_once, make_batch
+from image_data.records import Split
 from models.distributions import Stream, noise_seed
 
 

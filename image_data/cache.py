@@ -1,0 +1,68 @@
+"""Arrays that are built once from files and memory-mapped from then on.
+
+    <cache>/<source>/<state>.npy    the array
+                     <state>.json   its record, written last: an interrupted build is never taken for whole
+
+`source` names what is read and in which form, `state` the files as they are now. A source whose files changed is built
+anew, and its older array is removed.
+"""
+
+import hashlib
+import json
+import os
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from experiment.atomic import atomic_path, held, write_text
+
+
+def keras_home():
+    """Keras's folder for what it downloads, where our cache stands too."""
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+
+
+def digest(*texts):
+    """A short name for texts of any length."""
+    joined = "\0".join(texts).encode("utf-8", errors="surrogateescape")
+    return hashlib.sha256(joined).hexdigest()[:16]
+
+
+def cached_array(source, state, num_bytes, build, cache_dir=None):
+    """A memory-mapped array, built now or earlier, and its record.
+
+    Args: source and state, names of files; num_bytes, the array's size at most; build, a function that writes the array
+    to a path in numpy's format and returns a record for JSON; cache_dir, a folder (default: image_cache beside what
+    Keras downloads).
+    """
+    folder = (Path(cache_dir) if cache_dir else keras_home() / "image_cache") / source
+    folder.mkdir(parents=True, exist_ok=True)
+    array_path, record_path = folder / f"{state}.npy", folder / f"{state}.json"
+    with _held_patiently(folder):
+        if not _is_whole(array_path, record_path):
+            record_path.unlink(missing_ok=True)
+            with atomic_path(array_path, num_bytes) as temporary:
+                record = build(temporary)
+                record["array_bytes"] = temporary.stat().st_size
+            write_text(record_path, json.dumps(record))
+            for outdated in set(folder.iterdir()) - {array_path, record_path}:
+                outdated.unlink()
+        return np.load(array_path, mmap_mode="r"), json.loads(record_path.read_text(encoding="utf-8"))
+
+
+def _is_whole(array_path, record_path):
+    if not (array_path.is_file() and record_path.is_file()):
+        return False
+    return json.loads(record_path.read_text(encoding="utf-8"))["array_bytes"] == array_path.stat().st_size
+
+
+@contextmanager
+def _held_patiently(folder):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder))
+        except BlockingIOError:
+            print(f"another process is reading the same images into {folder}; waiting for it")
+            stack.enter_context(held(folder, wait=True))
+        yield

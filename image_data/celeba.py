@@ -1,0 +1,111 @@
+"""CelebA (Liu, Luo, Wang & Tang 2015): aligned faces, with lists of splits and of 40 attributes."""
+
+from pathlib import Path
+
+import numpy as np
+
+from image_data.folders import Layout, existing_folder, find_images
+from image_data.photographs import Collection
+from image_data.records import DataError
+
+IMAGES = "img_align_celeba"
+PARTITION, ATTRIBUTES = "list_eval_partition", "list_attr_celeba"
+LAYOUT = Layout(
+    f"the folder {IMAGES} with its .jpg files, or the folder that holds it, and beside it (if there) {PARTITION}.txt, "
+    f"which gives the splits, and {ATTRIBUTES}.txt, the 40 attributes",
+    "CelebA, mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+)
+GROUPS = {"0": "train", "1": "validation", "2": "test"}
+
+
+def collect_celeba(data_dir):
+    """The Collection of CelebA. Labels are multi-hot: which of the 40 attributes a face has.
+
+    Raises: DataError where files are missing, or a list does not speak of an image.
+    """
+    given = existing_folder("celeba", data_dir, LAYOUT)
+    root = given
+    while (root / IMAGES).is_dir():  # some archives hold the folder twice
+        root = root / IMAGES
+    files, others = find_images(root)
+    if not files:
+        raise DataError(f"--data_dir {given}: found no image in {root}; expected {LAYOUT.expected}. {LAYOUT.origin}")
+    if any("/" in file for file in files):
+        raise DataError(
+            f"--data_dir {given}: found images in folders, such as {next(file for file in files if '/' in file)}; "
+            f"expected {LAYOUT.expected}. {LAYOUT.origin}"
+        )
+    notes = []
+    groups, labels, label_names = ("train",) * len(files), None, ()
+    if partition := _find_list(PARTITION, given, root):
+        _, rows = _read_list(partition, num_values=1)
+        groups = tuple(_group(partition, row) for row in _rows_of(files, rows, partition))
+        notes.append(f"splits from {partition}")
+    if attributes := _find_list(ATTRIBUTES, given, root):
+        label_names, rows = _read_list(attributes)
+        labels = np.array([_signs(attributes, row) for row in _rows_of(files, rows, attributes)], np.uint8)
+        notes.append(f"{len(label_names)} attributes from {attributes}")
+    return Collection(root, tuple(files), groups, labels, label_names, tuple(notes))
+
+
+def _find_list(name, given, root):
+    """The list of this name, .txt or .csv, beside the images, above them, or in the folders of the archive."""
+    folders = [
+        given,
+        given / "Anno",
+        given / "Eval",
+        given.parent,
+        root.parent,
+        root.parent / "Anno",
+        root.parent / "Eval",
+    ]
+    paths = [folder / f"{name}{suffix}" for folder in folders for suffix in (".txt", ".csv")]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _read_list(path, num_values=None):
+    """(names of the columns, file -> row of values) of a list: a .txt of words, or a .csv with a header.
+
+    The attributes' .txt begins with a line that counts the images, and a line of the attributes' names.
+    """
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    if path.suffix == ".csv":
+        table = [line.split(",") for line in lines]
+        names, table = tuple(table[0][1:]) if table else (), table[1:]
+    else:
+        table = [line.split() for line in lines]
+        names = ()
+        if num_values is None:
+            names, table = tuple(table[1]) if len(table) > 1 else (), table[2:]
+    expected = num_values or len(names)
+    rows = {}
+    for row in filter(None, table):
+        if len(row) != expected + 1:
+            raise DataError(
+                f"{path}: expected a file's name and {expected} values in each line, found {' '.join(row)[:80]!r}; "
+                "fetch it again"
+            )
+        rows[row[0]] = row[1:]
+    return names, rows
+
+
+def _rows_of(files, rows, path):
+    missing = [file for file in files if file not in rows]
+    if missing:
+        raise DataError(
+            f"{path}: expected a line for every image, found none for {len(missing):,}, such as {missing[0]}; add the "
+            "lines, or move the images or the list away"
+        )
+    return [rows[file] for file in files]
+
+
+def _group(path, row):
+    if row[0] not in GROUPS:
+        raise DataError(f"{path}: expected 0 (train), 1 (validation) or 2 (test), found {row[0]!r}; fetch it again")
+    return GROUPS[row[0]]
+
+
+def _signs(path, row):
+    if not set(row) <= {"1", "-1", "0"}:
+        raise DataError(f"{path}: expected 1 or -1 for every attribute, found {' '.join(row)[:80]!r}; fetch it again")
+    return [value == "1" for value in row]

@@ -1,0 +1,101 @@
+"""One image file -> uint8 [H, W, C]: right, or refused with the reason."""
+
+import os
+import stat
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
+# No camera makes more, and a small file that claims more is a decompression bomb.
+MAX_PIXELS = 100_000_000
+BACKGROUND = "white"  # what shows through transparent pixels
+
+# Of a file with damaged metadata Pillow warns, of a bomb too: here a file is either right or refused, with a reason.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+class UnreadableImage(ValueError):
+    """A file that is no image, or not a whole one. Its text is the reason."""
+
+
+class ImageForm(NamedTuple):
+    """What every image of a data set is brought to."""
+
+    size: int  # height and width
+    channels: int  # 1 for grey, 3 for colour
+    crop: str  # "center" cuts the largest central square, "none" squeezes the whole image into one
+
+
+def decode(path, form):
+    """Read an image file and bring it to an ImageForm: uint8 [size, size, channels].
+
+    Of several frames or pages the first is taken; EXIF rotation is applied, alpha composited on white, 16-bit grey
+    scaled to 8 bits. JPEGs far larger than the target are decoded at a fraction of their size, in steps of two.
+
+    Raises: UnreadableImage with the reason, for whatever Pillow cannot read to its end.
+    """
+    try:
+        _refuse_other_than_files(path)
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UnreadableImage(f"{image.width}x{image.height} pixels, more than {MAX_PIXELS:,}")
+            if image.format == "PNG":
+                _check_sums(path)
+            image.draft(None, (2 * form.size, 2 * form.size))
+            image.load()
+            return _bring_to(form, _to_8_bits(ImageOps.exif_transpose(image)))
+    except UnreadableImage:
+        raise
+    except Exception as error:  # Pillow's parsers raise whatever they stumble over
+        raise UnreadableImage(_reason(error, path)) from error
+
+
+def _refuse_other_than_files(path):
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+        raise UnreadableImage("not a regular file")
+    if status.st_size == 0:
+        raise UnreadableImage("empty file")
+
+
+def _check_sums(path):
+    """Pillow looks at the check sums of a PNG only when it is asked to, and then cannot decode it any more."""
+    with Image.open(path, formats=("PNG",)) as image:
+        image.verify()
+
+
+def _to_8_bits(image):
+    """Any mode -> L or RGB."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65_535:
+            raise UnreadableImage(f"whole pixels from {values.min()} to {values.max()}, expected 8 or 16 bits")
+        return Image.fromarray((values / 257).round().astype(np.uint8))
+    if image.mode == "F":
+        values = np.asarray(image)
+        if not np.isfinite(values).all() or values.min() < 0 or values.max() > 255:
+            raise UnreadableImage(f"float pixels from {values.min()} to {values.max()}, expected 0 to 1 or 0 to 255")
+        return Image.fromarray((values * (255 if values.max() <= 1 else 1)).round().astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image).convert("RGB")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _bring_to(form, image):
+    image = image.convert("L" if form.channels == 1 else "RGB")
+    size = (form.size, form.size)
+    if form.crop == "center":
+        image = ImageOps.fit(image, size, Image.Resampling.BICUBIC)
+    else:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    return np.asarray(image).reshape(form.size, form.size, form.channels)
+
+
+def _reason(error, path):
+    text = " ".join(str(error).split()).replace(repr(str(path)), "").strip(" :") or type(error).__name__
+    return f"not one of {', '.join(FORMATS)}" if "cannot identify image file" in text else text

@@ -1,0 +1,184 @@
+"""Where the image files of a folder are, which class and which split each belongs to. Opens none of them."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from image_data.decoding import SUFFIXES
+from image_data.photographs import Collection, shown
+from image_data.records import DataError, one_hot
+
+# Names of folders that are splits, in lower case and without "data" or "set" behind them.
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+class Layout(NamedTuple):
+    """What a data set's folder is expected to hold, for the errors of one that does not."""
+
+    expected: str
+    origin: str
+    needs_classes: bool = False
+    inner: tuple[str, ...] = ()  # names of sub-folders that hold the classes
+
+
+LAYOUTS = {
+    "ucmerced": Layout(
+        "the archive UCMerced_LandUse, its folder Images, or a folder of its 21 class folders with their .tif files",
+        "UC Merced Land Use Dataset, weegee.vision.ucmerced.edu/datasets/landuse.html (Yang & Newsam 2010)",
+        needs_classes=True,
+        inner=("images", "data"),
+    ),
+    "landscape": Layout(
+        'folders "Training Data", "Validation Data" and "Testing Data", each of class folders or images, or one folder '
+        "of images, which is then divided here",
+        "Landscape Recognition on Kaggle (utkarshsaxenadn/landscape-recognition-image-dataset-12k-images)",
+    ),
+    "animals": Layout(
+        "a folder of images, or of class folders, or of train, valid and test folders of either",
+        "for example Animals-10 on Kaggle (alessiocorrado99/animals10)",
+        inner=("raw-img",),
+    ),
+    "butterflies": Layout(
+        "a folder of images, or of class folders, or of train, valid and test folders of either",
+        "for example Butterfly & Moths Image Classification on Kaggle (gpiosenka/butterfly-images40-species)",
+    ),
+    "folder": Layout(
+        f"a folder of images ({', '.join(sorted(SUFFIXES))}), or of class folders, or of train, valid and test folders "
+        "of either",
+        "your own",
+    ),
+}
+
+
+def collect_folder(name, data_dir):
+    """The Collection of a data set of LAYOUTS: its classes are sub-folders, its splits are folders that are named so.
+
+    Raises: DataError that says what was expected and what was found.
+    """
+    layout = LAYOUTS[name]
+    root = existing_folder(name, data_dir, layout)
+    root = _innermost(root, layout.inner)
+    files, others = find_images(root)
+    if not files:
+        raise DataError(
+            f"--data_dir {root}: found no image, {_count(others)}; expected {layout.expected}. {layout.origin}"
+        )
+    notes = [f"not read, because not named as an image: {_count(others)}"] if others else []
+    split_folders = _split_folders({file.split("/")[0] for file in files if "/" in file})
+    if split_folders:
+        unused = [file for file in files if file.split("/")[0] not in split_folders]
+        if unused:
+            notes.append(f"not read, because outside of {', '.join(sorted(split_folders))}: {len(unused):,} images")
+        files = [file for file in files if file not in set(unused)]
+    groups = tuple(split_folders.get(file.split("/")[0], "train") for file in files)
+    depth = 1 if split_folders else 0
+    classes = [file.split("/")[depth] if file.count("/") > depth else None for file in files]
+    if layout.needs_classes and None in classes:
+        raise DataError(
+            f"--data_dir {root}: found {classes.count(None):,} images outside of class folders, such as "
+            f"{shown(files[classes.index(None)])}; expected {layout.expected}. {layout.origin}"
+        )
+    labels, label_names, note = _labels(files, classes)
+    return Collection(root, tuple(files), groups, labels, label_names, tuple(notes + note))
+
+
+def existing_folder(name, data_dir, layout):
+    """The folder that was given as --data_dir, or a DataError."""
+    if data_dir is None:
+        raise DataError(f"--dataset {name}: expected --data_dir, {layout.expected}. {layout.origin}")
+    if not data_dir.is_dir():
+        found = "a file" if data_dir.exists() else "nothing there"
+        raise DataError(f"--data_dir {data_dir}: found {found}; expected {layout.expected}. {layout.origin}")
+    return data_dir
+
+
+def find_images(root):
+    """Files under `root` that are named as images, and a Counter of the suffixes of all other files.
+
+    Links are followed, but each folder is entered once, a real one before a link to it: a loop of links ends, and no
+    image is counted twice. Hidden files and folders are not looked at. The files are relative to root, sorted.
+    """
+    root = Path(root)
+    files, others, entered = [], Counter(), set()
+    folders, links = [""], []
+    while folders or links:
+        folder = folders.pop() if folders else links.pop(0)
+        status = os.stat(root / folder)
+        if (status.st_dev, status.st_ino) in entered:
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        for entry in sorted(_entries(root / folder), key=lambda entry: entry.name):
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir():
+                (links if entry.is_symlink() else folders).append(path)
+            elif Path(entry.name).suffix.lower() in SUFFIXES:
+                files.append(path)
+            else:
+                others[Path(entry.name).suffix.lower() or "no suffix"] += 1
+    return sorted(files), others
+
+
+def _entries(folder):
+    """What a folder holds, but for hidden files. Raises DataError where it may not be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+    except OSError as error:
+        raise DataError(
+            f"{folder}: expected a folder that can be read ({error.strerror}); mend its permissions"
+        ) from None
+
+
+def _innermost(root, inner):
+    """Enter folders that only wrap another folder, or that are named as one which holds the classes."""
+    while True:
+        entries = _entries(root)
+        folders = [entry for entry in entries if entry.is_dir()]
+        named = [entry for entry in folders if entry.name.lower() in inner]
+        has_images = any(Path(entry.name).suffix.lower() in SUFFIXES for entry in entries if entry not in folders)
+        candidates = named or (folders if len(folders) == 1 else [])
+        if has_images or not candidates or not any(entry.is_dir() for entry in _entries(candidates[0].path)):
+            return root
+        root = Path(candidates[0].path)
+
+
+def _split_folders(names):
+    """Folder name -> split, where there is one to train and one to validate or test; otherwise they are classes."""
+    splits = {name: SPLIT_NAMES.get(_without_suffix(name)) for name in names}
+    splits = {name: split for name, split in splits.items() if split}
+    return splits if "train" in splits.values() and len(set(splits.values())) > 1 else {}
+
+
+def _without_suffix(name):
+    words = name.lower().replace("_", " ").replace("-", " ").split()
+    return " ".join(words[:-1] if words[-1:] in (["data"], ["set"], ["images"]) else words)
+
+
+def _labels(files, classes):
+    """One-hot labels, their names and a note, where every image lies in a class folder."""
+    outside = classes.count(None)
+    if outside == len(files):
+        return None, (), []
+    if outside:
+        example = shown(files[classes.index(None)])
+        return None, (), [f"no labels: {outside:,} images lie outside of class folders, such as {example}"]
+    names = sorted(set(classes))
+    number = {name: index for index, name in enumerate(names)}
+    labels = one_hot([number[name] for name in classes], len(names))
+    return labels, tuple(map(shown, names)), [f"{len(names)} classes"]
+
+
+def _count(others):
+    """'3 other files (.csv, .txt)'."""
+    if not others:
+        return "no other file"
+    return f"{sum(others.values()):,} other files ({', '.join(sorted(others))})"

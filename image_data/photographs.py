@@ -1,0 +1,221 @@
+"""Image files of a folder -> a Dataset: put in order, read once into a memory-mapped cache, divided into splits."""
+
+import hashlib
+import os
+import unicodedata
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from image_data.cache import cached_array, digest
+from image_data.decoding import ImageForm, UnreadableImage, decode
+from image_data.records import DataError, Dataset, Split, checksum, take
+
+FORMAT = 1  # to be raised whenever the pixels that come out of the same file change
+FILES_AT_ONCE = 256  # decoded and not yet written: memory stays flat however many files there are
+NUM_SHOWN = 10  # unreadable files that an error names
+
+
+class Reading(NamedTuple):
+    """How photographs are read and divided."""
+
+    image_size: int = 64
+    crop: str = "center"
+    grayscale: bool = False
+    validation_split: float = 0.2
+    test_split: float = 0.1
+    skip_unreadable: bool = False
+    cache_dir: str | None = None
+
+
+class Collection(NamedTuple):
+    """The image files of a data set, before any of them is opened."""
+
+    root: Path
+    files: tuple[str, ...]  # relative to root, with forward slashes
+    groups: tuple[str, ...]  # "train", "validation" or "test", for every file
+    labels: np.ndarray | None = None  # uint8 [N, Y]
+    label_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def load_photographs(collection, reading):
+    """The Dataset of a Collection.
+
+    Where there is no group "validation" or "test", it is taken from "train", each class alike: `validation_split` and
+    `test_split` are its shares of these images.
+
+    Raises: DataError where files cannot be read and reading.skip_unreadable is not set, or too few are left.
+    """
+    order = stratified_order(collection)
+    collection = reorder(collection, order)
+    images, unreadable, checksums = cached_images(collection.root, collection.files, reading)
+    if unreadable and not reading.skip_unreadable:
+        raise DataError(_refusal(collection, unreadable))
+    collection = reorder(collection, [index for index, file in enumerate(collection.files) if file not in unreadable])
+
+    sizes = split_sizes(collection, reading)
+    everything = Split(images, collection.labels)
+    splits, start = {}, 0
+    for name in ("validation", "test", "train"):
+        splits[name] = take(everything, slice(start, start + sizes[name]))
+        start += sizes[name]
+    return Dataset(
+        splits["train"],
+        splits["validation"],
+        splits["test"],
+        collection.label_names,
+        fingerprint=checksum(checksums[-sizes["train"] :], splits["train"].labels),
+        notes=collection.notes + _notes(collection, unreadable, images.filename),
+        unreadable=tuple(unreadable.items()),
+    )
+
+
+def reorder(collection, order):
+    """The files at these indices, with their groups and labels."""
+    return collection._replace(
+        files=tuple(collection.files[index] for index in order),
+        groups=tuple(collection.groups[index] for index in order),
+        labels=None if collection.labels is None else collection.labels[list(order)],
+    )
+
+
+def stratified_order(collection):
+    """Indices that put a collection into an order in which every run of images holds every class by its share.
+
+    Validation and test images come first, then those of training, so that every split is one slice, whatever its size.
+    Within a class the order is that of a hash of the file's name: it does not depend on how a folder is listed, and one
+    file more or less hardly changes it. Classes are spread evenly: the r-th of n files stands at (r + 1/2) / n.
+    """
+    if collection.labels is None or (collection.labels.sum(axis=1) != 1).any():
+        classes = np.zeros(len(collection.files), int)
+    else:
+        classes = collection.labels.argmax(axis=1)
+    strata = list(zip(collection.groups, classes.tolist(), strict=True))
+    hashes = [_hash(file) for file in collection.files]
+    num_files, rank, position = Counter(strata), Counter(), {}
+    for index in sorted(range(len(hashes)), key=hashes.__getitem__):
+        position[index] = (rank[strata[index]] + 0.5) / num_files[strata[index]]
+        rank[strata[index]] += 1
+    first = {"validation": 0, "test": 1, "train": 2}
+    return sorted(position, key=lambda index: (first[collection.groups[index]], position[index], hashes[index]))
+
+
+def _hash(file):
+    # The same name is stored composed on one system and decomposed on another.
+    name = unicodedata.normalize("NFC", file).encode("utf-8", errors="surrogateescape")
+    return hashlib.sha256(name).digest()
+
+
+def split_sizes(collection, reading):
+    """Number of images of each split, at least one each."""
+    found = Counter(collection.groups)
+    sizes = {
+        "validation": found["validation"] or max(1, round(reading.validation_split * found["train"])),
+        "test": found["test"] or max(1, round(reading.test_split * found["train"])),
+    }
+    sizes["train"] = len(collection.files) - sum(sizes.values())
+    if sizes["train"] < 1:
+        raise DataError(
+            f"--data_dir {collection.root}: expected at least 3 images, to train, validate and test, found "
+            f"{len(collection.files)} that can be read"
+        )
+    return sizes
+
+
+# --- Cache ------------------------------------------------------------------------------------------------------------
+
+
+def cached_images(root, files, reading):
+    """Images of `files` under `root`, decoded now or read from the cache.
+
+    Returns: a memory-mapped uint8 array [N, H, W, C] of the files that can be read, in order; a dict of file -> reason
+    of the others; and a checksum of each image, uint32 [N].
+    """
+    form = ImageForm(reading.image_size, 1 if reading.grayscale else 3, reading.crop)
+    root = Path(root).resolve()
+    paths = [root / file for file in files]
+    state = digest(str(FORMAT), *map(_state_of_file, files, paths))
+    source = f"{root.name}-{digest(str(root), repr(form))}"
+    num_bytes = len(files) * form.size * form.size * form.channels
+    build = partial(_build, files, paths, form)
+    images, record = cached_array(source, state, num_bytes, build, reading.cache_dir)
+    return images, record["unreadable"], np.array(record["checksums"], np.uint32)
+
+
+def _state_of_file(file, path):
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return f"{file}\n{error.strerror}"
+    return f"{file}\n{status.st_size}\n{status.st_mtime_ns}"
+
+
+def _build(files, paths, form, array_path):
+    """Write the array, one image after the other, so that none of it stays in memory; returns its record."""
+    unreadable, checksums = {}, []
+    with array_path.open("wb") as array:
+        _write_header(array, len(files), form)
+        decoded = tqdm(_decode_all(paths, form), desc="reading images", total=len(files), unit=" images")
+        for file, image in zip(files, decoded, strict=True):
+            if isinstance(image, UnreadableImage):
+                unreadable[file] = str(image)
+            else:
+                checksums.append(zlib.crc32(image))
+                array.write(image)
+        array.seek(0)
+        _write_header(array, len(checksums), form)  # as long as the first, which numpy pads for a growing array
+    return {"unreadable": unreadable, "checksums": checksums}
+
+
+def _write_header(file, num_images, form):
+    shape = (num_images, form.size, form.size, form.channels)
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
+def _decode_all(paths, form):
+    """Images, or the UnreadableImage that says why not, in order; decoded in parallel."""
+
+    def attempt(path):
+        try:
+            return decode(path, form)
+        except UnreadableImage as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(paths), FILES_AT_ONCE):
+            yield from pool.map(attempt, paths[start : start + FILES_AT_ONCE])
+
+
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+
+def _refusal(collection, unreadable):
+    named = [f"{shown(file)} ({reason})" for file, reason in list(unreadable.items())[:NUM_SHOWN]]
+    more = f"; and {len(unreadable) - NUM_SHOWN:,} more" if len(unreadable) > NUM_SHOWN else ""
+    share = f"{len(unreadable):,} of {len(collection.files):,} files"
+    return (
+        f"--data_dir {collection.root}: {share} cannot be read as images: {'; '.join(named)}{more}: mend or remove "
+        "them, or go on without them with --skip_unreadable"
+    )
+
+
+def _notes(collection, unreadable, array_path):
+    notes = [f"read from {collection.root}, cached in {array_path}"]
+    missing = [name for name in ("validation", "test") if name not in collection.groups]
+    if missing:
+        notes.append(f"{' and '.join(missing)} images are taken from the others, each class alike, by a hash of names")
+    if unreadable:
+        notes.append(f"left out, because they cannot be read: {len(unreadable):,} files")
+    return tuple(notes)
+
+
+def shown(file):
+    """A file's name as it can be printed, whatever bytes it is made of."""
+    return os.fsencode(file).decode("utf-8", errors="replace")

@@ -1,0 +1,52 @@
+"""What every data set is handed on as, and the error of one that cannot be."""
+
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+
+class DataError(ValueError):
+    """A data set that is missing, damaged or of another form. One line: found, expected, what to do."""
+
+
+class Split(NamedTuple):
+    """Images, their labels, and the factors that they were rendered from."""
+
+    images: np.ndarray  # uint8 [N, H, W, C], in memory or memory-mapped
+    labels: np.ndarray | None = None  # uint8 [N, Y], one-hot or multi-hot; None where the data has none
+    factors: np.ndarray | None = None  # int [N, F]; None where they are not known
+
+
+class Dataset(NamedTuple):
+    """Three disjoint splits."""
+
+    train: Split
+    validation: Split
+    test: Split
+    label_names: tuple[str, ...] = ()  # of the Y columns of labels; () where there are none
+    factor_names: tuple[str, ...] = ()  # of the F columns of factors
+    fingerprint: str = ""  # a checksum of the training images and labels: a run that is resumed must see the same
+    notes: tuple[str, ...] = ()  # what a user should know of how these images were found
+    unreadable: tuple[tuple[str, str], ...] = ()  # (file, reason) of those that were left out
+
+    @property
+    def image_shape(self):
+        """(H, W, C)."""
+        return tuple(map(int, self.train.images.shape[1:]))
+
+
+def take(split, index):
+    """The images of a Split that an index (a slice or an array) picks, with their labels and factors."""
+    return Split(*(None if values is None else values[index] for values in split))
+
+
+def checksum(images, labels=None):
+    """A checksum of arrays of images and labels, or of what stands for the images."""
+    of_labels = b"" if labels is None else np.ascontiguousarray(labels)
+    return f"{zlib.crc32(of_labels, zlib.crc32(np.ascontiguousarray(images))):08x}"
+
+
+def one_hot(labels, num_classes):
+    """Class numbers [N] -> uint8 [N, num_classes]."""
+    return np.eye(num_classes, dtype=np.uint8)[labels]
