@@ -88,7 +88,10 @@ def collect_folder(name, data_dir):
             f"{shown(files[classes.index(None)])}; expected {layout.expected}. {layout.origin}"
         )
     labels, label_names, note = _labels(files, classes)
-    return Collection(root, tuple(files), groups, labels, label_names, tuple(notes + note))
+    if not split_folders and label_names:
+        empty = sorted(entry.name for entry in _entries(root) if entry.is_dir() and entry.name not in set(classes))
+        note += f"; no image in: {', '.join(map(shown, empty))}" if empty else ""
+    return Collection(root, tuple(files), groups, labels, label_names, tuple(notes + [note] if note else notes))
 
 
 def existing_folder(name, data_dir, layout):
@@ -164,21 +167,26 @@ def _without_suffix(name):
 
 
 def _labels(files, classes):
-    """One-hot labels, their names and a note, where every image lies in a class folder."""
+    """One-hot labels, their names and a note on them; labels are there where every image lies in a class folder."""
     outside = classes.count(None)
     if outside == len(files):
-        return None, (), []
+        return None, (), ""
     if outside:
         example = shown(files[classes.index(None)])
-        return None, (), [f"no labels: {outside:,} images lie outside of class folders, such as {example}"]
+        return (
+            None,
+            (),
+            f"no labels: {outside:,} of {len(files):,} images lie outside of class folders, such as {example}",
+        )
     names = sorted(set(classes))
     number = {name: index for index, name in enumerate(names)}
     labels = one_hot([number[name] for name in classes], len(names))
-    return labels, tuple(map(shown, names)), [f"{len(names)} classes"]
+    return labels, tuple(map(shown, names)), f"{len(names)} classes"
 
 
 def _count(others):
     """'3 other files (.csv, .txt)'."""
     if not others:
         return "no other file"
-    return f"{sum(others.values()):,} other files ({', '.join(sorted(others))})"
+    num_others = sum(others.values())
+    return f"{num_others:,} other file{'s' if num_others > 1 else ''} ({', '.join(sorted(others))})"

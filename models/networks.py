@@ -7,7 +7,7 @@ from keras import Sequential, layers
 
 KERNEL = 4  # of strided convolutions: a multiple of the stride, so that every pixel is covered as often as the next
 RESIZED_KERNEL = 3
-MOMENTUM = 0.9  # of running statistics: a small data set makes few steps, and Keras's 0.99 would hardly have begun
+MOMENTUM = 0.9  # of running statistics
 
 
 class NetworkError(ValueError):
@@ -19,28 +19,32 @@ class BatchNormalization(layers.BatchNormalization):
 
     Keras 3 composes it of about ten element-wise kernels, which take 30 % of a training step on a CPU. Ioffe & Szegedy
     (2015), algorithms 1 and 2; the running variance is that of the batch, as in Keras, not the unbiased estimate.
+
+    The first running statistics are plain means over the batches so far, not a mixture with the zeros and ones that
+    they begin as: a small data set has few steps an epoch, and evaluation would see that mixture for many epochs.
     """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.num_batches = self.add_weight(shape=(), initializer="zeros", trainable=False, name="num_batches")
 
     def call(self, inputs, training=None):
         if not training:
-            outputs, *_ = tf.compat.v1.nn.fused_batch_norm(
-                inputs,
-                self.gamma,
-                self.beta,
-                self.moving_mean,
-                self.moving_variance,
-                epsilon=self.epsilon,
-                is_training=False,
-            )
-            return outputs
-        outputs, mean, unbiased_variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs, self.gamma, self.beta, epsilon=self.epsilon
-        )
+            return self._normalize(inputs, self.moving_mean, self.moving_variance, is_training=False)[0]
+        outputs, mean, unbiased_variance = self._normalize(inputs, None, None, is_training=True)
         num_values = tf.cast(tf.size(inputs[..., 0]), tf.float32)
         variance = unbiased_variance * (num_values - 1.0) / num_values
-        self.moving_mean.assign(self.momentum * self.moving_mean + (1.0 - self.momentum) * mean)
-        self.moving_variance.assign(self.momentum * self.moving_variance + (1.0 - self.momentum) * variance)
+        self.num_batches.assign_add(1.0)
+        share = tf.maximum(1.0 - self.momentum, 1.0 / self.num_batches)
+        self.moving_mean.assign_add(share * (mean - self.moving_mean))
+        self.moving_variance.assign_add(share * (variance - self.moving_variance))
         return outputs
+
+    def _normalize(self, inputs, mean, variance, is_training):
+        """(normalised images, mean and unbiased variance of every channel)."""
+        return tf.compat.v1.nn.fused_batch_norm(
+            inputs, self.gamma, self.beta, mean, variance, epsilon=self.epsilon, is_training=is_training
+        )[:3]
 
 
 def normalized(layer, normalization, activation):
@@ -53,46 +57,53 @@ def normalized(layer, normalization, activation):
     return [layer, *after[normalization], layers.Activation(activation)]
 
 
-def mlp_encoder(hidden_sizes, activation):
+def mlp_encoder(config):
     """Images [B, H, W, C] -> features [B, hidden_sizes[-1]]: dense layers on the flattened image."""
-    return Sequential([layers.Flatten(), *(layers.Dense(size, activation=activation) for size in hidden_sizes)])
+    hidden = (layers.Dense(size, activation=config.activation) for size in config.hidden_sizes)
+    return Sequential([layers.Flatten(), *hidden])
 
 
-def mlp_decoder(hidden_sizes, activation, output_shape):
+def mlp_decoder(config, output_shape):
     """Codes [B, L] -> parameters [B, H, W, P]: the encoder's layers in reverse order."""
-    hidden = (layers.Dense(size, activation=activation) for size in reversed(hidden_sizes))
+    hidden = (layers.Dense(size, activation=config.activation) for size in reversed(config.hidden_sizes))
     return Sequential([*hidden, layers.Dense(prod(output_shape)), layers.Reshape(output_shape)])
 
 
-def conv_encoder(hidden_sizes, activation, normalization, num_features):
+def conv_encoder(config):
     """Images [B, H, W, C] -> features [B, F]: convolutions of stride 2, then a dense layer unless num_features is 0."""
     trunk = []
-    for size in hidden_sizes:
-        trunk += normalized(layers.Conv2D(size, KERNEL, strides=2, padding="same"), normalization, activation)
-    dense = [layers.Dense(num_features, activation=activation)] if num_features else []
-    return Sequential([*trunk, layers.Flatten(), *dense])
+    for size in config.hidden_sizes:
+        convolution = layers.Conv2D(size, KERNEL, strides=2, padding="same")
+        trunk += normalized(convolution, config.encoder_normalization, config.activation)
+    return Sequential([*trunk, layers.Flatten(), *dense_features(config)])
 
 
-def conv_decoder(hidden_sizes, activation, normalization, num_features, upsampling, output_shape):
+def conv_decoder(config, output_shape):
     """Codes [B, L] -> parameters [B, H, W, P]: dense layers, then the encoder's convolutions in reverse order.
 
     Each doubles the resolution: a transposed convolution of stride 2, or nearest-neighbour resizing and a convolution
     (Odena, Dumoulin & Olah 2016, who look into the checkerboards that the first can draw).
     """
     height, width, num_parameters = output_shape
-    stride = 2 ** len(hidden_sizes)
+    *narrower, widest = config.hidden_sizes
+    stride = 2 ** len(config.hidden_sizes)
     if height % stride or width % stride:
         raise NetworkError(
-            f"images of {height}x{width} pixels: {len(hidden_sizes)} convolutions of stride 2 expected sides that "
-            f"{stride} divides; give --hidden_sizes fewer sizes, another --image_size, or use --network mlp"
+            f"images of {height}x{width} pixels: {len(config.hidden_sizes)} convolutions of stride 2 expected sides "
+            f"that {stride} divides; give --hidden_sizes fewer sizes, another --image_size, or use --network mlp"
         )
-    coarsest = (height // stride, width // stride, hidden_sizes[-1])
-    trunk = [layers.Dense(num_features, activation=activation)] if num_features else []
-    trunk += [layers.Dense(prod(coarsest), activation=activation), layers.Reshape(coarsest)]
-    for size in reversed(hidden_sizes[:-1]):
-        *resize, convolution = doubling(size, upsampling)
-        trunk += [*resize, *normalized(convolution, normalization, activation)]
-    return Sequential([*trunk, *doubling(num_parameters, upsampling)])
+    coarsest = (height // stride, width // stride, widest)
+    trunk = [*dense_features(config), layers.Dense(prod(coarsest), activation=config.activation)]
+    trunk.append(layers.Reshape(coarsest))
+    for size in reversed(narrower):
+        *resizing, convolution = doubling(size, config.upsampling)
+        trunk += [*resizing, *normalized(convolution, config.decoder_normalization, config.activation)]
+    return Sequential([*trunk, *doubling(num_parameters, config.upsampling)])
+
+
+def dense_features(config):
+    """The dense layer between convolutions and codes, if there is one."""
+    return [layers.Dense(config.num_features, activation=config.activation)] if config.num_features else []
 
 
 def doubling(num_channels, upsampling):
@@ -102,11 +113,12 @@ def doubling(num_channels, upsampling):
     return [layers.UpSampling2D(), layers.Conv2D(num_channels, RESIZED_KERNEL, padding="same")]
 
 
+NETWORKS = {"mlp": (mlp_encoder, mlp_decoder), "conv": (conv_encoder, conv_decoder)}
+
+
 def build_encoder(config):
     """The encoder trunk that a config describes."""
-    if config.network == "mlp":
-        return mlp_encoder(config.hidden_sizes, config.activation)
-    return conv_encoder(config.hidden_sizes, config.activation, config.encoder_normalization, config.num_features)
+    return NETWORKS[config.network][0](config)
 
 
 def build_decoder(config, parameters_per_channel):
@@ -115,14 +127,4 @@ def build_decoder(config, parameters_per_channel):
     Its outputs are [B, H, W, C * parameters_per_channel].
     """
     height, width, channels = config.image_shape
-    output_shape = (height, width, channels * parameters_per_channel)
-    if config.network == "mlp":
-        return mlp_decoder(config.hidden_sizes, config.activation, output_shape)
-    return conv_decoder(
-        config.hidden_sizes,
-        config.activation,
-        config.decoder_normalization,
-        config.num_features,
-        config.upsampling,
-        output_shape,
-    )
+    return NETWORKS[config.network][1](config, (height, width, channels * parameters_per_channel))

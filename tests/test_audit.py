@@ -2,9 +2,9 @@
 
 import pytest
 
-from data_utils import Dataset
 from experiment.audit import audit, beta_norm, nats_of
 from experiment.runs import Run
+from image_data.records import Dataset
 from models import build_model
 
 
@@ -15,9 +15,11 @@ def test_beta_norm_is_beta_times_units_over_pixels(make_config):
 def test_audit_says_what_is_trained_and_where_it_goes(make_config, split):
     config = make_config(is_cvae=True, beta=4.0)
     model = build_model(config)
-    lines = dict(audit(config, model, Dataset(split, split, split, config.label_names), Run("trial")))
+    lines = dict(
+        audit(config, model, Dataset(split, split, split, config.label_names, notes=("found it",)), Run("trial"))
+    )
     assert f"{model.count_params():,} parameters, given 3 labels" in lines["model"]
-    assert "44 / 44 / 44 images" in lines["data"]
+    assert "44 / 44 / 44 images" in lines["data"] and lines[""] == "found it"
     assert "8 x 8 x 1 = 64 pixels, 3 latent units" in lines["dimensions"]
     assert lines["likelihood"] == "bernoulli, binarisation dynamic"
     assert lines["beta"].startswith("4 (beta_norm 0.188")
@@ -30,3 +32,4 @@ def test_grey_cross_entropy_is_not_called_a_likelihood(make_config):
     assert "log-probability of binary pixels" in nats_of(make_config())
     for likelihood in ("mse", "gaussian"):
         assert "log-density" in nats_of(make_config(likelihood=likelihood))
+    assert "log-probability of the 8-bit values" in nats_of(make_config(likelihood="discretized_logistic"))

@@ -5,9 +5,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from data_utils import DATASETS
+from data_utils import ARRAYS, PHOTOGRAPHS
+from experiment import config as settings
 from experiment.audit import nats_of
-from experiment.config import HIDDEN_SIZES, Config, ConfigError, flags, resolve, resolve_loaded, resolve_resumed
+from experiment.config import Config, ConfigError, flags, resolve, resolve_loaded, resolve_resumed
 from experiment.presets import PRESETS
 from models import MODELS
 from models.distributions import LIKELIHOODS
@@ -24,15 +25,24 @@ def test_what_follows_from_other_settings():
     assert resolve({"network": "conv"}).hidden_sizes == (32, 64)
     assert resolve({"network": "conv", "hidden_sizes": (8,)}).hidden_sizes == (8,)
     assert resolve({"likelihood": "mse"}).binarization == "none"
+    assert resolve({"network": "conv"}).upsampling == "transposed" and resolve({}).upsampling is None
+    celeba = resolve({"dataset": "celeba"})
+    assert (celeba.activation, celeba.encoder_normalization, celeba.hidden_sizes) == (
+        "leaky_relu",
+        "batch",
+        (32, 64, 128, 256),
+    )
+    dense = resolve({"dataset": "celeba", "network": "mlp"})
+    assert (dense.activation, dense.encoder_normalization, dense.hidden_sizes) == ("relu", None, (400, 400))
     assert resolve({"dataset": "binarized_mnist"}).binarization == "static"
     assert resolve({"is_cvae": True}).family == "mnist_cvae"
 
 
 def test_tables_and_settings_name_the_same_things():
     rules = {each.name: each.metadata["rule"] for each in flags()}
-    assert set(PRESETS) == set(DATASETS)
+    assert set(PRESETS) == {*ARRAYS, *PHOTOGRAPHS}
     assert set(rules["likelihood"].expected.removeprefix("one of ").split(", ")) == set(LIKELIHOODS)
-    assert set(rules["network"].expected.removeprefix("one of ").split(", ")) == set(NETWORKS) == set(HIDDEN_SIZES)
+    assert set(rules["network"].expected.removeprefix("one of ").split(", ")) == set(NETWORKS) == set(settings.NETWORKS)
     for likelihood in LIKELIHOODS:
         assert nats_of(resolve({"likelihood": likelihood}))
     assert {Config(is_cvae=flag, hidden_sizes=(1,)).model for flag in (False, True)} == set(MODELS)
@@ -70,6 +80,16 @@ def test_tables_and_settings_name_the_same_things():
         ({"dataset": "binarized_mnist", "likelihood": "gaussian"}, "--likelihood gaussian with binarisation static"),
         ({"binarization": "static"}, "--binarization static with --dataset mnist: expected dynamic or none"),
         ({"dataset": "binarized_mnist", "binarization": "dynamic"}, "binarized_mnist: expected static"),
+        ({"upsampling": "resize"}, "--upsampling resize with --network mlp: expected --network conv"),
+        ({"dataset": "celeba", "network": "mlp", "num_features": 9}, "--num_features 9 with --network mlp"),
+        (
+            {"crop": "none"},
+            "--crop none with --dataset mnist: its images are as they are; expected a data set of image",
+        ),
+        ({"dataset": "folder", "image_size": 0}, "--image_size 0: expected a whole number from 1 to 4096"),
+        ({"dataset": "folder", "validation_split": 1.0}, "--validation_split 1.0: expected a number between 0 and 1"),
+        ({"dataset": "folder", "validation_split": 0.9}, "leave nothing to train on: expected a sum below 1"),
+        ({"activation": "gelu"}, "--activation gelu: expected one of relu"),
     ],
 )
 def test_refusals(given, message):

@@ -11,6 +11,8 @@ from models.distributions import (
     LOG_VAR_BOUND,
     Bernoulli,
     DiagonalGaussian,
+    DiscretizedLogistic,
+    DiscretizedLogisticLikelihood,
     Gaussian,
     GaussianLikelihood,
     Stream,
@@ -171,3 +173,44 @@ def test_seeds_differ_in_run_stream_and_step():
     draws = [standard_normal((1000,), noise_seed(0, stream, step)).numpy() for stream in (0, 1) for step in (0, 1)]
     correlations = np.corrcoef(draws)[np.triu_indices(4, 1)]
     assert np.abs(correlations).max() < 0.15
+
+
+def test_discretized_logistic_equals_scipy():
+    generator = np.random.default_rng(3)
+    values = generator.integers(0, 256, (4, 5, 6, 3))
+    values[0, 0, :, 0] = [0, 1, 127, 254, 255, 0]
+    mean = generator.uniform(0.1, 0.9, values.shape).astype(np.float32)
+    log_scale = generator.uniform(-3.0, -1.0, values.shape).astype(np.float32)
+    logistic = stats.logistic(mean.astype(np.float64), np.exp(log_scale.astype(np.float64)))
+    upper = np.where(values == 255, 1.0, logistic.cdf((values + 0.5) / 255))
+    lower = np.where(values == 0, 0.0, logistic.cdf((values - 0.5) / 255))
+    expected = np.log(upper - lower).sum(axis=(1, 2, 3))
+    log_prob = DiscretizedLogistic(mean, log_scale).log_prob((values / 255).astype(np.float32))
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mean, log_scale", [(0.5, -2.0), (0.0, -6.9), (1.0, 3.0), (0.3, 6.9), (0.7, -7.0)])
+def test_the_probabilities_of_the_256_values_sum_to_one(mean, log_scale):
+    values = (np.arange(256, dtype=np.float32) / 255).reshape(256, 1, 1, 1)
+    every = DiscretizedLogistic(tf.fill(values.shape, mean), tf.fill(values.shape, log_scale)).log_prob(values)
+    assert np.exp(every.numpy().astype(np.float64)).sum() == pytest.approx(1.0, rel=1e-3)
+    assert np.isfinite(every).all()
+
+
+def test_discretized_logistic_has_a_location_and_a_bounded_scale_for_every_value():
+    layer = DiscretizedLogisticLikelihood()
+    parameters = np.random.default_rng(4).normal(0.0, 100.0, (2, 3, 3, 2 * 3)).astype(np.float32)
+    likelihood = layer(parameters)
+    assert likelihood.mean.shape == likelihood.log_scale.shape == (2, 3, 3, 3)
+    np.testing.assert_allclose(likelihood.mean, tf.sigmoid(parameters[..., :3]))
+    assert np.abs(likelihood.log_scale).max() <= 7.0
+    far = likelihood.log_prob(np.zeros((2, 3, 3, 3), np.float32))
+    assert np.isfinite(far).all()
+
+
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_every_channel_counts(num_channels):
+    images = np.random.default_rng(5).integers(0, 2, (2, 4, 4, num_channels)).astype(np.float32)
+    logits = np.random.default_rng(6).normal(size=images.shape).astype(np.float32)
+    expected = stats.bernoulli.logpmf(images, 1 / (1 + np.exp(-logits))).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(Bernoulli(logits).log_prob(images), expected, rtol=1e-4)

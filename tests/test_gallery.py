@@ -76,6 +76,36 @@ def test_a_row_for_each_class_and_the_same_z_in_each_column(make_config, split, 
     np.testing.assert_allclose(rows[2], z, rtol=1e-6)
 
 
+def test_attributes_are_switched_on_one_by_one_on_top_of_the_common_ones(make_config, split, drawn):
+    labels = np.tile(np.array([[0, 1, 1]], np.uint8), (44, 1))
+    labels[:5] = [1, 1, 0]
+    config = make_config(is_cvae=True)
+    model, _ = draw(config, split._replace(labels=labels))
+    rows, _ = drawn["one attribute more a row, on top of the most common ones, one z a column"]
+    for row, given in zip(rows, ([1, 1, 1], [0, 1, 1], [0, 1, 1]), strict=True):
+        expected = model.sample(10, noise_seed(0, Stream.CLASSES), np.tile(np.float32(given), (10, 1)))
+        np.testing.assert_allclose(row, expected, rtol=1e-5)
+    samples, _ = drawn["samples"]
+    expected = model.sample(10, noise_seed(0, Stream.SAMPLES), labels[:10].astype(np.float32))
+    np.testing.assert_allclose(samples[0], expected, rtol=1e-5)
+
+
+def test_of_very_many_classes_the_first_are_drawn(make_config, split, drawn):
+    config = replace(make_config(is_cvae=True), label_names=tuple(f"class {index}" for index in range(60)))
+    draw(config, split._replace(labels=np.eye(60, dtype=np.uint8)[:44]))
+    rows, names = drawn["one label a row, the first 40 of 60, one z a column"]
+    assert len(rows) == 40 and names == list(config.label_names[:40])
+
+
+def test_pictures_in_colour(make_config, split, drawn):
+    config = replace(make_config(likelihood="discretized_logistic"), image_shape=(8, 8, 3))
+    colour = split._replace(images=np.repeat(split.images, 3, axis=-1) // np.array([1, 2, 4], np.uint8))
+    draw(config, colour)
+    rows, _ = drawn["reconstructions"]
+    np.testing.assert_allclose(rows[0], colour.images[:10] / 255.0, rtol=1e-6)
+    assert drawn["samples"][0].shape == (1, 10, 8, 8, 3)
+
+
 def test_fewer_images_than_columns_are_enough(make_config, split, drawn):
     few = split._replace(images=split.images[:3], labels=split.labels[:3])
     draw(make_config(is_cvae=True), few)

@@ -19,6 +19,8 @@ def test_the_first_signal_is_a_request(number):
 
 
 def test_the_second_ctrl_c_interrupts():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     with pytest.raises(KeyboardInterrupt), Interruption():
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiment.evaluation import likelihood
-from experiment.evaluation.likelihood import ElboEvaluator
+from experiment.evaluation.likelihood import ElboEvaluator, bits_per_dim
 from experiment.preprocessing import make_batch
 from models import build_model
 from models.distributions import Stream, noise_seed
@@ -14,6 +14,7 @@ from models.objective import elbo_terms
 @pytest.mark.parametrize("batch_size", [44, 15, 1])
 def test_mean_over_unequal_batches_is_the_mean_over_images(make_config, split, monkeypatch, batch_size):
     monkeypatch.setattr(likelihood, "PIXELS_PER_BATCH", batch_size * 64)
+    monkeypatch.setattr(likelihood, "MIN_BATCH", 1)
     model = build_model(make_config(is_cvae=True))
     estimate = ElboEvaluator(model, seed=3)(split.images, split.labels)
 
@@ -34,3 +35,22 @@ def test_evaluation_repeats_to_the_bit(make_config, split):
     model = build_model(make_config())
     first, again, other = (ElboEvaluator(model, seed)(split.images, None) for seed in (0, 0, 1))
     assert first == again != other
+
+
+def test_bits_per_dim_of_pixels_that_are_all_alike_likely():
+    assert bits_per_dim(-12 * np.log(256), (2, 2, 3)) == pytest.approx(8.0)
+    assert bits_per_dim(0.0, (2, 2, 3)) == 0.0
+
+
+def test_large_images_are_evaluated_several_at_a_time(make_config, split, monkeypatch):
+    seen = []
+
+    class Recorder(ElboEvaluator):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            terms = self._terms
+            self._terms = lambda images, *rest: (seen.append(len(images)), terms(images, *rest))[1]
+
+    monkeypatch.setattr(likelihood, "PIXELS_PER_BATCH", 64)
+    Recorder(build_model(make_config()), 0)(split.images, None)
+    assert seen == [8, 8, 8, 8, 8, 4]

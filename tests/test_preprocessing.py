@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiment.preprocessing import binarize, binarize_once, make_batch
+from experiment.preprocessing import binarize, binarize_once, flip_horizontally, make_batch
 from image_data.records import Split
 from models.distributions import Stream, noise_seed
 
@@ -46,3 +46,14 @@ def test_binary_images_stay_as_they_are():
     binary = np.random.default_rng(0).integers(0, 2, (10, 8, 8, 1), dtype=np.uint8) * 255
     drawn = binarize_once(Split(binary, None), "dynamic", Stream.TEST_BINARIZATION)
     np.testing.assert_array_equal(drawn.images, binary)
+
+
+def test_half_of_the_images_are_mirrored_left_to_right():
+    images = np.random.default_rng(0).integers(0, 256, (2000, 3, 4, 3), dtype=np.uint8)
+    flipped = flip_horizontally(images, noise_seed(0)).numpy()
+    is_mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    np.testing.assert_array_equal(flipped[~is_mirrored], images[~is_mirrored])
+    assert abs(is_mirrored.mean() - 0.5) < 5 * 0.5 / np.sqrt(2000)
+    other = flip_horizontally(images, noise_seed(1)).numpy()
+    assert not np.array_equal(flipped, other)
+    np.testing.assert_array_equal(flipped, flip_horizontally(images, noise_seed(0)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiment.config import Config, ConfigError, resolve
+from experiment.config import ConfigError, resolve
 from experiment.runs import Run, configure, find_run, newest_run, next_free_run
 
 
@@ -70,7 +70,7 @@ def test_configure_reads_the_settings_of_the_run_that_is_meant(tmp_path):
         replace(resolve({"is_cvae": True, "latent_size": 7}), image_shape=(28, 28, 1)),
         run,
     )
-    assert configure({}) == (Config(hidden_sizes=(400, 400)), None)
+    assert configure({}) == (resolve({}), None)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "config.json").write_text(resolve({}).to_json())

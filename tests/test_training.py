@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from data_utils import batch_order
 from experiment import training
-from experiment.preprocessing import binarize, make_batch
+from experiment.preprocessing import binarize, flip_horizontally, make_batch
 from experiment.training import (
     Execution,
     TrainingError,
@@ -81,6 +81,41 @@ def test_the_compiled_program_makes_the_steps_of_an_eager_loop(make_config, spli
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("binarization", ["none", "dynamic"])
+def test_images_are_mirrored_before_they_are_binarised(make_config, split, binarization, monkeypatch):
+    """The images that the model is given, step by step, against the two functions by hand."""
+    config = make_config(horizontal_flip=True, binarization=binarization)
+    seen = []
+    state = TrainingState(build_model(config), 1e-3)
+
+    def record(state, batch, seed, beta):
+        tf.numpy_function(lambda images: seen.append(images), [batch.images], [])
+        state.step.assign_add(1)
+        return 0.0, elbo_terms(state.model(batch, seed), batch.images), 0.0
+
+    monkeypatch.setattr(training, "train_step", record)
+    program = compile_train_steps(state, config, jit_compile=False)
+    images = split.images[:24].reshape(3, 8, 8, 8, 1)
+    program(images, None, tf.constant(3), tf.constant(1.0))
+    assert len(seen) == 3
+    for step, given in enumerate(seen):
+        expected = flip_horizontally(images[step], noise_seed(0, Stream.TRAIN_FLIPS, step))
+        if binarization == "dynamic":
+            expected = binarize(expected, noise_seed(0, Stream.TRAIN_BINARIZATION, step))
+        np.testing.assert_allclose(given, expected / 255, rtol=1e-6)
+
+
+def test_batch_statistics_are_used_in_training_and_running_ones_in_evaluation(make_config, split):
+    config = make_config(**CONV, likelihood="mse")
+    state, _ = train(config, split)
+    batch, seed = make_batch(split.images, None), noise_seed(0)
+    in_training, evaluated = (state.model(batch, seed, training=flag).likelihood.mean for flag in (True, False))
+    assert np.abs(in_training - evaluated).max() > 1e-4
+    np.testing.assert_array_equal(state.model.reconstruct(batch, seed), state.model(batch, seed).likelihood.mean)
+    counters = [weight for weight in state.model.non_trainable_weights if weight.name == "num_batches"]
+    assert [counter.numpy() for counter in counters] == [11.0] * 3, "ten steps, and the pass in training above"
+
+
 def test_beta_and_the_number_of_steps_do_not_retrace(make_config, split):
     config = make_config()
     traces = []
@@ -89,7 +124,7 @@ def test_beta_and_the_number_of_steps_do_not_retrace(make_config, split):
         def __init__(self, model):
             super().__init__(model, 1e-3)
             call = model.call
-            model.call = lambda *arguments: (traces.append(1), call(*arguments))[1]
+            model.call = lambda *arguments, **options: (traces.append(1), call(*arguments, **options))[1]
 
     program = compile_train_steps(Counting(build_model(config)), config, jit_compile=True)
     images = split.images[:16].reshape(2, 8, 8, 8, 1)
@@ -99,7 +134,20 @@ def test_beta_and_the_number_of_steps_do_not_retrace(make_config, split):
     assert len(traces) == once > 0
 
 
-@pytest.mark.parametrize("given", [{}, {"is_cvae": True}, {"network": "conv"}, {"likelihood": "gaussian"}])
+CONV = {"network": "conv", "hidden_sizes": (4, 8), "encoder_normalization": "batch", "decoder_normalization": "batch"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"is_cvae": True},
+        {"network": "conv"},
+        {"likelihood": "gaussian"},
+        {**CONV, "likelihood": "discretized_logistic", "horizontal_flip": True},
+        {**CONV, "decoder_normalization": "instance", "upsampling": "resize"},
+    ],
+)
 def test_two_runs_write_the_same_bits(make_config, split, given):
     config = make_config(**given)
     first, _ = train(config, split)
@@ -109,10 +157,10 @@ def test_two_runs_write_the_same_bits(make_config, split, given):
     assert not np.array_equal(first.model.weights[0], other.model.weights[0])
 
 
-@pytest.mark.parametrize("network", ["mlp", "conv"])
-def test_a_run_in_two_parts_ends_with_the_same_bits(make_config, split, network, monkeypatch):
-    config = make_config(network=network, num_epochs=3)
-    monkeypatch.setattr(training, "plan_execution", lambda config: Execution(network == "mlp", 2))
+@pytest.mark.parametrize("given", [{}, {"network": "conv"}, {**CONV, "horizontal_flip": True}])
+def test_a_run_in_two_parts_ends_with_the_same_bits(make_config, split, given, monkeypatch):
+    config = make_config(**given, num_epochs=3)
+    monkeypatch.setattr(training, "plan_execution", lambda config: Execution(config.network == "mlp", 2))
     whole, seen = train(config, split)
     first_part, _ = train(config, split, until=seen[3].step)
     assert not seen[3].is_epoch_end

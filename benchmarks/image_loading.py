@@ -1,0 +1,158 @@
+"""Images per second from files to uint8 arrays, against keras.utils.image_dataset_from_directory; and peak memory.
+
+    python -m benchmarks.image_loading --ucmerced DIR     # about five minutes on 2 cores
+
+Three kinds of files are brought to 64x64: UC Merced's TIFF, which Keras cannot read, the same images as PNG, and JPEGs
+of 178x218 as CelebA's. A *first pass* decodes; a *later pass* is what every other epoch and every other start pays. The
+readers take turns, A B A B. Memory is the peak of what a process needs beyond its start, for more and more images:
+anonymous memory, without the pages of mapped files, which the system takes back when it needs them.
+"""
+
+import argparse
+import multiprocessing
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from threading import Event, Thread
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import numpy as np
+from PIL import Image, ImageFilter
+
+from data_utils import load_dataset
+from image_data.photographs import Reading
+
+SIZE, BATCH = 64, 64
+NUM_JPEG = 4_000
+MEMORY_STEPS = (1_000, 5_000, 20_000)
+
+
+def make_jpegs(folder, num_images):
+    """JPEGs of 178x218 with the detail of photographs: blurred noise, a different one in each."""
+    generator = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    coarse = generator.integers(0, 256, (64, 14, 12, 3), dtype=np.uint8)
+    fine = generator.normal(0.0, 8.0, (16, 218, 178, 3))
+    for index in range(num_images):
+        smooth = Image.fromarray(coarse[index % 64]).resize((178, 218), Image.Resampling.BICUBIC)
+        pixels = np.roll(np.asarray(smooth), index // 64, axis=1) + fine[index % 16]
+        face = Image.fromarray(np.uint8(np.clip(pixels, 0, 255))).filter(ImageFilter.SMOOTH)
+        face.save(folder / f"{index:06}.jpg", quality=90)
+
+
+def read_all(dataset):
+    """Touch every image of every split, a batch at a time; returns how many there are."""
+    for split in dataset[:3]:
+        for start in range(0, len(split.images), BATCH):
+            split.images[start : start + BATCH].sum()
+    return sum(len(split.images) for split in dataset[:3])
+
+
+def first_pass_ours(folder, cache):
+    shutil.rmtree(cache, ignore_errors=True)
+    return later_pass_ours(folder, cache)
+
+
+def later_pass_ours(folder, cache):
+    started = time.perf_counter()
+    reading = Reading(image_size=SIZE, cache_dir=str(cache))
+    num_images = read_all(load_dataset("folder", folder, reading=reading))
+    return num_images / (time.perf_counter() - started)
+
+
+def pass_keras(folder):
+    """Its first pass and its later ones are alike: it decodes in each."""
+    import keras
+
+    started, num_images = time.perf_counter(), 0
+    dataset = keras.utils.image_dataset_from_directory(
+        folder, labels=None, image_size=(SIZE, SIZE), batch_size=BATCH, shuffle=False, verbose=False
+    )
+    for batch in dataset.prefetch(2):
+        num_images += len(batch.numpy())
+    return num_images / (time.perf_counter() - started)
+
+
+def compare(name, folder, cache, rounds, keras_can_read):
+    """Print images per second of every reader over interleaved rounds."""
+    speeds = {"ours, first pass": [], "ours, later pass": []} | ({"Keras, any pass": []} if keras_can_read else {})
+    first_pass_ours(folder, cache)
+    if keras_can_read:
+        pass_keras(folder)
+    for _ in range(rounds):
+        speeds["ours, first pass"].append(first_pass_ours(folder, cache))
+        speeds["ours, later pass"].append(later_pass_ours(folder, cache))
+        if keras_can_read:
+            speeds["Keras, any pass"].append(pass_keras(folder))
+    print(f"\n{name}, images per second over {rounds} interleaved rounds, {os.cpu_count()} cores")
+    for reader, values in speeds.items():
+        ratio = ""
+        if keras_can_read:
+            ratios = [a / b for a, b in zip(values, speeds["Keras, any pass"], strict=True)]
+            ratio = f"   / Keras {median(ratios):>7.2f}"
+        print(f"  {reader:<20} median {median(values):>9,.0f}{ratio}")
+
+
+# --- Memory -----------------------------------------------------------------------------------------------------------
+
+
+def anonymous_megabytes():
+    """Memory of this process that stands for no file (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) / 1024
+
+
+def measure_memory(folder, cache, results):
+    """Build the cache, read it all, and send the peak of memory beyond the start, in MB."""
+    at_start, peak, done = anonymous_megabytes(), 0.0, Event()
+
+    def watch():
+        nonlocal peak
+        while not done.wait(0.005):
+            peak = max(peak, anonymous_megabytes())
+
+    watcher = Thread(target=watch)
+    watcher.start()
+    first_pass_ours(folder, cache)
+    done.set()
+    watcher.join()
+    results.put(peak - at_start)
+
+
+def compare_memory(folder, cache):
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    print("\nPeak memory of a first pass beyond the start")
+    for num_images in MEMORY_STEPS:
+        make_jpegs(folder / str(num_images), num_images)
+        process = context.Process(target=measure_memory, args=(folder / str(num_images), cache, results))
+        process.start()
+        print(f"  {num_images:>6,} images  {results.get():>7.1f} MB", flush=True)
+        process.join()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ucmerced", type=Path, help="folder of UC Merced's TIFF; without it these are left out")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        temporary = Path(temporary)
+        cache = temporary / "cache"
+        make_jpegs(temporary / "jpeg", NUM_JPEG)
+        compare("JPEG 178x218", temporary / "jpeg", cache, arguments.rounds, keras_can_read=True)
+        if arguments.ucmerced:
+            compare("UC Merced TIFF 256x256", arguments.ucmerced, cache, arguments.rounds, keras_can_read=False)
+            for path in sorted(arguments.ucmerced.rglob("*.tif")):
+                target = temporary / "png" / path.parent.name / f"{path.stem}.png"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                Image.open(path).save(target)
+            compare("UC Merced as PNG", temporary / "png", cache, arguments.rounds, keras_can_read=True)
+        compare_memory(temporary / "memory", cache)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""What every data set is handed on as."""
+
+import numpy as np
+
+from image_data.records import Split, checksum, one_hot, take
+
+
+def test_checksum_changes_with_any_image_or_label(split):
+    images, labels = split.images.copy(), split.labels.copy()
+    first = checksum(images, labels)
+    assert first == checksum(images.copy(), labels.copy())
+    images[3, 0, 0, 0] ^= 1
+    assert checksum(images, labels) != first
+    assert checksum(split.images, split.labels[::-1]) != first
+    assert checksum(split.images) != first
+
+
+def test_take_keeps_images_labels_and_factors_together(split):
+    factors = np.arange(44).reshape(44, 1)
+    taken = take(Split(split.images, split.labels, factors), slice(10, 13))
+    np.testing.assert_array_equal(taken.images, split.images[10:13])
+    np.testing.assert_array_equal(taken.labels, split.labels[10:13])
+    assert taken.factors.ravel().tolist() == [10, 11, 12]
+    assert take(Split(split.images), [3]).labels is None
+
+
+def test_one_hot():
+    assert one_hot([2, 0], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
