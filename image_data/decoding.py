@@ -3,15 +3,18 @@
 import os
 import stat
 import warnings
+from io import BytesIO
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 # No camera makes more, and a small file that claims more is a decompression bomb.
 MAX_PIXELS = 100_000_000
+REDUCING_GAP = 2.0  # large images are halved by plain means until this far above the target, then resampled
 BACKGROUND = "white"  # what shows through transparent pixels
 
 # Of a file with damaged metadata Pillow warns, of a bomb too: here a file is either right or refused, with a reason.
@@ -39,32 +42,34 @@ def decode(path, form):
     Raises: UnreadableImage with the reason, for whatever Pillow cannot read to its end.
     """
     try:
-        _refuse_other_than_files(path)
-        with Image.open(path, formats=FORMATS) as image:
+        content = _read(path)
+        with Image.open(content, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableImage(f"{image.width}x{image.height} pixels, more than {MAX_PIXELS:,}")
             if image.format == "PNG":
-                _check_sums(path)
-            image.draft(None, (2 * form.size, 2 * form.size))
+                _check_sums(content)
+            image.draft(None, (form.size, form.size))
             image.load()
             return _bring_to(form, _to_8_bits(ImageOps.exif_transpose(image)))
     except UnreadableImage:
         raise
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
-        raise UnreadableImage(_reason(error, path)) from error
+        raise UnreadableImage(_reason(error)) from error
 
 
-def _refuse_other_than_files(path):
+def _read(path):
+    """The whole file at once: read piece by piece, it would keep the threads waiting for each other."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
         raise UnreadableImage("not a regular file")
     if status.st_size == 0:
         raise UnreadableImage("empty file")
+    return BytesIO(Path(path).read_bytes())
 
 
-def _check_sums(path):
+def _check_sums(content):
     """Pillow looks at the check sums of a PNG only when it is asked to, and then cannot decode it any more."""
-    with Image.open(path, formats=("PNG",)) as image:
+    with Image.open(BytesIO(content.getbuffer()), formats=("PNG",)) as image:
         image.verify()
 
 
@@ -88,14 +93,19 @@ def _to_8_bits(image):
 
 def _bring_to(form, image):
     image = image.convert("L" if form.channels == 1 else "RGB")
-    size = (form.size, form.size)
+    width, height = image.size
+    left, top = 0.0, 0.0
     if form.crop == "center":
-        image = ImageOps.fit(image, size, Image.Resampling.BICUBIC)
-    else:
-        image = image.resize(size, Image.Resampling.BICUBIC)
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+    box = (left, top, width - left, height - top)
+    image = image.resize((form.size, form.size), Image.Resampling.BICUBIC, box, reducing_gap=REDUCING_GAP)
     return np.asarray(image).reshape(form.size, form.size, form.channels)
 
 
-def _reason(error, path):
-    text = " ".join(str(error).split()).replace(repr(str(path)), "").strip(" :") or type(error).__name__
-    return f"not one of {', '.join(FORMATS)}" if "cannot identify image file" in text else text
+def _reason(error):
+    if isinstance(error, UnidentifiedImageError):
+        return f"not one of {', '.join(FORMATS)}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

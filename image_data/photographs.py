@@ -18,7 +18,9 @@ from image_data.decoding import ImageForm, UnreadableImage, decode
 from image_data.records import DataError, Dataset, Split, checksum, take
 
 FORMAT = 1  # to be raised whenever the pixels that come out of the same file change
-FILES_AT_ONCE = 256  # decoded and not yet written: memory stays flat however many files there are
+# What a thread decodes in one go, and how many of these are decoded and not yet written: memory stays flat however many
+# files there are.
+FILES_PER_TASK, TASKS_AT_ONCE = 16, 16
 NUM_SHOWN = 10  # unreadable files that an error names
 
 
@@ -163,11 +165,11 @@ def _build(files, paths, form, array_path):
     with array_path.open("wb") as array:
         _write_header(array, len(files), form)
         decoded = tqdm(_decode_all(paths, form), desc="reading images", total=len(files), unit=" images")
-        for file, image in zip(files, decoded, strict=True):
-            if isinstance(image, UnreadableImage):
-                unreadable[file] = str(image)
+        for file, (image, checksum_or_reason) in zip(files, decoded, strict=True):
+            if image is None:
+                unreadable[file] = checksum_or_reason
             else:
-                checksums.append(zlib.crc32(image))
+                checksums.append(checksum_or_reason)
                 array.write(image)
         array.seek(0)
         _write_header(array, len(checksums), form)  # as long as the first, which numpy pads for a growing array
@@ -180,17 +182,20 @@ def _write_header(file, num_images, form):
 
 
 def _decode_all(paths, form):
-    """Images, or the UnreadableImage that says why not, in order; decoded in parallel."""
+    """Decode in parallel: (image, its checksum) for each path in order, or (None, why it cannot be read)."""
 
     def attempt(path):
         try:
-            return decode(path, form)
+            image = decode(path, form)
         except UnreadableImage as error:
-            return error
+            return None, str(error)
+        return image, zlib.crc32(image)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(paths), FILES_AT_ONCE):
-            yield from pool.map(attempt, paths[start : start + FILES_AT_ONCE])
+        tasks = [paths[start : start + FILES_PER_TASK] for start in range(0, len(paths), FILES_PER_TASK)]
+        for start in range(0, len(tasks), TASKS_AT_ONCE):
+            for results in pool.map(lambda task: list(map(attempt, task)), tasks[start : start + TASKS_AT_ONCE]):
+                yield from results
 
 
 # --- Words ------------------------------------------------------------------------------------------------------------
