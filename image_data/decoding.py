@@ -92,7 +92,8 @@ def _to_8_bits(image):
 
 
 def _bring_to(form, image):
-    image = image.convert("L" if form.channels == 1 else "RGB")
+    mode = "L" if form.channels == 1 else "RGB"
+    image = image if image.mode == mode else image.convert(mode)
     width, height = image.size
     left, top = 0.0, 0.0
     if form.crop == "center":
