@@ -16,11 +16,11 @@ def image_grid(images, title, row_names=None):
     Args: images [rows, columns, H, W, C] in [0, 1], C = 1 or 3; row_names, a name for each row or None.
     """
     num_rows, num_columns, height, width, channels = images.shape
-    canvas = np.ones((num_rows * (height + GAP) - GAP, num_columns * (width + GAP) - GAP, channels))
+    canvas = np.full((num_rows * (height + GAP) - GAP, num_columns * (width + GAP) - GAP, channels), 255, np.uint8)
     for row in range(num_rows):
         for column in range(num_columns):
             top, left = row * (height + GAP), column * (width + GAP)
-            canvas[top : top + height, left : left + width] = images[row, column]
+            canvas[top : top + height, left : left + width] = np.rint(255 * images[row, column])
 
     # All sizes from here on are whole pixels of the figure.
     wanted = max(CELL_PIXELS, min(GRID_PIXELS // num_columns, 2 * CELL_PIXELS))
@@ -35,7 +35,7 @@ def image_grid(images, title, row_names=None):
         (left / figure_width, MARGIN / figure_height, grid_width / figure_width, grid_height / figure_height)
     )
     shown = canvas[..., 0] if channels == 1 else canvas
-    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
     axes.set_xticks([])
     axes.set_yticks([row * (height + GAP) + height / 2 for row in range(len(names))], names, fontsize=8)
     axes.tick_params(length=0)
