@@ -11,8 +11,9 @@ import sys
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-from experiment.config import NEWEST, ConfigError, flags
+from experiment.config import ConfigError, flags
 from experiment.presets import PRESETS
+from experiment.rules import NEWEST
 from experiment.runs import configure
 
 DESCRIPTION = """\

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiment.atomic import held
-from experiment.config import NEWEST, Config, ConfigError, resolve, resolve_loaded, resolve_resumed
+from experiment.config import Config, ConfigError, resolve, resolve_loaded, resolve_resumed
+from experiment.rules import NEWEST
 
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
 CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX = "config.json", "state.npz", ".weights.h5"

@@ -20,8 +20,9 @@ class BatchNormalization(layers.BatchNormalization):
     Keras 3 composes it of about ten element-wise kernels, which take 30 % of a training step on a CPU. Ioffe & Szegedy
     (2015), algorithms 1 and 2; the running variance is that of the batch, as in Keras, not the unbiased estimate.
 
-    The first running statistics are plain means over the batches so far, not a mixture with the zeros and ones that
-    they begin as: a small data set has few steps an epoch, and evaluation would see that mixture for many epochs.
+    Running statistics begin as those of the first batch, and reach back over about a tenth of the steps so far until
+    that is as long as the momentum says. Early in training the weights move fast, and statistics of older batches are
+    those of another network: a small data set, with few steps an epoch, would be evaluated with them for many epochs.
     """
 
     def build(self, input_shape):
@@ -35,7 +36,7 @@ class BatchNormalization(layers.BatchNormalization):
         num_values = tf.cast(tf.size(inputs[..., 0]), tf.float32)
         variance = unbiased_variance * (num_values - 1.0) / num_values
         self.num_batches.assign_add(1.0)
-        share = tf.maximum(1.0 - self.momentum, 1.0 / self.num_batches)
+        share = tf.maximum(1.0 - self.momentum, 10.0 / (self.num_batches + 9.0))
         self.moving_mean.assign_add(share * (mean - self.moving_mean))
         self.moving_variance.assign_add(share * (variance - self.moving_variance))
         return outputs

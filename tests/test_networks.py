@@ -135,18 +135,24 @@ def test_batch_normalisation_infers_as_keras_does(layers_and_images):
     np.testing.assert_allclose(ours(images), keras_layer(images), rtol=1e-4, atol=1e-5)
 
 
-def test_running_statistics_are_means_at_first_and_move_as_in_keras_later(layers_and_images):
+def test_running_statistics_begin_with_the_first_batch_and_move_as_in_keras_later(layers_and_images):
     ours, keras_layer, _ = layers_and_images
-    batches = np.random.default_rng(2).normal(3.0, 2.0, (40, 6, 5, 7, 4)).astype(np.float32)
+    batches = np.random.default_rng(2).normal(3.0, 2.0, (110, 6, 5, 7, 4)).astype(np.float32)
     means, variances = batches.mean(axis=(1, 2, 3)), batches.var(axis=(1, 2, 3))
+    mean, variance = np.zeros(4), np.ones(4)
     for count, batch in enumerate(batches, start=1):
-        if count == 10:
-            np.testing.assert_allclose(ours.moving_mean, means[:9].mean(axis=0), rtol=1e-4)
-            np.testing.assert_allclose(ours.moving_variance, variances[:9].mean(axis=0), rtol=1e-4)
+        ours(batch, training=True)
+        if count <= 91:
+            share = 10 / (count + 9)
+            mean, variance = (
+                (1 - share) * mean + share * means[count - 1],
+                (1 - share) * variance + share * variances[count - 1],
+            )
+            np.testing.assert_allclose(ours.moving_mean, mean, rtol=1e-4)
+            np.testing.assert_allclose(ours.moving_variance, variance, rtol=1e-4)
             for name in ("moving_mean", "moving_variance"):
                 getattr(keras_layer, name).assign(getattr(ours, name))
-        ours(batch, training=True)
-        if count >= 10:
+        else:
             keras_layer(batch, training=True)
     np.testing.assert_allclose(ours.moving_mean, keras_layer.moving_mean, rtol=1e-4)
     np.testing.assert_allclose(ours.moving_variance, keras_layer.moving_variance, rtol=1e-4)

@@ -1,0 +1,52 @@
+"""What settings accept, and the words that say so."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+NEWEST = "newest"
+MAX_INT, MAX_FLOAT = 2**31 - 1, 1e30  # what 32-bit integers hold, and what stays finite in 32-bit sums
+
+
+class Rule(NamedTuple):
+    """What a setting accepts: how to read it from text, a test of its value, and the words for both."""
+
+    parse: Callable[[str], Any]
+    accepts: Callable[[Any], bool]
+    expected: str
+    metavar: str
+
+
+def whole_number(minimum, maximum=None):
+    def accepts(value):
+        return type(value) is int and minimum <= value <= (maximum or MAX_INT)
+
+    limits = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+    return Rule(int, accepts, f"a whole number {limits}", "N")
+
+
+def number(accepts, expected):
+    return Rule(float, lambda value: type(value) in (int, float) and accepts(value), expected, "X")
+
+
+def one_of(*choices):
+    return Rule(str, lambda value: value in choices, "one of " + ", ".join(choices), "NAME")
+
+
+def are_sizes(value):
+    is_filled = isinstance(value, tuple) and value != ()
+    return is_filled and all(type(size) is int and 1 <= size <= MAX_INT for size in value)
+
+
+def is_folder_name(value):
+    if not isinstance(value, str) or len(value.encode()) > 100 or value.strip(". ") in ("", NEWEST):
+        return False
+    return not set(value) & set('/\\:*?"<>|\0')
+
+
+RUN = Rule(str, lambda value: isinstance(value, str) and value != "", "a run's name, folder or weights", "RUN")
+NORMALIZATION = one_of("none", "batch", "instance")
+SHARE = number(lambda value: 0 < value < 1, "a number between 0 and 1")
+PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path", "DIR")
+SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
+RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without slashes, not {NEWEST!r}", "NAME")
+SIZES = Rule(int, are_sizes, "whole numbers of at least 1, such as 400 400", "N")
