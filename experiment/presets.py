@@ -73,7 +73,7 @@ PRESETS = {
         "UC Merced Land Use of Yang & Newsam (2010): 2,100 aerial images of 21 classes, 256x256",
     ),
     "landscape": Preset(
-        {**AT_256, **GREY_CROSS_ENTROPY, "batch_size": 16, "num_epochs": 20, "every_epoch": True},
+        {**AT_256, **GREY_CROSS_ENTROPY, "batch_size": 16, "num_epochs": 50, "every_epoch": True},
         "landscapes in three folders: Training Data, Validation Data, Testing Data",
     ),
     "animals": Preset(BETA_VAE_PROJECT, "animals, in class folders or in one"),
