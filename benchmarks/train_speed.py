@@ -1,15 +1,17 @@
 """Images per second in training: our compiled loop, the eager loop of student projects, and Keras fit.
 
-    python -m benchmarks.train_speed            # both networks, about four minutes on 2 cores
+    python -m benchmarks.train_speed            # three networks, about ten minutes on 2 cores
 
-All three train the same model on the same random images with the same batch, dynamic binarisation and Adam, and are
-timed in turn, A B C A B C ..., so that a machine's moods fall on all of them. Keras fit is given its best setting:
-binarisation in its tf.data pipeline in parallel, and the fastest of three ways to execute its step.
+All three train the same model on the same random images with the same batch, binarisation and Adam, and are timed in
+turn, A B C A B C ..., so that a machine's moods fall on all of them. Keras fit is given its best setting: binarisation
+in its tf.data pipeline in parallel, and the fastest of three ways to execute its step; and for normalisation both are
+given Keras's own layer, as their users would be.
 """
 
 import argparse
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from statistics import median
 
@@ -22,21 +24,33 @@ from experiment.config import resolve
 from experiment.preprocessing import binarize, make_batch
 from experiment.training import TrainingState, fit
 from image_data.records import Split
-from models import build_model
+from models import build_model, networks
 from models.distributions import Stream, noise_seed
 from models.objective import elbo_terms, negative_elbo
 
 SETTINGS = {
     "mlp": {"network": "mlp", "hidden_sizes": (200, 200), "latent_size": 50, "batch_size": 100},
     "conv": {"network": "conv"},
+    "celeba": {"dataset": "celeba"},
 }
-NUM_IMAGES = {"mlp": 20_000, "conv": 5_120}
+IMAGE_SHAPES = {"mlp": (28, 28, 1), "conv": (28, 28, 1), "celeba": (64, 64, 3)}
+NUM_IMAGES = {"mlp": 20_000, "conv": 5_120, "celeba": 1_280}
 NUM_EAGER_STEPS = 40
 FIT_WAYS = {
     "fit, graph": {"jit_compile": False, "steps_per_execution": 1},
     "fit, graph, many steps": {"jit_compile": False, "steps_per_execution": 50},
     "fit, XLA, many steps": {"jit_compile": True, "steps_per_execution": 50},
 }
+
+
+@contextmanager
+def keras_normalization():
+    """Build networks with Keras's batch normalisation in place of ours."""
+    ours, networks.BatchNormalization = networks.BatchNormalization, keras.layers.BatchNormalization
+    try:
+        yield
+    finally:
+        networks.BatchNormalization = ours
 
 
 class FitModel(keras.Model):
@@ -50,7 +64,7 @@ class FitModel(keras.Model):
         batch = make_batch(images, None)
         seed = noise_seed(0, Stream.TRAIN_POSTERIOR, self.optimizer.iterations)
         with tf.GradientTape() as tape:
-            loss = negative_elbo(elbo_terms(self.vae(batch, seed), batch.images), 1.0)
+            loss = negative_elbo(elbo_terms(self.vae(batch, seed, training=True), batch.images), 1.0)
         weights = self.vae.trainable_variables
         self.optimizer.apply(tape.gradient(loss, weights), weights)
         return {"loss": loss}
@@ -73,7 +87,8 @@ def time_ours(config, images):
 
 def time_eager(config, images):
     """A function that runs some steps of the eager loop of student projects and returns images per second."""
-    vae = build_model(config)
+    with keras_normalization():
+        vae = build_model(config)
     optimizer = keras.optimizers.Adam(config.learning_rate)
     images = images[: NUM_EAGER_STEPS * config.batch_size].astype(np.float32) / 255.0
     data = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(config.batch_size)
@@ -81,11 +96,12 @@ def time_eager(config, images):
     def steps():
         started = time.perf_counter()
         for x in data:
-            x = tf.cast(tf.random.uniform(x.shape) < x, tf.float32)
+            if config.binarization == "dynamic":
+                x = tf.cast(tf.random.uniform(x.shape) < x, tf.float32)
             with tf.GradientTape() as tape:
-                mean, log_var = tf.split(vae.posterior(vae.encoder(x)), 2, axis=-1)
+                mean, log_var = tf.split(vae.posterior(vae.encoder(x, training=True)), 2, axis=-1)
                 z = mean + tf.exp(0.5 * log_var) * tf.random.normal(mean.shape)
-                logits = vae.decoder(z)
+                logits = vae.decoder(z, training=True)
                 cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits)
                 reconstruction = tf.reduce_sum(cross_entropy, axis=(1, 2, 3))
                 kl = -0.5 * tf.reduce_sum(1.0 + log_var - tf.square(mean) - tf.exp(log_var), axis=-1)
@@ -100,12 +116,17 @@ def time_eager(config, images):
 
 def time_fit(config, images, way):
     """A function that trains one epoch with Keras fit and returns images per second."""
-    model = FitModel(config)
+    with keras_normalization():
+        model = FitModel(config)
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate), **way)
     counter = tf.data.Dataset.counter()
     data = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(config.batch_size, drop_remainder=True)
     data = tf.data.Dataset.zip(data, counter).map(
-        lambda batch, step: binarize(batch, noise_seed(0, Stream.TRAIN_BINARIZATION, step)),
+        lambda batch, step: (
+            binarize(batch, noise_seed(0, Stream.TRAIN_BINARIZATION, step))
+            if config.binarization == "dynamic"
+            else batch
+        ),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
     data = data.prefetch(tf.data.AUTOTUNE)
@@ -120,8 +141,8 @@ def time_fit(config, images, way):
 
 def measure(network, rounds):
     """Name -> images per second of every round."""
-    config = replace(resolve(SETTINGS[network]), image_shape=(28, 28, 1))
-    images = np.random.default_rng(0).integers(0, 256, (NUM_IMAGES[network], 28, 28, 1), dtype=np.uint8)
+    config = replace(resolve(SETTINGS[network]), image_shape=IMAGE_SHAPES[network])
+    images = np.random.default_rng(0).integers(0, 256, (NUM_IMAGES[network], *IMAGE_SHAPES[network]), dtype=np.uint8)
     timers = {"ours": time_ours(config, images), "eager loop": time_eager(config, images)}
     timers |= {name: time_fit(config, images, way) for name, way in FIT_WAYS.items()}
     for timer in timers.values():
