@@ -4,9 +4,10 @@
 
 Three kinds of files are brought to 64x64: UC Merced's TIFF, which Keras cannot read, the same images as PNG, and JPEGs
 of 178x218 as CelebA's. A *first pass* opens the folder and reads every image, a *later pass* reads them again. The
-readers take turns, A B A B. Keras is timed with its defaults (bilinear, the whole image squeezed) and asked for what we
-do (bicubic, the central square), though without the filter that keeps a smaller image from flickering. Memory is the peak of what a process needs beyond its start, for more and more images:
-anonymous memory, without the pages of mapped files, which the system takes back when it needs them.
+readers take turns, A B A B. Keras is timed with its defaults (bilinear, the whole image squeezed), and asked for what
+we do (bicubic, the central square), though it has no filter against aliasing then either. Memory is the peak of what a
+process needs beyond its start, for more and more images: anonymous memory, without the pages of mapped files, which the
+system takes back when it needs them.
 """
 
 import argparse
