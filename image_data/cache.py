@@ -40,21 +40,28 @@ def cached_array(source, state, num_bytes, build, cache_dir=None):
     folder.mkdir(parents=True, exist_ok=True)
     array_path, record_path = folder / f"{state}.npy", folder / f"{state}.json"
     with _held_patiently(folder):
-        if not _is_whole(array_path, record_path):
+        found = _read(array_path, record_path)
+        if found is None:
             record_path.unlink(missing_ok=True)
             with atomic_path(array_path, num_bytes) as temporary:
                 record = build(temporary)
                 record["array_bytes"] = temporary.stat().st_size
             write_text(record_path, json.dumps(record))
-            for outdated in set(folder.iterdir()) - {array_path, record_path}:
+            for outdated in {*folder.glob("*.npy"), *folder.glob("*.json")} - {array_path, record_path}:
                 outdated.unlink()
-        return np.load(array_path, mmap_mode="r"), json.loads(record_path.read_text(encoding="utf-8"))
+            found = _read(array_path, record_path)
+        return found
 
 
-def _is_whole(array_path, record_path):
-    if not (array_path.is_file() and record_path.is_file()):
-        return False
-    return json.loads(record_path.read_text(encoding="utf-8"))["array_bytes"] == array_path.stat().st_size
+def _read(array_path, record_path):
+    """The array and its record, or None where they are not there, not whole, or not what we wrote."""
+    try:
+        record = json.loads(record_path.read_text(encoding="utf-8"))
+        if record["array_bytes"] != array_path.stat().st_size:
+            return None
+        return np.load(array_path, mmap_mode="r"), record
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from image_data.folders import Layout, existing_folder, find_images
-from image_data.photographs import Collection
+from image_data.photographs import Collection, shown
 from image_data.records import DataError
 
 IMAGES = "img_align_celeba"
@@ -29,12 +29,10 @@ def collect_celeba(data_dir):
         root = root / IMAGES
     files, others = find_images(root)
     if not files:
-        raise DataError(f"--data_dir {given}: found no image in {root}; expected {LAYOUT.expected}. {LAYOUT.origin}")
-    if any("/" in file for file in files):
-        raise DataError(
-            f"--data_dir {given}: found images in folders, such as {next(file for file in files if '/' in file)}; "
-            f"expected {LAYOUT.expected}. {LAYOUT.origin}"
-        )
+        raise LAYOUT.refusal(f"--data_dir {given}: found no image in {root}")
+    in_folders = [file for file in files if "/" in file]
+    if in_folders:
+        raise LAYOUT.refusal(f"--data_dir {given}: found images in folders, such as {shown(in_folders[0])}")
     notes = []
     groups, labels, label_names = ("train",) * len(files), None, ()
     if partition := _find_list(PARTITION, given, root):
@@ -68,7 +66,7 @@ def _read_list(path, num_values=None):
 
     The attributes' .txt begins with a line that counts the images, and a line of the attributes' names.
     """
-    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = Path(path).read_text(encoding="utf-8-sig", errors="replace").splitlines()
     if path.suffix == ".csv":
         table = [line.split(",") for line in lines]
         names, table = tuple(table[0][1:]) if table else (), table[1:]
@@ -84,6 +82,10 @@ def _read_list(path, num_values=None):
             raise DataError(
                 f"{path}: expected a file's name and {expected} values in each line, found {' '.join(row)[:80]!r}; "
                 "fetch it again"
+            )
+        if rows.get(row[0], row[1:]) != row[1:]:
+            raise DataError(
+                f"{path}: expected one line for each image, found two that differ for {row[0]}; fetch it again"
             )
         rows[row[0]] = row[1:]
     return names, rows

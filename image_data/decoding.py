@@ -75,11 +75,10 @@ def _check_sums(content):
 
 def _to_8_bits(image):
     """Any mode -> L or RGB."""
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65_535:
-            raise UnreadableImage(f"whole pixels from {values.min()} to {values.max()}, expected 8 or 16 bits")
-        return Image.fromarray((values / 257).round().astype(np.uint8))
+    if image.mode == "I":
+        raise UnreadableImage("pixels of 32 bits, whose white is not known; expected 8 or 16 bits")
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
     if image.mode == "F":
         values = np.asarray(image)
         if not np.isfinite(values).all() or values.min() < 0 or values.max() > 255:

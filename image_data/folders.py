@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from image_data.decoding import SUFFIXES
 from image_data.photographs import Collection, shown
-from image_data.records import DataError, one_hot
+from image_data.records import DataError, counted, one_hot
 
 # Names of folders that are splits, in lower case and without "data" or "set" behind them.
 SPLIT_NAMES = {
@@ -29,11 +29,16 @@ class Layout(NamedTuple):
     needs_classes: bool = False
     inner: tuple[str, ...] = ()  # names of sub-folders that hold the classes
 
+    def refusal(self, found):
+        """The DataError of a folder in which something else was found."""
+        origin = f"; it comes from {self.origin}" if self.origin else ""
+        return DataError(f"{found}; expected {self.expected}{origin}")
+
 
 LAYOUTS = {
     "ucmerced": Layout(
         "the archive UCMerced_LandUse, its folder Images, or a folder of its 21 class folders with their .tif files",
-        "UC Merced Land Use Dataset, weegee.vision.ucmerced.edu/datasets/landuse.html (Yang & Newsam 2010)",
+        "the UC Merced Land Use Dataset, weegee.vision.ucmerced.edu/datasets/landuse.html (Yang & Newsam 2010)",
         needs_classes=True,
         inner=("images", "data"),
     ),
@@ -54,7 +59,7 @@ LAYOUTS = {
     "folder": Layout(
         f"a folder of images ({', '.join(sorted(SUFFIXES))}), or of class folders, or of train, valid and test folders "
         "of either",
-        "your own",
+        "",
     ),
 }
 
@@ -69,24 +74,22 @@ def collect_folder(name, data_dir):
     root = _innermost(root, layout.inner)
     files, others = find_images(root)
     if not files:
-        raise DataError(
-            f"--data_dir {root}: found no image, {_count(others)}; expected {layout.expected}. {layout.origin}"
-        )
+        raise layout.refusal(f"--data_dir {root}: found no image, {_count(others)}")
     notes = [f"not read, because not named as an image: {_count(others)}"] if others else []
     split_folders = _split_folders({file.split("/")[0] for file in files if "/" in file})
     if split_folders:
         unused = [file for file in files if file.split("/")[0] not in split_folders]
         if unused:
-            notes.append(f"not read, because outside of {', '.join(sorted(split_folders))}: {len(unused):,} images")
+            outside_of = ", ".join(sorted(split_folders))
+            notes.append(f"not read, because outside of {outside_of}: {counted(len(unused), 'image')}")
         files = [file for file in files if file not in set(unused)]
     groups = tuple(split_folders.get(file.split("/")[0], "train") for file in files)
     depth = 1 if split_folders else 0
     classes = [file.split("/")[depth] if file.count("/") > depth else None for file in files]
     if layout.needs_classes and None in classes:
-        raise DataError(
-            f"--data_dir {root}: found {classes.count(None):,} images outside of class folders, such as "
-            f"{shown(files[classes.index(None)])}; expected {layout.expected}. {layout.origin}"
-        )
+        outside = counted(classes.count(None), "image")
+        example = shown(files[classes.index(None)])
+        raise layout.refusal(f"--data_dir {root}: found {outside} outside of class folders, such as {example}")
     labels, label_names, note = _labels(files, classes)
     if not split_folders and label_names:
         empty = sorted(entry.name for entry in _entries(root) if entry.is_dir() and entry.name not in set(classes))
@@ -97,21 +100,22 @@ def collect_folder(name, data_dir):
 def existing_folder(name, data_dir, layout):
     """The folder that was given as --data_dir, or a DataError."""
     if data_dir is None:
-        raise DataError(f"--dataset {name}: expected --data_dir, {layout.expected}. {layout.origin}")
+        raise layout.refusal(f"--dataset {name}: found no --data_dir")
     if not data_dir.is_dir():
         found = "a file" if data_dir.exists() else "nothing there"
-        raise DataError(f"--data_dir {data_dir}: found {found}; expected {layout.expected}. {layout.origin}")
+        raise layout.refusal(f"--data_dir {data_dir}: found {found}")
     return data_dir
 
 
 def find_images(root):
     """Files under `root` that are named as images, and a Counter of the suffixes of all other files.
 
-    Links are followed, but each folder is entered once, a real one before a link to it: a loop of links ends, and no
-    image is counted twice. Hidden files and folders are not looked at. The files are relative to root, sorted.
+    Links are followed, but each folder is entered once, a real one before a link to it, and a link to a file that is
+    there anyway is left out: a loop of links ends, and no image is counted twice. Hidden files and folders are not
+    looked at. The files are relative to root, sorted.
     """
     root = Path(root)
-    files, others, entered = [], Counter(), set()
+    files, links_to_files, others, entered = [], [], Counter(), set()
     folders, links = [""], []
     while folders or links:
         folder = folders.pop() if folders else links.pop(0)
@@ -124,9 +128,12 @@ def find_images(root):
             if entry.is_dir():
                 (links if entry.is_symlink() else folders).append(path)
             elif Path(entry.name).suffix.lower() in SUFFIXES:
-                files.append(path)
+                (links_to_files if entry.is_symlink() else files).append(path)
             else:
                 others[Path(entry.name).suffix.lower() or "no suffix"] += 1
+    if links_to_files:
+        targets = {os.path.realpath(root / file) for file in files}
+        files += [link for link in links_to_files if os.path.realpath(root / link) not in targets]
     return sorted(files), others
 
 
@@ -176,17 +183,16 @@ def _labels(files, classes):
         return (
             None,
             (),
-            f"no labels: {outside:,} of {len(files):,} images lie outside of class folders, such as {example}",
+            f"no labels: {outside:,} of {counted(len(files), 'image')} outside of class folders, such as {example}",
         )
     names = sorted(set(classes))
     number = {name: index for index, name in enumerate(names)}
     labels = one_hot([number[name] for name in classes], len(names))
-    return labels, tuple(map(shown, names)), f"{len(names)} classes"
+    return labels, tuple(map(shown, names)), f"classes: {len(names)}"
 
 
 def _count(others):
     """'3 other files (.csv, .txt)'."""
     if not others:
         return "no other file"
-    num_others = sum(others.values())
-    return f"{num_others:,} other file{'s' if num_others > 1 else ''} ({', '.join(sorted(others))})"
+    return f"{counted(sum(others.values()), 'other file')} ({', '.join(sorted(others))})"

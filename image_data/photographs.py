@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from image_data.cache import cached_array, digest
 from image_data.decoding import ImageForm, UnreadableImage, decode
-from image_data.records import DataError, Dataset, Split, checksum, take
+from image_data.records import DataError, Dataset, Split, checksum, counted, take
 
 FORMAT = 1  # to be raised whenever the pixels that come out of the same file change
 # What a thread decodes in one go, and how many of these are decoded and not yet written: memory stays flat however many
@@ -124,9 +124,10 @@ def split_sizes(collection, reading):
     }
     sizes["train"] = len(collection.files) - sum(sizes.values())
     if sizes["train"] < 1:
+        found = f"{counted(len(collection.files), 'image')} that can be read"
         raise DataError(
-            f"--data_dir {collection.root}: expected at least 3 images, to train, validate and test, found "
-            f"{len(collection.files)} that can be read"
+            f"--data_dir {collection.root}: found {found}, of which none would be left to train on "
+            f"({sizes['validation']} to validate, {sizes['test']} to test); expected at least one of each"
         )
     return sizes
 
@@ -204,7 +205,7 @@ def _decode_all(paths, form):
 def _refusal(collection, unreadable):
     named = [f"{shown(file)} ({reason})" for file, reason in list(unreadable.items())[:NUM_SHOWN]]
     more = f"; and {len(unreadable) - NUM_SHOWN:,} more" if len(unreadable) > NUM_SHOWN else ""
-    share = f"{len(unreadable):,} of {len(collection.files):,} files"
+    share = f"{len(unreadable):,} of {counted(len(collection.files), 'file')}"
     return (
         f"--data_dir {collection.root}: {share} cannot be read as images: {'; '.join(named)}{more}: mend or remove "
         "them, or go on without them with --skip_unreadable"
@@ -217,10 +218,11 @@ def _notes(collection, unreadable, array_path):
     if missing:
         notes.append(f"{' and '.join(missing)} images are taken from the others, each class alike, by a hash of names")
     if unreadable:
-        notes.append(f"left out, because they cannot be read: {len(unreadable):,} files")
+        notes.append(f"left out, because they cannot be read: {counted(len(unreadable), 'file')}")
     return tuple(notes)
 
 
 def shown(file):
-    """A file's name as it can be printed, whatever bytes it is made of."""
-    return os.fsencode(file).decode("utf-8", errors="replace")
+    """A file's name as it can be printed in one line, whatever bytes it is made of."""
+    text = os.fsencode(file).decode("utf-8", errors="replace")
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -41,6 +41,11 @@ def take(split, index):
     return Split(*(None if values is None else values[index] for values in split))
 
 
+def counted(number, noun):
+    """'1 file', '2,100 files'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def checksum(images, labels=None):
     """A checksum of arrays of images and labels, or of what stands for the images."""
     of_labels = b"" if labels is None else np.ascontiguousarray(labels)

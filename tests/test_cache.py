@@ -66,6 +66,21 @@ def test_a_truncated_array_is_built_again(build, tmp_path):
     assert build.calls == 2
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null", "\udcff"])
+def test_a_damaged_record_is_no_record(content, build, tmp_path):
+    cached_array("source", "state", 10, build, tmp_path)
+    (tmp_path / "source" / "state.json").write_bytes(content.encode("utf-8", errors="surrogateescape"))
+    assert cached_array("source", "state", 10, build, tmp_path)[0].tolist() == list(range(10))
+    assert build.calls == 2
+
+
+def test_an_array_of_other_contents_is_built_again(build, tmp_path):
+    cached_array("source", "state", 10, build, tmp_path)
+    path = tmp_path / "source" / "state.npy"
+    path.write_bytes(b"x" * path.stat().st_size)
+    assert cached_array("source", "state", 10, build, tmp_path)[0].tolist() == list(range(10))
+
+
 def test_a_full_disk_is_said_before_anything_is_built(build, tmp_path):
     with pytest.raises(OSError, match="No space left"):
         cached_array("source", "state", 10**18, build, tmp_path)

@@ -82,6 +82,14 @@ def test_lists_as_csv(celeba):
     np.testing.assert_array_equal(found.labels, expected.labels)
 
 
+def test_lists_of_other_systems(celeba):
+    expected = collect_celeba(celeba)
+    for path in celeba.glob("*.txt"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    found = collect_celeba(celeba)
+    assert found.groups == expected.groups and found.label_names == ATTRIBUTES
+
+
 def test_without_lists_the_images_are_divided_here_and_have_no_labels(celeba):
     for path in celeba.glob("*.txt"):
         path.unlink()
@@ -101,6 +109,12 @@ def test_without_lists_the_images_are_divided_here_and_have_no_labels(celeba):
             "expected 0 .train., 1 .validation. or 2 .test., found '7'",
         ),
         ("list_eval_partition.txt", "000003.jpg 1", "000003.jpg", "expected a file's name and 1 values in each line"),
+        (
+            "list_eval_partition.txt",
+            "000003.jpg 1",
+            "000003.jpg 1\n000003.jpg 2",
+            "found two that differ for 000003.jpg",
+        ),
         ("list_attr_celeba.txt", "000003.jpg -1", "000003.jpg x", "expected 1 or -1 for every attribute, found 'x"),
         ("list_attr_celeba.txt", "Bald ", "", "expected a file's name and 2 values in each line, found '000001.jpg"),
     ],

@@ -284,7 +284,7 @@ def test_a_folder_of_ones_own_images(cli, tmp_path, photographs):
     flags = ["--dataset", "folder", "--data_dir", photographs, *SMALL]
     code, out, err = cli(*flags, "--num_epochs", "60", "--learning_rate", "0.005")
     assert code == 0 and "reading images: 100%" in err
-    assert "17 / 5 / 2 images to train / validate / test" in out and "2 classes" in out
+    assert "17 / 5 / 2 images to train / validate / test" in out and "classes: 2" in out
     rows = read_metrics(tmp_path / "outputs/folder_vae/metrics.jsonl")
     elbos = [row["elbo"] for row in rows if row["split"] == "validation"]
     assert elbos[-1] > elbos[0] + 100

@@ -101,7 +101,7 @@ GREYS = {
     "8 bits.png": lambda path: save(path, Image.fromarray(grey_ramp(np.uint8, 255))),
     "16 bits.png": lambda path: save(path, Image.fromarray(grey_ramp(np.uint16, 65_535))),
     "16 bits.tif": lambda path: save(path, Image.fromarray(grey_ramp(np.uint16, 65_535))),
-    "32 bits.tif": lambda path: save(path, Image.fromarray(grey_ramp(np.int32, 65_535))),
+    "16 bits big-endian.tif": lambda path: save(path, Image.fromarray(grey_ramp(">u2", 65_535))),
     "float to 1.tif": lambda path: save(path, Image.fromarray(grey_ramp(np.float32, 1.0))),
     "float to 255.tif": lambda path: save(path, Image.fromarray(grey_ramp(np.float32, 255.0))),
     "grey and alpha.png": lambda path: save(path, Image.fromarray(grey_ramp(np.uint8, 255)).convert("LA")),
@@ -186,9 +186,9 @@ REFUSED = {
     "pipe.png": (os.mkfifo if hasattr(os, "mkfifo") else None, "not a regular file"),
     "nowhere.png": (lambda path: path.symlink_to("gone.png"), "No such file"),
     "folder.png": (lambda path: path.mkdir(), "not a regular file"),
-    "beyond 16 bits.tif": (
-        lambda path: save(path, Image.fromarray(grey_ramp(np.int32, 1_000_000))),
-        "whole pixels from 0 to 1000000, expected 8 or 16 bits",
+    "32 bits.tif": (
+        lambda path: save(path, Image.fromarray(grey_ramp(np.int32, 255))),
+        "pixels of 32 bits, whose white is not known; expected 8 or 16 bits",
     ),
     "negative.tif": (lambda path: save(path, Image.fromarray(grey_ramp(np.float32, -1))), "float pixels from -1.0 to"),
     "not a number.tif": (lambda path: save(path, Image.fromarray(np.full((9, 9), np.nan, np.float32))), "float pixels"),

@@ -37,7 +37,7 @@ def test_sub_folders_are_classes(tmp_path):
     }
     assert collection.label_names == ("ash", "birch")
     assert "not read, because not named as an image: 1 other file (.txt)" in collection.notes
-    assert "2 classes; no image in: empty" in collection.notes
+    assert "classes: 2; no image in: empty" in collection.notes
 
 
 def test_flat_folders_have_no_labels(tmp_path):
@@ -49,7 +49,7 @@ def test_flat_folders_have_no_labels(tmp_path):
 def test_images_beside_class_folders_take_the_labels_away_and_it_is_said(tmp_path):
     collection = collect_folder("folder", touch(tmp_path, "1.jpg", "ash/2.jpg"))
     assert collection.labels is None
-    assert "no labels: 1 of 2 images lie outside of class folders, such as 1.jpg" in collection.notes
+    assert "no labels: 1 of 2 images outside of class folders, such as 1.jpg" in collection.notes
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_folders_that_are_named_as_splits(names, with_classes, wrapper, tmp_path
 def test_images_outside_of_the_splits_are_not_read_and_it_is_said(tmp_path):
     collection = collect_folder("butterflies", touch(tmp_path, "train/a/1.jpg", "test/a/2.jpg", "to predict/3.jpg"))
     assert found(collection) == {"train/a/1.jpg": ("train", "a"), "test/a/2.jpg": ("test", "a")}
-    assert "not read, because outside of test, train: 1 images" in collection.notes
+    assert "not read, because outside of test, train: 1 image" in collection.notes
 
 
 def test_a_class_named_as_a_split_is_a_class(tmp_path):
@@ -125,9 +125,11 @@ def test_a_loop_of_links_ends_and_counts_no_image_twice(tmp_path):
     root = touch(tmp_path / "root", *(f"ash/{index}.jpg" for index in range(5)), "birch/6.jpg")
     (root / "ash" / "aaa").symlink_to(root)
     (root / "ash" / "bbb").symlink_to(root / "birch")
+    (root / "birch" / "same.jpg").symlink_to(root / "ash" / "1.jpg")
+    (root / "birch" / "other.jpg").symlink_to(touch(tmp_path / "outside", "8.jpg") / "8.jpg")
     (root / "zzz").symlink_to(touch(tmp_path / "elsewhere", "7.jpg"))
     files, others = find_images(root)
-    assert files == [*(f"ash/{index}.jpg" for index in range(5)), "birch/6.jpg", "zzz/7.jpg"]
+    assert files == [*(f"ash/{index}.jpg" for index in range(5)), "birch/6.jpg", "birch/other.jpg", "zzz/7.jpg"]
     assert not others
 
 

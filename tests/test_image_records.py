@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from image_data.records import Split, checksum, one_hot, take
+from image_data.records import Split, checksum, counted, one_hot, take
 
 
 def test_checksum_changes_with_any_image_or_label(split):
@@ -22,6 +22,10 @@ def test_take_keeps_images_labels_and_factors_together(split):
     np.testing.assert_array_equal(taken.labels, split.labels[10:13])
     assert taken.factors.ravel().tolist() == [10, 11, 12]
     assert take(Split(split.images), [3]).labels is None
+
+
+def test_counted():
+    assert [counted(number, "file") for number in (0, 1, 2100)] == ["0 files", "1 file", "2,100 files"]
 
 
 def test_one_hot():

@@ -119,7 +119,10 @@ def test_three_images_are_the_least(tmp_path):
     root = write_images(tmp_path, ["ash"], num_images=3)
     assert [len(split.images) for split in load_dataset("folder", root, reading=READING)[:3]] == [1, 1, 1]
     (root / "ash" / "000.png").unlink()
-    with pytest.raises(DataError, match="expected at least 3 images, to train, validate and test, found 2"):
+    with pytest.raises(
+        DataError,
+        match=r"found 2 images that can be read, of which none would be left to train on \(1 to validate, 1 to test\)",
+    ):
         load_dataset("folder", root, reading=READING)
 
 
@@ -197,7 +200,7 @@ def test_the_first_ten_of_many_unreadable_files_are_named(tmp_path):
     with pytest.raises(DataError) as refusal:
         load_dataset("folder", root, reading=READING)
     assert str(refusal.value).count("(empty file)") == 10 and "; and 3 more:" in str(refusal.value)
-    with pytest.raises(DataError, match="found 0 that can be read"):
+    with pytest.raises(DataError, match="found 0 images that can be read"):
         load_dataset("folder", root, reading=READING._replace(skip_unreadable=True))
 
 
