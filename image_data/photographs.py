@@ -64,8 +64,10 @@ def load_photographs(collection, reading):
 
     sizes = split_sizes(collection, reading)
     everything = Split(images, collection.labels)
+    # The order begins with the groups that are there; what is taken from "train" follows them.
+    held_out = sorted(("validation", "test"), key=lambda name: name not in collection.groups)
     splits, start = {}, 0
-    for name in ("validation", "test", "train"):
+    for name in (*held_out, "train"):
         splits[name] = take(everything, slice(start, start + sizes[name]))
         start += sizes[name]
     return Dataset(

@@ -237,10 +237,18 @@ def test_explicit_groups_are_kept(tmp_path):
     dataset = load_photographs(Collection(tmp_path, files, groups), READING)
     numbers = [sorted(index for _, index in colours(split)) for split in dataset[:3]]
     assert numbers == [[1, 4, 7], [2, 5, 8], [0, 3, 6]]
-    without_test = tuple("train" if group == "test" else group for group in groups)
-    dataset = load_photographs(Collection(tmp_path, files, without_test), READING)
-    assert [len(split.images) for split in dataset[:3]] == [5, 3, 1]
-    assert any(note.startswith("test images are taken from the others") for note in dataset.notes)
+
+
+@pytest.mark.parametrize("missing, kept, there", [("test", "validation", [2, 5, 8]), ("validation", "test", [0, 3, 6])])
+def test_a_group_that_is_missing_is_taken_from_the_training_images_alone(missing, kept, there, tmp_path):
+    write_images(tmp_path, ["ash"], num_images=9)
+    files = tuple(f"ash/{index:03}.png" for index in range(9))
+    groups = tuple("train" if group == missing else group for group in ("test", "train", "validation") * 3)
+    dataset = load_photographs(Collection(tmp_path, files, groups), READING)
+    numbers = {name: sorted(index for _, index in colours(getattr(dataset, name))) for name in ("train", missing, kept)}
+    assert numbers[kept] == there and len(numbers[missing]) == 1
+    assert sorted(numbers["train"] + numbers[missing]) == sorted(set(range(9)) - set(there))
+    assert any(note.startswith(f"{missing} images are taken from the others") for note in dataset.notes)
 
 
 def test_ucmerced_with_all_its_odd_sizes(real_data):
