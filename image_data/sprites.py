@@ -92,6 +92,7 @@ def load_dsprites(data_dir):
     try:
         with np.load(path, allow_pickle=False) as file:
             factors = file["latents_classes"][:, 1:]  # without the colour, which is always white
+            fingerprint = f"{file.zip.getinfo('imgs.npy').CRC:08x}"
         indices = _split_indices(len(factors))
         order = np.concatenate(list(indices.values()))
         images, _ = cached_array(
@@ -106,7 +107,8 @@ def load_dsprites(data_dir):
     for name, of_split in indices.items():
         splits[name] = take(everything, slice(start, start + len(of_split)))
         start += len(of_split)
-    return Dataset(**splits, factor_names=FACTOR_NAMES, notes=(f"read from {path}, cached in {images.filename}",))
+    notes = (f"read from {path}, cached in {images.filename}",)
+    return Dataset(**splits, factor_names=FACTOR_NAMES, fingerprint=fingerprint, notes=notes)
 
 
 def _unpack(path, order, array_path):
