@@ -70,29 +70,30 @@ def collect_folder(name, data_dir):
     Raises: DataError that says what was expected and what was found.
     """
     layout = LAYOUTS[name]
-    root = existing_folder(name, data_dir, layout)
-    root = _innermost(root, layout.inner)
+    root = _innermost(existing_folder(name, data_dir, layout), layout.inner)
     files, others = find_images(root)
     if not files:
         raise layout.refusal(f"--data_dir {root}: found no image, {_count(others)}")
     notes = [f"not read, because not named as an image: {_count(others)}"] if others else []
-    split_folders = _split_folders({file.split("/")[0] for file in files if "/" in file})
-    if split_folders:
-        unused = [file for file in files if file.split("/")[0] not in split_folders]
-        if unused:
-            outside_of = ", ".join(sorted(split_folders))
-            notes.append(f"not read, because outside of {outside_of}: {counted(len(unused), 'image')}")
-        files = [file for file in files if file not in set(unused)]
-    groups = tuple(split_folders.get(file.split("/")[0], "train") for file in files)
-    depth = 1 if split_folders else 0
+    splits = _split_folders({file.split("/")[0] for file in files if "/" in file})
+    if splits:
+        num_found = len(files)
+        files = [file for file in files if file.split("/")[0] in splits]
+        if len(files) < num_found:
+            unused = counted(num_found - len(files), "image")
+            notes.append(f"not read, because outside of {', '.join(sorted(splits))}: {unused}")
+    groups = tuple(splits.get(file.split("/")[0], "train") for file in files)
+    depth = 1 if splits else 0
     classes = [file.split("/")[depth] if file.count("/") > depth else None for file in files]
     if layout.needs_classes and None in classes:
         outside = counted(classes.count(None), "image")
         example = shown(files[classes.index(None)])
         raise layout.refusal(f"--data_dir {root}: found {outside} outside of class folders, such as {example}")
     labels, label_names, note = _labels(files, classes)
-    if not split_folders and label_names:
-        empty = sorted(entry.name for entry in _entries(root) if entry.is_dir() and entry.name not in set(classes))
+    if label_names and not splits:
+        empty = sorted(
+            entry.name for entry in _entries(root) if entry.is_dir() and shown(entry.name) not in label_names
+        )
         note += f"; no image in: {', '.join(map(shown, empty))}" if empty else ""
     return Collection(root, tuple(files), groups, labels, label_names, tuple(notes + [note] if note else notes))
 
