@@ -37,7 +37,10 @@ def audit(config, model, dataset, run):
     sizes = " / ".join(f"{len(split.images):,}" for split in (dataset.train, dataset.validation, dataset.test))
     gpus = tf.config.list_physical_devices("GPU")
     device = f"{len(gpus)} GPU" if gpus else f"CPU, {os.cpu_count()} cores"
-    network = f"{config.network} ({' '.join(map(str, config.hidden_sizes))}, {config.activation})"
+    layers = [" ".join(map(str, config.hidden_sizes)), config.activation]
+    if config.network == "conv":
+        layers += [f"normalisation {config.encoder_normalization} / {config.decoder_normalization}", config.upsampling]
+    network = f"{config.network} ({', '.join(layers)})"
     condition = f", given {len(config.label_names)} labels" if config.is_cvae else ""
     pixels = f"{height} x {width} x {channels} = {prod(config.image_shape):,} pixels"
     mean_beta = f"beta_norm {beta_norm(config):.3g}, its value if both terms were means, over pixels and over units"

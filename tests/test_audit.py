@@ -19,12 +19,19 @@ def test_audit_says_what_is_trained_and_where_it_goes(make_config, split):
         audit(config, model, Dataset(split, split, split, config.label_names, notes=("found it",)), Run("trial"))
     )
     assert f"{model.count_params():,} parameters, given 3 labels" in lines["model"]
+    assert lines["model"].startswith("CVAE, mlp (16, relu), ")
     assert "44 / 44 / 44 images" in lines["data"] and lines[""] == "found it"
     assert "8 x 8 x 1 = 64 pixels, 3 latent units" in lines["dimensions"]
     assert lines["likelihood"] == "bernoulli, binarisation dynamic"
     assert lines["beta"].startswith("4 (beta_norm 0.188")
     assert "float32" in lines["device"]
     assert "model_ckpts/trial/" in lines["writes to"] and "outputs/trial/" in lines["writes to"]
+
+
+def test_audit_says_what_convolutions_are_made_of(make_config, split):
+    config = make_config(network="conv", encoder_normalization="batch", upsampling="resize")
+    lines = dict(audit(config, build_model(config), Dataset(split, split, split), Run("trial")))
+    assert lines["model"].startswith("VAE, conv (16, silu, normalisation batch / none, resize), ")
 
 
 def test_grey_cross_entropy_is_not_called_a_likelihood(make_config):
