@@ -132,6 +132,8 @@ def quiet_start():
 
 def main(argv=None):
     """Returns the exit code: 0, or 130 where the user stopped it; exits with 2 for what the user can mend."""
+    if hasattr(sys.stdout, "reconfigure"):  # names of files need not be text that a terminal can show
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         given = parse(argv)
         config, resumed = configure(given, given.pop("resume", None))

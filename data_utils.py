@@ -40,7 +40,7 @@ def load_dataset(name, data_dir=None, limit=None, reading=None):
     else:
         dataset = ARRAYS[name](data_dir)
     train, validation, test = (take(split, slice(limit)) for split in (dataset.train, dataset.validation, dataset.test))
-    fingerprint = dataset.fingerprint or checksum(train.images, train.labels)
+    fingerprint = dataset.fingerprint or checksum(train, validation, test)
     return dataset._replace(train=train, validation=validation, test=test, fingerprint=fingerprint)
 
 

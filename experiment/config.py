@@ -201,7 +201,7 @@ class Config:
     # Not flags: found in the data, and saved with the run so that its model can be rebuilt without the data.
     image_shape: tuple[int, int, int] | None = None
     label_names: tuple[str, ...] = ()
-    data_fingerprint: str | None = None  # of the training images: a resumed run must see the same
+    data_fingerprint: str | None = None  # of all images and labels: a resumed run must see the same
 
     def __post_init__(self):
         for each in flags():
@@ -233,7 +233,7 @@ class Config:
         if self.binarization != "none" and self.likelihood != "bernoulli":
             raise ConfigError(
                 f"--likelihood {self.likelihood} with binarisation {self.binarization}: binary pixels have no "
-                "other density; expected --likelihood bernoulli, or --binarization none"
+                f"other density; expected --likelihood bernoulli{'' if is_static else ', or --binarization none'}"
             )
 
     @property

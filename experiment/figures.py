@@ -37,10 +37,12 @@ def image_grid(images, title, row_names=None):
     shown = canvas[..., 0] if channels == 1 else canvas
     axes.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
     axes.set_xticks([])
-    axes.set_yticks([row * (height + GAP) + height / 2 for row in range(len(names))], names, fontsize=8)
+    axes.set_yticks(
+        [row * (height + GAP) + height / 2 for row in range(len(names))], names, fontsize=8, parse_math=False
+    )
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.text(MARGIN / figure_width, 1 - 12 / figure_height, title, fontsize=9, va="top")
+    figure.text(MARGIN / figure_width, 1 - 12 / figure_height, title, fontsize=9, va="top", parse_math=False)
     return figure
 
 
@@ -50,7 +52,7 @@ def loss_curve(train, validation, title):
     Args: train, a dict of arrays step, loss, distortion, rate; validation, a dict of arrays step and elbo; in nats.
     """
     figure = Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)
     left, right = figure.subplots(1, 2)
     left.plot(train["step"], train["loss"], label="training loss", color="tab:blue")
     left.plot(train["step"], train["distortion"], label="training distortion", color="tab:green", linestyle="--")

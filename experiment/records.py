@@ -106,6 +106,7 @@ def write_results(folder, results):
 
 def write_unreadable(folder, unreadable):
     """unreadable_images.json: the files that a run goes without, each with the reason."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
     write_text(Path(folder) / UNREADABLE_FILE, json.dumps(dict(unreadable), indent=2) + "\n")
 
 

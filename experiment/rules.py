@@ -38,7 +38,12 @@ def are_sizes(value):
 
 
 def is_folder_name(value):
-    if not isinstance(value, str) or len(value.encode()) > 100 or value.strip(". ") in ("", NEWEST):
+    if (
+        not isinstance(value, str)
+        or not value.isprintable()
+        or len(value.encode()) > 100
+        or value.strip(". ") in ("", NEWEST)
+    ):
         return False
     return not set(value) & set('/\\:*?"<>|\0')
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
 from math import isfinite
+from pathlib import Path
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -40,6 +41,11 @@ def run_experiment(config, resumed=None):
 
     Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
     """
+    if config.image_size and config.data_dir and Path.cwd().is_relative_to(Path(config.data_dir).resolve()):
+        raise ConfigError(
+            f"--data_dir {config.data_dir}: the program was started within it, and what it writes would be taken for "
+            "images; start it in another folder"
+        )
     reading = Reading(**{name: getattr(config, name) for name in Reading._fields}) if config.image_size else None
     dataset = load_dataset(config.dataset, config.data_dir, config.limit, reading)
     config = settle_with_data(config, dataset, resumed)
@@ -93,7 +99,7 @@ def settle_with_data(config, dataset, resumed=None):
     fingerprint = dataset.fingerprint
     if resumed and config.data_fingerprint != fingerprint:
         raise DataError(
-            f"--resume {resumed.name}: the training images are not those that it began with (checksum "
+            f"--resume {resumed.name}: the images are not those that it began with (checksum "
             f"{config.data_fingerprint}, now {fingerprint}); give their --data_dir, or --load_weights to train on these"
         )
     num_train = len(dataset.train.images)

@@ -20,7 +20,7 @@ from experiment.atomic import atomic_path, held, write_text
 
 def keras_home():
     """Keras's folder for what it downloads, where our cache stands too."""
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
 
 
 def digest(*texts):

@@ -1,5 +1,6 @@
 """CelebA (Liu, Luo, Wang & Tang 2015): aligned faces, with lists of splits and of 40 attributes."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,10 @@ def collect_celeba(data_dir):
         notes.append(f"splits from {partition}")
     if attributes := _find_list(ATTRIBUTES, given, root):
         label_names, rows = _read_list(attributes)
+        if not label_names:
+            raise DataError(
+                f"{attributes}: expected the names of the attributes in its header, found none; fetch it again"
+            )
         labels = np.array([_signs(attributes, row) for row in _rows_of(files, rows, attributes)], np.uint8)
         notes.append(f"{len(label_names)} attributes from {attributes}")
     return Collection(root, tuple(files), groups, labels, label_names, tuple(notes))
@@ -68,13 +73,15 @@ def _read_list(path, num_values=None):
     """
     lines = Path(path).read_text(encoding="utf-8-sig", errors="replace").splitlines()
     if path.suffix == ".csv":
-        table = [line.split(",") for line in lines]
+        table = list(csv.reader(lines, skipinitialspace=True))
         names, table = tuple(table[0][1:]) if table else (), table[1:]
     else:
         table = [line.split() for line in lines]
         names = ()
         if num_values is None:
             names, table = tuple(table[1]) if len(table) > 1 else (), table[2:]
+    if not (num_values or names):
+        raise DataError(f"{path}: expected the names of the attributes in its header, found none; fetch it again")
     expected = num_values or len(names)
     rows = {}
     for row in filter(None, table):

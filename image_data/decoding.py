@@ -1,5 +1,6 @@
 """One image file -> uint8 [H, W, C]: right, or refused with the reason."""
 
+import errno
 import os
 import stat
 import warnings
@@ -14,7 +15,10 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 # No camera makes more, and a small file that claims more is a decompression bomb.
 MAX_PIXELS = 100_000_000
+# Errors of a file, not of the moment; Pillow's own have no number.
+LASTING = {None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
 REDUCING_GAP = 2.0  # large images are halved by plain means until this far above the target, then resampled
+MAX_BYTES = 1_000_000_000  # of a file
 BACKGROUND = "white"  # what shows through transparent pixels
 
 # Of a file with damaged metadata Pillow warns, of a bomb too: here a file is either right or refused, with a reason.
@@ -39,7 +43,7 @@ def decode(path, form):
     Of several frames or pages the first is taken; EXIF rotation is applied, alpha composited on white, 16-bit grey
     scaled to 8 bits. JPEGs far larger than the target are decoded at a fraction of their size, in steps of two.
 
-    Raises: UnreadableImage with the reason, for whatever Pillow cannot read to its end.
+    Raises: UnreadableImage with the reason, for whatever Pillow cannot read to its end; OSError where a disk failed.
     """
     try:
         content = _read(path)
@@ -50,9 +54,14 @@ def decode(path, form):
                 _check_sums(content)
             image.draft(None, (form.size, form.size))
             image.load()
+            _refuse_unknown_whites(image)
             return _bring_to(form, _to_8_bits(ImageOps.exif_transpose(image)))
-    except UnreadableImage:
+    except (UnreadableImage, MemoryError):
         raise
+    except OSError as error:
+        if error.errno not in LASTING:  # another time the file may be read
+            raise
+        raise UnreadableImage(_reason(error)) from error
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
         raise UnreadableImage(_reason(error)) from error
 
@@ -64,6 +73,8 @@ def _read(path):
         raise UnreadableImage("not a regular file")
     if status.st_size == 0:
         raise UnreadableImage("empty file")
+    if status.st_size > MAX_BYTES:
+        raise UnreadableImage(f"{status.st_size:,} bytes, more than {MAX_BYTES:,}")
     return BytesIO(Path(path).read_bytes())
 
 
@@ -73,10 +84,22 @@ def _check_sums(content):
         image.verify()
 
 
+def _refuse_unknown_whites(image):
+    """Pillow hands on grey of more than 8 bits as it is stored, whatever its black, white, depth and transparency."""
+    if image.mode == "I":
+        raise UnreadableImage("grey of 32 bits, whose white is not known; expected 8 or 16 bits")
+    if not image.mode.startswith(("I;16", "F")):
+        return
+    if image.format == "TIFF" and (image.tag_v2.get(262) == 0 or image.tag_v2.get(258, (1,))[0] not in (16, 32)):
+        raise UnreadableImage(
+            "grey of an odd depth, or whose 0 is white; expected 8 or 16 bits, or floats, whose 0 is black"
+        )
+    if "transparency" in image.info:
+        raise UnreadableImage("16-bit grey with a transparent value; expected no transparency, or 8 bits")
+
+
 def _to_8_bits(image):
     """Any mode -> L or RGB."""
-    if image.mode == "I":
-        raise UnreadableImage("pixels of 32 bits, whose white is not known; expected 8 or 16 bits")
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
     if image.mode == "F":

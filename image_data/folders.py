@@ -92,7 +92,7 @@ def collect_folder(name, data_dir):
     labels, label_names, note = _labels(files, classes)
     if label_names and not splits:
         empty = sorted(
-            entry.name for entry in _entries(root) if entry.is_dir() and shown(entry.name) not in label_names
+            entry.name for entry in _entries(root) if _is_folder(entry) and shown(entry.name) not in label_names
         )
         note += f"; no image in: {', '.join(map(shown, empty))}" if empty else ""
     return Collection(root, tuple(files), groups, labels, label_names, tuple(notes + [note] if note else notes))
@@ -126,7 +126,7 @@ def find_images(root):
         entered.add((status.st_dev, status.st_ino))
         for entry in sorted(_entries(root / folder), key=lambda entry: entry.name):
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir():
+            if _is_folder(entry):
                 (links if entry.is_symlink() else folders).append(path)
             elif Path(entry.name).suffix.lower() in SUFFIXES:
                 (links_to_files if entry.is_symlink() else files).append(path)
@@ -136,6 +136,13 @@ def find_images(root):
         targets = {os.path.realpath(root / file) for file in files}
         files += [link for link in links_to_files if os.path.realpath(root / link) not in targets]
     return sorted(files), others
+
+
+def _is_folder(entry):
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads round in a circle, or to where we may not look
+        return False
 
 
 def _entries(folder):
@@ -153,11 +160,11 @@ def _innermost(root, inner):
     """Enter folders that only wrap another folder, or that are named as one which holds the classes."""
     while True:
         entries = _entries(root)
-        folders = [entry for entry in entries if entry.is_dir()]
+        folders = [entry for entry in entries if _is_folder(entry) and not entry.is_symlink()]
         named = [entry for entry in folders if entry.name.lower() in inner]
         has_images = any(Path(entry.name).suffix.lower() in SUFFIXES for entry in entries if entry not in folders)
         candidates = named or (folders if len(folders) == 1 else [])
-        if has_images or not candidates or not any(entry.is_dir() for entry in _entries(candidates[0].path)):
+        if has_images or not candidates or not any(map(_is_folder, _entries(candidates[0].path))):
             return root
         root = Path(candidates[0].path)
 
@@ -196,4 +203,4 @@ def _count(others):
     """'3 other files (.csv, .txt)'."""
     if not others:
         return "no other file"
-    return f"{counted(sum(others.values()), 'other file')} ({', '.join(sorted(others))})"
+    return f"{counted(sum(others.values()), 'other file')} ({', '.join(map(shown, sorted(others)[:10]))})"

@@ -18,9 +18,9 @@ from image_data.decoding import ImageForm, UnreadableImage, decode
 from image_data.records import DataError, Dataset, Split, checksum, counted, take
 
 FORMAT = 1  # to be raised whenever the pixels that come out of the same file change
-# What a thread decodes in one go, and how many of these are decoded and not yet written: memory stays flat however many
-# files there are.
-FILES_PER_TASK, TASKS_AT_ONCE = 16, 16
+# Files that a thread decodes in one go, and bytes of images that are decoded and not yet written: memory stays flat
+# however many files there are.
+FILES_PER_TASK, BYTES_AT_ONCE = 16, 64_000_000
 NUM_SHOWN = 10  # unreadable files that an error names
 
 
@@ -75,7 +75,7 @@ def load_photographs(collection, reading):
         splits["validation"],
         splits["test"],
         collection.label_names,
-        fingerprint=checksum(checksums[-sizes["train"] :], splits["train"].labels),
+        fingerprint=checksum(everything._replace(images=checksums)),
         notes=collection.notes + _notes(collection, unreadable, images.filename),
         unreadable=tuple(unreadable.items()),
     )
@@ -147,7 +147,7 @@ def cached_images(root, files, reading):
     root = Path(root).resolve()
     paths = [root / file for file in files]
     state = digest(str(FORMAT), *map(_state_of_file, files, paths))
-    source = f"{root.name}-{digest(str(root), repr(form))}"
+    source = f"{root.name[:40]}-{digest(str(root), repr(form))}"
     num_bytes = len(files) * form.size * form.size * form.channels
     build = partial(_build, files, paths, form)
     images, record = cached_array(source, state, num_bytes, build, reading.cache_dir)
@@ -159,7 +159,8 @@ def _state_of_file(file, path):
         status = os.stat(path)
     except OSError as error:
         return f"{file}\n{error.strerror}"
-    return f"{file}\n{status.st_size}\n{status.st_mtime_ns}"
+    # Times alone are not enough: archives give all their files the same, and folders can be exchanged.
+    return f"{file}\n{status.st_size}\n{status.st_mtime_ns}\n{status.st_ctime_ns}\n{status.st_ino}"
 
 
 def _build(files, paths, form, array_path):
@@ -196,8 +197,10 @@ def _decode_all(paths, form):
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         tasks = [paths[start : start + FILES_PER_TASK] for start in range(0, len(paths), FILES_PER_TASK)]
-        for start in range(0, len(tasks), TASKS_AT_ONCE):
-            for results in pool.map(lambda task: list(map(attempt, task)), tasks[start : start + TASKS_AT_ONCE]):
+        bytes_per_task = FILES_PER_TASK * form.size * form.size * form.channels
+        tasks_at_once = max(os.cpu_count(), BYTES_AT_ONCE // bytes_per_task)
+        for start in range(0, len(tasks), tasks_at_once):
+            for results in pool.map(lambda task: list(map(attempt, task)), tasks[start : start + tasks_at_once]):
                 yield from results
 
 

@@ -26,7 +26,7 @@ class Dataset(NamedTuple):
     test: Split
     label_names: tuple[str, ...] = ()  # of the Y columns of labels; () where there are none
     factor_names: tuple[str, ...] = ()  # of the F columns of factors
-    fingerprint: str = ""  # a checksum of the training images and labels: a run that is resumed must see the same
+    fingerprint: str = ""  # a checksum of all images and labels: a run that is resumed must see the same
     notes: tuple[str, ...] = ()  # what a user should know of how these images were found
     unreadable: tuple[tuple[str, str], ...] = ()  # (file, reason) of those that were left out
 
@@ -46,10 +46,13 @@ def counted(number, noun):
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def checksum(images, labels=None):
-    """A checksum of arrays of images and labels, or of what stands for the images."""
-    of_labels = b"" if labels is None else np.ascontiguousarray(labels)
-    return f"{zlib.crc32(of_labels, zlib.crc32(np.ascontiguousarray(images))):08x}"
+def checksum(*splits):
+    """A checksum of the images and labels of some Splits."""
+    total = 0
+    for split in splits:
+        total = zlib.crc32(np.ascontiguousarray(split.images), total)
+        total = zlib.crc32(b"" if split.labels is None else np.ascontiguousarray(split.labels), total)
+    return f"{total:08x}"
 
 
 def one_hot(labels, num_classes):

@@ -118,9 +118,9 @@ def _unpack(path, order, array_path):
     position = np.argsort(order)
     with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as file:
         np.lib.format.read_magic(file)
-        found_shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        if found_shape != shape[:3] or dtype != np.uint8:
-            raise ValueError(f"imgs are {dtype} {list(found_shape)}, expected uint8 {list(shape[:3])}")
+        found_shape, is_fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        if found_shape != shape[:3] or dtype != np.uint8 or is_fortran_order or len(order) < 10:
+            raise ValueError(f"imgs are {dtype} {list(found_shape)}, expected uint8 [N, {SIZE}, {SIZE}]")
         for start in tqdm(range(0, len(order), IMAGES_AT_ONCE), desc="reading dSprites"):
             places = position[start : start + IMAGES_AT_ONCE]
             pixels = np.frombuffer(file.read(len(places) * SIZE * SIZE), np.uint8)

@@ -96,10 +96,11 @@ def conv_decoder(config, output_shape):
     coarsest = (height // stride, width // stride, widest)
     trunk = [*dense_features(config), layers.Dense(prod(coarsest), activation=config.activation)]
     trunk.append(layers.Reshape(coarsest))
+    output = doubling(num_parameters, config.upsampling)
     for size in reversed(narrower):
         *resizing, convolution = doubling(size, config.upsampling)
         trunk += [*resizing, *normalized(convolution, config.decoder_normalization, config.activation)]
-    return Sequential([*trunk, *doubling(num_parameters, config.upsampling)])
+    return Sequential([*trunk, *output])
 
 
 def dense_features(config):

@@ -73,7 +73,8 @@ def test_lists_as_csv(celeba):
         ("list_attr_celeba", "image_id," + ",".join(ATTRIBUTES)),
     ):
         rows = (celeba / f"{name}.txt").read_text().splitlines()[2 if "attr" in name else 0 :]
-        (celeba / f"{name}.csv").write_text("\n".join([header, *(",".join(row.split()) for row in rows)]))
+        quoted = ('"' + '", "'.join(row.split()) + '"' for row in rows)
+        (celeba / f"{name}.csv").write_text("\n".join([header, *quoted]))
     expected = collect_celeba(celeba)
     for path in celeba.glob("*.txt"):
         path.unlink()
@@ -116,6 +117,7 @@ def test_without_lists_the_images_are_divided_here_and_have_no_labels(celeba):
             "found two that differ for 000003.jpg",
         ),
         ("list_attr_celeba.txt", "000003.jpg -1", "000003.jpg x", "expected 1 or -1 for every attribute, found 'x"),
+        ("list_attr_celeba.txt", "Bald Eyeglasses Smiling", "", "expected the names of the attributes in its header"),
         ("list_attr_celeba.txt", "Bald ", "", "expected a file's name and 2 values in each line, found '000001.jpg"),
     ],
 )

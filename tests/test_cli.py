@@ -243,7 +243,7 @@ def test_a_resumed_run_must_see_the_same_images(cli, tmp_path, monkeypatch):
     other = digits._replace(fingerprint="another")
     monkeypatch.setattr("experiment.run.load_dataset", lambda *_: other)
     result = cli("--resume", "digits_vae", "--num_epochs", "3")
-    assert_refused(result, "the training images are not those that it began with")
+    assert_refused(result, "the images are not those that it began with")
 
 
 def test_a_run_that_diverges_says_so_and_does_not_hide_the_older_one(cli, tmp_path):
@@ -349,6 +349,22 @@ def test_unreadable_images_stop_a_run_before_it_begins_or_are_recorded(cli, tmp_
     assert json.loads((run / "results.json").read_text())["protocol"]["unreadable_images_left_out"] == 1
 
 
+def test_a_run_is_not_started_within_its_images(cli, photographs, monkeypatch):
+    monkeypatch.chdir(photographs)
+    result = cli("--dataset", "folder", "--data_dir", ".", *SMALL, "--num_epochs", "1")
+    assert_refused(
+        result, "--data_dir .: the program was started within it, and what it writes would be taken for images"
+    )
+
+
+def test_names_that_a_terminal_cannot_show_are_shown_otherwise(run_cli, tmp_path, photographs):
+    (photographs / "notes.\udce9").touch()
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict", "KERAS_HOME": str(tmp_path / "keras")}
+    photographs = photographs.rename(tmp_path / "\u5199\u771f")
+    finished = run_cli("--dataset", "folder", "--data_dir", photographs, *SMALL, "--num_epochs", "1", env=environment)
+    assert finished.returncode == 0 and "\\u5199\\u771f" in finished.stdout
+
+
 def test_weights_of_photographs_go_to_another_folder_of_any_size(cli, tmp_path, photographs):
     assert cli("--dataset", "ucmerced", "--data_dir", photographs, *SMALL, "--num_epochs", "1")[0] == 0
     other = write_photographs(tmp_path / "other", num_images=4, size=40)
@@ -366,7 +382,7 @@ def test_a_resumed_run_must_see_the_same_photographs(cli, photographs):
     for path in photographs.rglob("*.png"):
         Image.open(path).rotate(180).save(path)
     result = cli("--dataset", "folder", "--resume", "--data_dir", photographs, "--num_epochs", "3")
-    assert result[0] == 2 and "the training images are not those that it began with" in result[2].splitlines()[-1]
+    assert result[0] == 2 and "the images are not those that it began with" in result[2].splitlines()[-1]
 
 
 @pytest.mark.slow

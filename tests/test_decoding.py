@@ -1,5 +1,6 @@
 """Every odd image is either right or refused with the reason."""
 
+import errno
 import io
 import os
 import warnings
@@ -172,6 +173,11 @@ def more_than_a_camera(path):
     save(path, Image.new("1", (11_000, 11_000)), format="PNG")
 
 
+def sparse(path):
+    with path.open("wb") as file:
+        file.truncate(2_000_000_000)
+
+
 def svg(path):
     path.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
 
@@ -188,8 +194,18 @@ REFUSED = {
     "folder.png": (lambda path: path.mkdir(), "not a regular file"),
     "32 bits.tif": (
         lambda path: save(path, Image.fromarray(grey_ramp(np.int32, 255))),
-        "pixels of 32 bits, whose white is not known; expected 8 or 16 bits",
+        "grey of 32 bits, whose white is not known; expected 8 or 16 bits",
     ),
+    "white is zero.tif": (
+        lambda path: save(path, Image.fromarray(grey_ramp(np.uint16, 65_535)), tiffinfo={262: 0}),
+        "grey of an odd depth, or whose 0 is white",
+    ),
+    "transparent grey.png": (
+        lambda path: save(path, Image.fromarray(grey_ramp(np.uint16, 65_535)), transparency=0),
+        "16-bit grey with a transparent value",
+    ),
+    "larger than memory.jpg": (sparse, "2,000,000,000 bytes, more than 1,000,000,000"),
+    "round in a circle.png": (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
     "negative.tif": (lambda path: save(path, Image.fromarray(grey_ramp(np.float32, -1))), "float pixels from -1.0 to"),
     "not a number.tif": (lambda path: save(path, Image.fromarray(np.full((9, 9), np.nan, np.float32))), "float pixels"),
 }
@@ -206,6 +222,17 @@ def test_what_is_no_image_is_refused_with_the_reason(name, tmp_path):
         warnings.filterwarnings("ignore", module=r"PIL\.")
         with pytest.raises(UnreadableImage, match=reason):
             decode(tmp_path / name, COLOUR)
+
+
+def test_a_failing_disk_is_no_damaged_file(tmp_path, monkeypatch):
+    path = save(tmp_path / "plain.png", quarters())
+
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("image_data.decoding.Path.read_bytes", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        decode(path, COLOUR)
 
 
 def encode(image, format):

@@ -29,6 +29,10 @@ def test_images_stand_in_their_rows_and_columns_right_side_up_in_true_colours():
     assert (pixels[blue[:, 0].max() - 5, blue[:, 1].min() - 5] == 0).all()
 
 
+def test_names_are_no_formulas():
+    render(image_grid(np.zeros((1, 1, 8, 8, 1)), "a $title^$", ["b$_$"]))
+
+
 def test_nothing_is_cut_off():
     for columns, title in ((1, "a very long title over a single narrow column of images"), (12, "short")):
         pixels = render(image_grid(np.zeros((3, columns, 8, 8, 1)), title, ["a long name of a row"] * 3))

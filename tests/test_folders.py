@@ -127,10 +127,18 @@ def test_a_loop_of_links_ends_and_counts_no_image_twice(tmp_path):
     (root / "ash" / "bbb").symlink_to(root / "birch")
     (root / "birch" / "same.jpg").symlink_to(root / "ash" / "1.jpg")
     (root / "birch" / "other.jpg").symlink_to(touch(tmp_path / "outside", "8.jpg") / "8.jpg")
+    (root / "round").symlink_to("round")
+    (root / "birch" / "round.jpg").symlink_to("round.jpg")
     (root / "zzz").symlink_to(touch(tmp_path / "elsewhere", "7.jpg"))
     files, others = find_images(root)
-    assert files == [*(f"ash/{index}.jpg" for index in range(5)), "birch/6.jpg", "birch/other.jpg", "zzz/7.jpg"]
-    assert not others
+    assert files == [
+        *(f"ash/{index}.jpg" for index in range(5)),
+        "birch/6.jpg",
+        "birch/other.jpg",
+        "birch/round.jpg",
+        "zzz/7.jpg",
+    ]
+    assert others == {"no suffix": 1}
 
 
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")

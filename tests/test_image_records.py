@@ -7,12 +7,13 @@ from image_data.records import Split, checksum, counted, one_hot, take
 
 def test_checksum_changes_with_any_image_or_label(split):
     images, labels = split.images.copy(), split.labels.copy()
-    first = checksum(images, labels)
-    assert first == checksum(images.copy(), labels.copy())
+    first = checksum(split, Split(images, labels))
+    assert first == checksum(split, Split(images.copy(), labels.copy()))
     images[3, 0, 0, 0] ^= 1
-    assert checksum(images, labels) != first
-    assert checksum(split.images, split.labels[::-1]) != first
-    assert checksum(split.images) != first
+    assert checksum(split, Split(images, labels)) != first
+    assert checksum(split, split._replace(labels=split.labels[::-1])) != first
+    assert checksum(split, Split(split.images)) != first
+    assert checksum(split) != first
 
 
 def test_take_keeps_images_labels_and_factors_together(split):
