@@ -34,6 +34,7 @@ from experiment.training import TrainingError, TrainingState, fit, plan_steps
 from image_data.records import DataError
 from models import build_model
 from models.distributions import Stream
+from models.networks import build_decoder
 
 
 def run_experiment(config, resumed=None):
@@ -41,12 +42,7 @@ def run_experiment(config, resumed=None):
 
     Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
     """
-    if config.image_size and config.data_dir and Path.cwd().is_relative_to(Path(config.data_dir).resolve()):
-        raise ConfigError(
-            f"--data_dir {config.data_dir}: the program was started within it, and what it writes would be taken for "
-            "images; start it in another folder"
-        )
-    reading = Reading(**{name: getattr(config, name) for name in Reading._fields}) if config.image_size else None
+    reading = reading_of(config) if config.image_size else None
     dataset = load_dataset(config.dataset, config.data_dir, config.limit, reading)
     config = settle_with_data(config, dataset, resumed)
     model = build_model(config)
@@ -82,6 +78,19 @@ def run_experiment(config, resumed=None):
         save_figures({"loss_curve": draw_loss_curve(config, rows)}, run.outputs)
     report(results, run)
     return True
+
+
+def reading_of(config):
+    """How photographs are to be read. Raises what can be known to go wrong before the first of them is opened."""
+    if config.data_dir and Path.cwd().is_relative_to(Path(config.data_dir).resolve()):
+        raise ConfigError(
+            f"--data_dir {config.data_dir}: the program was started within it, and what it writes would be taken for "
+            "images; start it in another folder"
+        )
+    reading = Reading(**{name: getattr(config, name) for name in Reading._fields})
+    image_shape = (reading.image_size, reading.image_size, 1 if reading.grayscale else 3)
+    build_decoder(replace(config, image_shape=image_shape), parameters_per_channel=1)  # refuses what it cannot make
+    return reading
 
 
 def settle_with_data(config, dataset, resumed=None):

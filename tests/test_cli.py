@@ -349,6 +349,12 @@ def test_unreadable_images_stop_a_run_before_it_begins_or_are_recorded(cli, tmp_
     assert json.loads((run / "results.json").read_text())["protocol"]["unreadable_images_left_out"] == 1
 
 
+def test_a_size_that_the_network_cannot_make_is_refused_before_any_image_is_read(cli, tmp_path, photographs):
+    flags = ["--dataset", "folder", "--data_dir", photographs, "--hidden_sizes", "8", "16"]
+    assert_refused(cli(*flags, "--image_size", "50"), "images of 50x50 pixels: 2 convolutions of stride 2 expected")
+    assert not (tmp_path / "keras").exists() and not (tmp_path / "outputs").exists()
+
+
 def test_a_run_is_not_started_within_its_images(cli, photographs, monkeypatch):
     monkeypatch.chdir(photographs)
     result = cli("--dataset", "folder", "--data_dir", ".", *SMALL, "--num_epochs", "1")
