@@ -76,7 +76,7 @@ def build_parser():
         const=NEWEST,
         metavar="RUN",
         help="continue a run that was stopped, to the same bits as if it had not been (its name or folder; the newest "
-        "if none is given); settings other than --num_epochs stay",
+        "of this data set and model if none is given); settings other than --num_epochs stay",
     )
     return parser
 
@@ -116,9 +116,12 @@ def fail(message):
 
 @contextmanager
 def quiet_start():
-    """Keep TensorFlow's greetings, which it writes before any of its settings apply, off standard error."""
+    """Import TensorFlow within: its settings, and its greetings, which it writes before they apply, kept off stderr."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    # Operations that run beside each other share out their threads anew each time, and on images of 128x128 and more
+    # the sums of the convolutions' gradients then do not always round alike.
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     sys.stderr.flush()
     stderr, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)

@@ -43,6 +43,14 @@ BETA_VAE_PROJECT = {
     "tensorboard": True,
 }
 
+SPRITES = {
+    "network": "conv",
+    "activation": "relu",
+    "hidden_sizes": (32, 32, 64, 64),
+    "latent_size": 10,
+    "binarization": "static",
+}
+
 PRESETS = {
     "mnist": Preset(
         {},
@@ -61,11 +69,11 @@ PRESETS = {
         "scikit-learn's 1,797 handwritten digits (UCI, Alpaydin & Kaynak 1998), 8x8 brought to 28x28; needs no network",
     ),
     "sprites": Preset(
-        {**STRIDED, "hidden_sizes": (32, 32, 64, 64), "num_features": 256, "latent_size": 10, "binarization": "static"},
+        SPRITES,
         "46,080 binary sprites rendered here: 3 shapes, 6 scales, 40 orientations, 8x8 positions; 64x64; needs no file",
     ),
     "dsprites": Preset(
-        {**STRIDED, "hidden_sizes": (32, 32, 64, 64), "num_features": 256, "latent_size": 10, "binarization": "static"},
+        SPRITES,
         "dSprites of Matthey et al. (2017): 737,280 binary sprites of 3 shapes, 64x64",
     ),
     "ucmerced": Preset(
@@ -74,7 +82,7 @@ PRESETS = {
     ),
     "landscape": Preset(
         {**AT_256, **GREY_CROSS_ENTROPY, "batch_size": 16, "num_epochs": 50, "every_epoch": True},
-        "landscapes in three folders: Training Data, Validation Data, Testing Data",
+        "landscapes, in folders Training Data, Validation Data and Testing Data, or in one",
     ),
     "animals": Preset(BETA_VAE_PROJECT, "animals, in class folders or in one"),
     "butterflies": Preset(BETA_VAE_PROJECT, "butterflies, in class folders or in one"),

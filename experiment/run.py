@@ -103,7 +103,8 @@ def settle_with_data(config, dataset, resumed=None):
     if config.image_shape and (config.image_shape, config.label_names) != (image_shape, label_names):
         raise DataError(
             f"--dataset {config.dataset}: the saved weights expect images {config.image_shape} and labels "
-            f"{config.label_names}, the data has {image_shape} and {label_names}; use the data they were trained on"
+            f"{config.label_names}, the data has {image_shape} and {label_names}; use the data they were trained on, "
+            "and leave out --image_size and --grayscale"
         )
     fingerprint = dataset.fingerprint
     if resumed and config.data_fingerprint != fingerprint:

@@ -392,6 +392,18 @@ def test_a_resumed_run_must_see_the_same_photographs(cli, photographs):
 
 
 @pytest.mark.slow
+def test_two_runs_on_large_images_write_the_same_bits(run_cli, tmp_path):
+    photographs = write_photographs(tmp_path / "photographs", num_images=24, size=256)
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path / "keras")}
+    weights = []
+    for name in ("a", "b", "c"):
+        flags = ["--data_dir", photographs, "--num_epochs", "2", "--no-every_epoch", "--run_name", name]
+        assert run_cli("--dataset", "landscape", *flags, env=environment).returncode == 0
+        weights.append((tmp_path / f"model_ckpts/{name}/vae.last.weights.h5").read_bytes())
+    assert weights[0] == weights[1] == weights[2]
+
+
+@pytest.mark.slow
 def test_what_does_not_fit_into_memory_is_said_in_one_line(run_cli):
     finished = run_cli("--dataset", "digits", "--hidden_sizes", "2000000000")
     assert finished.returncode == 2
