@@ -28,7 +28,7 @@ def beta_norm(config):
 
     The beta that would weigh the KL alike if both terms were averaged, over pixels and over units, instead of summed.
     """
-    return config.beta * config.latent_size / prod(config.image_shape)
+    return config.beta * config.num_units / prod(config.image_shape)
 
 
 def audit(config, model, dataset, run):
@@ -38,6 +38,8 @@ def audit(config, model, dataset, run):
     gpus = tf.config.list_physical_devices("GPU")
     device = f"{len(gpus)} GPU" if gpus else f"CPU, {os.cpu_count()} cores"
     layers = [" ".join(map(str, config.hidden_sizes)), config.activation]
+    if config.num_blocks:
+        layers.append(f"{config.num_blocks} residual block{'s' if config.num_blocks > 1 else ''} at each resolution")
     if config.network == "conv":
         layers += [f"normalisation {config.encoder_normalization} / {config.decoder_normalization}", config.upsampling]
     network = f"{config.network} ({', '.join(layers)})"
@@ -49,10 +51,37 @@ def audit(config, model, dataset, run):
         ("data", f"{config.dataset}, {sizes} images to train / validate / test"),
         ("source", PRESETS[config.dataset].source),
         *(("", note) for note in dataset.notes),
-        ("dimensions", f"{pixels}, {config.latent_size} latent units"),
+        ("dimensions", f"{pixels}, {config.num_units} latent units"),
+        *([("levels", levels(config))] if config.hierarchical else []),
         ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
         ("nats", nats_of(config)),
         ("beta", f"{config.beta:g} ({mean_beta})"),
+        ("training", training_aids(config)),
         ("device", f"{device}, {keras.config.dtype_policy().name}"),
         ("writes to", f"{run.checkpoints}/ and {run.outputs}/"),
     ]
+
+
+def levels(config):
+    """The levels of a hierarchy from the top, and where each stands."""
+    sizes = [f"z{level} {size}" for level, size in enumerate(config.latent_size, 1)]
+    if config.hierarchy == "chain":
+        return f"x -> {' -> '.join(sizes)} -> x, every prior N(0, I)"
+    return f"{', '.join(reversed(sizes))}, each given those before it"
+
+
+def training_aids(config):
+    """How the loss is minimised, in words."""
+    schedule = "" if config.learning_rate_schedule == "constant" else f" falling to 0 ({config.learning_rate_schedule})"
+    aids = [f"{config.optimizer}, learning rate {config.learning_rate:g}{schedule}"]
+    if config.beta_schedule != "constant":
+        aids.append(f"beta {config.beta_schedule} over {config.beta_epochs:g} epochs")
+    if config.level_betas:
+        aids.append(f"times {' '.join(f'{beta:g}' for beta in config.level_betas)} from z1 up")
+    if config.free_nats:
+        aids.append(f"{config.free_nats:g} free nats a level")
+    if config.clip_norm:
+        aids.append(f"gradients clipped at norm {config.clip_norm:g}")
+    if config.ema:
+        aids.append(f"weights averaged with decay {config.ema:g}")
+    return ", ".join(aids)

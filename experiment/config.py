@@ -3,10 +3,13 @@
 import json
 import zlib
 from dataclasses import Field, asdict, dataclass, field, fields, replace
+from math import prod
 
-from experiment.presets import PRESETS
+from experiment.presets import PRESETS, settings_of
 from experiment.rules import (
-    MAX_FLOAT,
+    ABOVE_0,
+    AT_LEAST_0,
+    LEVELS,
     MAX_INT,
     NEWEST,
     NORMALIZATION,
@@ -16,7 +19,9 @@ from experiment.rules import (
     SHARE,
     SIZES,
     SWITCH,
+    WEIGHTS,
     are_sizes,
+    level_shape,
     number,
     one_of,
     whole_number,
@@ -27,7 +32,7 @@ MODEL, DATA, TRAINING, OUTPUT = "model", "data", "training", "output"
 
 # What a network is made of, and its defaults: settings of another network have no meaning for it.
 NETWORKS = {
-    "mlp": {"hidden_sizes": (400, 400), "activation": "relu"},
+    "mlp": {"hidden_sizes": (400, 400), "activation": "relu", "num_blocks": 0},
     "conv": {
         "hidden_sizes": (32, 64),
         "activation": "silu",
@@ -35,6 +40,7 @@ NETWORKS = {
         "decoder_normalization": "none",
         "upsampling": "transposed",
         "num_features": 256,
+        "num_blocks": 0,
     },
 }
 NETWORK_SETTINGS = {name for settings in NETWORKS.values() for name in settings}
@@ -75,7 +81,23 @@ class Config:
     """Every setting of a run. None means: not given, or settled from the other settings by `resolve`."""
 
     is_cvae: bool = setting(False, MODEL, SWITCH, "condition encoder and decoder on the label: p(x|z,y), q(z|x,y)")
-    latent_size: int = setting(15, MODEL, whole_number(1), "units of the latent z")
+    hierarchical: bool = setting(False, MODEL, SWITCH, "a hierarchy of latents, as many levels as --latent_size has")
+    hierarchy: str = setting(
+        "top_down",
+        MODEL,
+        one_of("top_down", "chain"),
+        "top_down: p(z2) p(z1|z2) p(x|z1,z2), inferred from the top; chain: x -> z1 -> z2 -> x, as the land-use "
+        "project had it",
+    )
+    latent_size: tuple[int | str, ...] = setting(
+        (15,),
+        MODEL,
+        LEVELS,
+        "units of the latent z; of a hierarchy one size for each level, that next to the image first: 64 for a vector, "
+        "7x7x4 for a map of 7x7 pixels and 4 channels",
+        nargs="+",
+    )
+    log_var_bound: float = setting(10.0, MODEL, ABOVE_0, "log variances of codes stay between minus and plus this")
     network: str = setting(
         "mlp", MODEL, one_of(*NETWORKS), "trunk of encoder and decoder: mlp (dense) or conv (convolutions of stride 2)"
     )
@@ -115,6 +137,14 @@ class Config:
         MODEL,
         whole_number(0),
         "units of the dense layer between convolutions and codes; 0 for none" + defaults_of_networks("num_features"),
+    )
+    num_blocks: int | None = setting(
+        None,
+        MODEL,
+        whole_number(0),
+        "residual blocks at each resolution, and between levels of a hierarchy"
+        + defaults_of_networks("num_blocks")
+        + "; hierarchies: 1",
     )
     likelihood: str = setting(
         "bernoulli",
@@ -163,14 +193,37 @@ class Config:
 
     num_epochs: int = setting(10, TRAINING, whole_number(0), "passes over the training images; 0 only generates")
     batch_size: int = setting(128, TRAINING, whole_number(1), "images in a batch")
-    learning_rate: float = setting(
-        1e-3, TRAINING, number(lambda value: 1 / MAX_FLOAT < value < MAX_FLOAT, "a number above 0"), "step size of Adam"
+    optimizer: str = setting("adam", TRAINING, one_of("adam", "adamax"), "adam or adamax (Kingma & Ba 2015)")
+    learning_rate: float = setting(1e-3, TRAINING, ABOVE_0, "step size of the optimizer")
+    learning_rate_schedule: str = setting(
+        "constant", TRAINING, one_of("constant", "cosine"), "constant, or cosine: falls to 0 at the last step"
     )
     beta: float = setting(
-        1.0,
+        1.0, TRAINING, AT_LEAST_0, "weight of the rate (KL) in the loss; 1 is the ELBO. Evaluation never uses it"
+    )
+    level_betas: tuple[float, ...] = setting(
+        (), TRAINING, WEIGHTS, "what beta is multiplied by at each level, that next to the image first", nargs="+"
+    )
+    beta_schedule: str = setting(
+        "constant",
         TRAINING,
-        number(lambda value: 0 <= value < MAX_FLOAT, "a number of at least 0"),
-        "weight of the rate (KL) in the loss; 1 is the ELBO. Evaluation never uses it",
+        one_of("constant", "linear", "cosine", "cyclical"),
+        "how beta rises from 0 within --beta_epochs; cyclical: again and again",
+    )
+    beta_epochs: float = setting(10.0, TRAINING, ABOVE_0, "epochs until beta has its value, or of one cycle")
+    free_nats: float = setting(
+        0.0, TRAINING, AT_LEAST_0, "rate of each level, as a mean over the batch, that the loss does not count"
+    )
+    clip_norm: float = setting(0.0, TRAINING, AT_LEAST_0, "scale gradients down to this global norm; 0: do not")
+    ema: float = setting(
+        0.0,
+        TRAINING,
+        number(lambda value: 0 <= value < 1, "a number of at least 0 and below 1"),
+        "evaluate, draw and save exponential moving averages of the weights with this decay, such as 0.999; 0: the "
+        "weights themselves",
+    )
+    max_skipped_steps: int = setting(
+        0, TRAINING, whole_number(0), "steps whose gradient is not finite that are left out before the run gives up"
     )
     seed: int = setting(0, TRAINING, whole_number(0, MAX_INT), "a run is a function of its settings and this number")
 
@@ -186,10 +239,16 @@ class Config:
         nargs="?",
         const=NEWEST,
     )
+    iw_samples: int = setting(
+        0,
+        OUTPUT,
+        whole_number(0),
+        "evaluate the importance-weighted bound of the test images too, with so many samples of z for each; 0: do not",
+    )
     save_seconds: float = setting(
         30.0,
         OUTPUT,
-        number(lambda value: 0 <= value < MAX_FLOAT, "a number of at least 0"),
+        AT_LEAST_0,
         "save the training state at least this often within an epoch, in seconds, besides after every epoch",
     )
     every_epoch: bool = setting(
@@ -225,6 +284,7 @@ class Config:
         if is_static != (self.binarization == "static"):
             expected = "static" if is_static else "dynamic or none"
             raise ConfigError(f"--binarization {self.binarization} with --dataset {self.dataset}: expected {expected}")
+        self._refuse_impossible_levels()
         if self.validation_split + self.test_split >= 1:
             raise ConfigError(
                 f"--validation_split {self.validation_split} and --test_split {self.test_split} leave nothing to "
@@ -236,10 +296,53 @@ class Config:
                 f"other density; expected --likelihood bernoulli{'' if is_static else ', or --binarization none'}"
             )
 
+    def _refuse_impossible_levels(self):
+        levels = received(by_name("latent_size"), self.latent_size)
+        num_levels = len(self.latent_size)
+        has_maps = any(len(shape) > 1 for shape in self.level_shapes)
+        if not self.hierarchical and (num_levels > 1 or has_maps):
+            raise ConfigError(f"{levels}: expected one whole number, or --hierarchical for levels and maps")
+        if self.level_betas and len(self.level_betas) != num_levels:
+            raise ConfigError(
+                f"{received(by_name('level_betas'), self.level_betas)}: expected a number for each level of {levels}"
+            )
+        if not self.hierarchical:
+            if self.hierarchy != "top_down":
+                raise ConfigError(f"--hierarchy {self.hierarchy}: expected --hierarchical with it")
+            return
+        if self.hierarchy == "chain":
+            if self.is_cvae:
+                raise ConfigError(
+                    "--hierarchy chain with --is_cvae: the land-use project's chain knows no labels; expected "
+                    "--hierarchy top_down"
+                )
+            if has_maps:
+                raise ConfigError(f"--hierarchy chain with {levels}: expected whole numbers, its levels are vectors")
+        elif self.num_blocks == 0 and num_levels > 1:
+            raise ConfigError(
+                "--num_blocks 0 with --hierarchical: expected at least 1, as what leads from level to level"
+            )
+        if self.num_features == 0 and any(len(shape) == 1 for shape in self.level_shapes):
+            raise ConfigError(
+                "--num_features 0 with --hierarchical and a level that is a vector: expected at least 1, such as 256"
+            )
+
+    @property
+    def level_shapes(self):
+        """The shape of each level's codes, that next to the image first: (64,) or (7, 7, 4)."""
+        return tuple(map(level_shape, self.latent_size))
+
+    @property
+    def num_units(self):
+        """Units of all levels together."""
+        return sum(map(prod, self.level_shapes))
+
     @property
     def model(self):
         """Name of the model in models.MODELS."""
-        return "cvae" if self.is_cvae else "vae"
+        if self.hierarchical and self.hierarchy == "chain":
+            return "chain"
+        return f"{'c' if self.is_cvae else ''}{'h' if self.hierarchical else ''}vae"
 
     @property
     def family(self):
@@ -272,6 +375,7 @@ class Config:
         if unknown:
             raise ConfigError(f"{source}: unknown settings {', '.join(sorted(unknown))}; saved by another version?")
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        values = _spelled_out(values)
         try:
             return _settle(values, given=values)
         except ConfigError as error:
@@ -281,6 +385,11 @@ class Config:
 def flags():
     """The fields of Config that are flags."""
     return [each for each in fields(Config) if each.metadata]
+
+
+def by_name(name):
+    """The field of Config of this name."""
+    return next(each for each in flags() if each.name == name)
 
 
 def names_in(*groups):
@@ -301,8 +410,8 @@ def received(each: Field, value):
 
 def resolve(given):
     """Defaults < preset of the data set < given settings (a dict)."""
-    dataset = given.get("dataset", Config.dataset)
-    preset = PRESETS[dataset].settings if dataset in PRESETS else {}
+    given = _spelled_out(given)
+    preset = settings_of(given.get("dataset", Config.dataset), given.get("hierarchical", False))
     if "network" in given and given["network"] != preset.get("network", Config.network):
         preset = {name: value for name, value in preset.items() if name not in NETWORK_SETTINGS}
     return _settle({**preset, **given}, given)
@@ -313,6 +422,7 @@ def resolve_loaded(given, saved):
 
     For another data set than the saved one, its own preset stands in for what is not the model's.
     """
+    given = _spelled_out(given)
     _refuse_changes(given, saved, names_in(MODEL), "the saved weights were made with")
     if given.get("num_epochs", saved.num_epochs) == 0:
         fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
@@ -320,7 +430,9 @@ def resolve_loaded(given, saved):
     values = asdict(saved)
     if given.get("dataset", saved.dataset) != saved.dataset:
         kept = names_in(MODEL) | {"image_shape", "label_names"}
-        values = asdict(resolve(given)) | {name: getattr(saved, name) for name in kept}
+        values = asdict(resolve({**given, "hierarchical": saved.hierarchical})) | {
+            name: getattr(saved, name) for name in kept
+        }
         if values["image_size"]:
             height, _, channels = saved.image_shape
             values |= {"image_size": height, "grayscale": channels == 1}
@@ -332,7 +444,19 @@ def resolve_resumed(given, saved):
     _refuse_changes(given, saved, names_in(MODEL, DATA, TRAINING) - free_when_resumed(), "a resumed run keeps")
     if given.get("num_epochs") == 0:
         raise ConfigError("--num_epochs 0 with --resume: expected the epochs of the whole run, at least 1")
+    num_epochs = given.get("num_epochs", saved.num_epochs)
+    if saved.learning_rate_schedule != "constant" and num_epochs != saved.num_epochs:
+        raise ConfigError(
+            f"--num_epochs {num_epochs}: the learning rate was planned to fall to 0 within {saved.num_epochs} epochs; "
+            "leave the flag out, or train on with --load_weights"
+        )
     return replace(saved, **{**given, "run_name": saved.run_name})
+
+
+def _spelled_out(values):
+    """A single level may be given as a number: 15 for (15,)."""
+    latent_size = values.get("latent_size")
+    return values if type(latent_size) is not int else {**values, "latent_size": (latent_size,)}
 
 
 def _refuse_changes(given, saved, fixed, reason):
@@ -348,7 +472,8 @@ def _settle(values, given):
     """The Config of some values, with what follows from them where it was not given."""
     config = {"network": Config.network, "likelihood": Config.likelihood, "dataset": Config.dataset, **values}
     _refuse_settings_without_meaning(config, given)
-    for name, default in NETWORKS.get(config["network"], {}).items():
+    steps = {"num_blocks": 1} if config.get("hierarchical") else {}  # something has to lead from level to level
+    for name, default in (NETWORKS.get(config["network"], {}) | steps).items():
         if config.get(name) is None:
             config[name] = default
     is_dynamic = config.get("binarization", Config.binarization) == "dynamic"

@@ -47,9 +47,10 @@ def image_grid(images, title, row_names=None):
 
 
 def loss_curve(train, validation, title):
-    """Loss, distortion and rate over training, beside the validation ELBO.
+    """Loss and distortion over training, beside the validation ELBO; and the rate of each level.
 
-    Args: train, a dict of arrays step, loss, distortion, rate; validation, a dict of arrays step and elbo; in nats.
+    Args: train, a dict of arrays step, loss, distortion, and rates, a dict of names and arrays; validation, a dict of
+    arrays step and elbo; all in nats.
     """
     figure = Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained")
     figure.suptitle(title, fontsize=10, parse_math=False)
@@ -63,11 +64,15 @@ def loss_curve(train, validation, title):
     low, high = finite.min(), np.percentile(finite, 98)
     left.set_ylim(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3)
     left.set_ylabel("nats per image")
-    right.plot(train["step"], train["rate"], label="training rate (KL)", color="tab:orange")
+    total = np.sum(list(train["rates"].values()), axis=0)
+    if len(train["rates"]) > 1:
+        right.plot(train["step"], total, label="all levels", color="black", linewidth=1)
+    for name, rate in train["rates"].items():
+        right.plot(train["step"], rate, label=f"training rate (KL) of {name}")
     right.set_ylabel("nats per image")
-    right.set_ylim(bottom=0)
+    right.set_ylim(0, 1.1 * np.percentile(total, 98) + 1e-3)
     for axes in (left, right):
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8 if len(train["rates"]) < 5 else 6)
     return figure

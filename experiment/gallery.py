@@ -11,6 +11,8 @@ from models.distributions import Stream, noise_seed
 COLUMNS = 10
 INTERPOLATION_PAIRS = 5
 MAX_LABELS = 40  # rows of the picture of classes
+RESAMPLED_ROWS = 5
+TEMPERATURES = (0.25, 0.5, 0.7, 0.85, 1.0)
 
 
 def gallery(model, config, test, binary_test):
@@ -27,22 +29,30 @@ def gallery(model, config, test, binary_test):
         pictures["interpolation"] = draw_interpolation(model, config, binary_test)
     if config.is_cvae:
         pictures["classes"] = draw_classes(model, config, test)
+    if model.num_levels > 1:
+        pictures["temperatures"] = draw_temperatures(model, config, test)
+        pictures["top_levels"] = draw_top_levels(model, config, binary_test)
+        pictures |= {
+            f"resampled_{name}": draw_resampled(model, config, binary_test, index)
+            for index, name in enumerate(level_names(model.num_levels))
+        }
     return pictures
+
+
+def level_names(num_levels):
+    """z3, z2, z1: the top level first, as everywhere; z1 is next to the image."""
+    return [f"z{level}" for level in range(num_levels, 0, -1)]
 
 
 def draw_samples(model, config, split):
     """config.grid images from random codes, given the classes in turn, or attributes of real images."""
-    labels, given = None, ""
-    if config.is_cvae and _is_one_hot(split.labels):
-        labels, given = _in_turn(np.eye(len(config.label_names)), config.grid), ", y the labels in turn"
-    elif config.is_cvae:
-        labels, given = _in_turn(split.labels, config.grid), ", y those of real images"
+    labels, given = _labels_for(config.grid, config, split)
     images = model.sample(config.grid, noise_seed(config.seed, Stream.SAMPLES), labels).numpy()
     num_columns = min(COLUMNS, config.grid)
     num_rows = -(-config.grid // num_columns)
     blank = np.ones((num_rows * num_columns - config.grid, *images.shape[1:]), images.dtype)
     rows = np.concatenate([images, blank]).reshape(num_rows, num_columns, *images.shape[1:])
-    return image_grid(rows, f"{_name(config)}: samples\nmeans of p({_given('z', config)}), z ~ N(0, I){given}")
+    return image_grid(rows, f"{_name(config)}: samples\nmeans of p({_given('z', config)}), z ~ {_prior(config)}{given}")
 
 
 def draw_reconstructions(model, config, split, binary_split, split_name="test"):
@@ -62,16 +72,17 @@ def draw_interpolation(model, config, binary_test):
     """Straight lines between the posterior means of pairs of test images, both ends included."""
     ends = take(binary_test, slice(2 * INTERPOLATION_PAIRS))
     pairs = make_batch(ends.images, ends.labels)
-    codes = model.encode(pairs).mean
-    num_pairs = len(codes) // 2
-    weights = tf.linspace(0.0, 1.0, COLUMNS)[tf.newaxis, :, tf.newaxis]
+    codes = model.encode(pairs)
+    num_pairs = len(pairs.images) // 2
+    weights = np.linspace(0.0, 1.0, COLUMNS, dtype=np.float32)
 
     def between(ends):
         start, end = ends[0 : 2 * num_pairs : 2, tf.newaxis], ends[1 : 2 * num_pairs : 2, tf.newaxis]
-        return tf.reshape((1.0 - weights) * start + weights * end, (num_pairs * COLUMNS, -1))
+        weight = weights.reshape(-1, *(1,) * (start.shape.rank - 2))
+        return tf.reshape((1.0 - weight) * start + weight * end, (num_pairs * COLUMNS, *start.shape[2:]))
 
     labels = None if pairs.labels is None else between(pairs.labels)
-    images = model.decode(between(codes), labels).mean.numpy()
+    images = model.decode(tuple(map(between, codes)), labels).mean.numpy()
     moved = "z and label y" if config.is_cvae else "z"
     title = f"{_name(config)}: interpolation between pairs of test images\n{moved} on a straight line between the ends"
     return image_grid(images.reshape(num_pairs, COLUMNS, *images.shape[1:]), title)
@@ -100,11 +111,64 @@ def draw_loss_curve(config, rows):
     """The loss curve, from the rows of metrics.jsonl."""
     train = [row for row in rows if row["split"] == "train"]
     validation = [row for row in rows if row["split"] == "validation"]
+    rates = np.array([row["rate_per_level"] for row in train]).T
+    names = level_names(len(rates)) if len(rates) > 1 else ["z"]
+    free = f", of each level at least {config.free_nats:g} nats" if config.free_nats else ""
     return loss_curve(
-        {name: np.array([row[name] for row in train]) for name in ("step", "loss", "distortion", "rate")},
+        {name: np.array([row[name] for row in train]) for name in ("step", "loss", "distortion")}
+        | {"rates": dict(zip(names, rates, strict=True))},
         {name: np.array([row[name] for row in validation]) for name in ("step", "elbo")},
-        f"{_name(config)}: loss = distortion + {config.beta:g} rate",
+        f"{_name(config)}: loss = distortion + {config.beta:g} rate{free}",
     )
+
+
+def draw_temperatures(model, config, split):
+    """A row for each temperature, a column for each draw of noise."""
+    labels, given = _labels_for(COLUMNS, config, split)
+    seed = noise_seed(config.seed, Stream.SAMPLES)
+    rows = [model.sample(COLUMNS, seed, labels, temperature).numpy() for temperature in TEMPERATURES]
+    title = f"{_name(config)}: samples, standard deviations of every prior times the temperature\n"
+    title += f"means of p({_given('z', config)}), the same noise in each column{given}"
+    return image_grid(np.stack(rows), title, [f"temperature {temperature:g}" for temperature in TEMPERATURES])
+
+
+def draw_top_levels(model, config, binary_test):
+    """Test images from their top k codes alone, the levels below at the means of their priors: a row for each k."""
+    batch = make_batch(*take(binary_test, slice(COLUMNS))[:2])
+    codes = model.encode(batch)
+    names = level_names(model.num_levels)
+    rows = {"test image": batch.images.numpy()}
+    for count in range(1, model.num_levels + 1):
+        name = names[0] if count == 1 else f"{names[0]} to {names[count - 1]}"
+        rows[f"from {name}"] = model.decode(codes[:count], batch.labels).mean.numpy()
+    title = f"{_name(config)}: reconstructions from the top levels only\nlower levels are the means of their priors"
+    return image_grid(np.stack(list(rows.values())), title, list(rows))
+
+
+def draw_resampled(model, config, binary_test, index):
+    """What a level holds: test images whose levels above it are kept, it and those below drawn from their priors."""
+    batch = make_batch(*take(binary_test, slice(RESAMPLED_ROWS))[:2])
+    names = level_names(model.num_levels)
+    repeated = tf.nest.map_structure(lambda each: tf.repeat(each, COLUMNS - 1, axis=0), (model.encode(batch), batch))
+    codes, labels = repeated[0][:index], repeated[1].labels
+    seed = noise_seed(config.seed, Stream.LEVELS)
+    images = model.sample(len(repeated[1].images), seed, labels, codes=codes).numpy()
+    grid = images.reshape(len(batch.images), COLUMNS - 1, *images.shape[1:])
+    grid = np.concatenate([batch.images.numpy()[:, np.newaxis], grid], axis=1)
+    kept = " to ".join(dict.fromkeys([names[0], names[index - 1]])) if index else "nothing"
+    drawn = " to ".join(dict.fromkeys([names[index], names[-1]]))
+    title = f"{_name(config)}: what {names[index]} adds\n"
+    title += f"first column: test image; {kept} kept, {drawn} drawn from the prior"
+    return image_grid(grid, title)
+
+
+def _labels_for(num_images, config, split):
+    """Labels to generate images for, and the words for them: the classes in turn, or the attributes of real images."""
+    if not config.is_cvae:
+        return None, ""
+    if _is_one_hot(split.labels):
+        return _in_turn(np.eye(len(config.label_names)), num_images), ", y the labels in turn"
+    return _in_turn(split.labels, num_images), ", y those of real images"
 
 
 def _name(config):
@@ -113,6 +177,10 @@ def _name(config):
 
 def _given(code, config):
     return f"x|{code},y" if config.is_cvae else f"x|{code}"
+
+
+def _prior(config):
+    return "p(z)" if config.hierarchical else "N(0, I)"
 
 
 def _posterior(config):

@@ -8,6 +8,19 @@ class Preset(NamedTuple):
 
     settings: dict[str, Any]
     source: str
+    hierarchical: dict[str, Any] = {}  # more of them, for --hierarchical
+
+
+# What hierarchies of every data set begin with: levels, and what keeps all of them in use.
+HIERARCHICAL = {
+    "latent_size": (64, 32),
+    "beta_schedule": "linear",
+    "beta_epochs": 2.0,
+    "free_nats": 0.5,
+    "clip_norm": 200.0,
+    "ema": 0.999,
+    "max_skipped_steps": 20,
+}
 
 
 # Convolutions for photographs, as differences from those for MNIST.
@@ -16,7 +29,7 @@ BATCH_NORMALIZED = {**STRIDED, "encoder_normalization": "batch", "decoder_normal
 GREY_CROSS_ENTROPY = {"likelihood": "bernoulli", "binarization": "none"}
 
 # 64x64, channels doubling from 32 at each of four halvings (after the CelebA project's network).
-AT_64 = {**BATCH_NORMALIZED, "image_size": 64, "hidden_sizes": (32, 64, 128, 256), "latent_size": 128}
+AT_64 = {**BATCH_NORMALIZED, "image_size": 64, "hidden_sizes": (32, 64, 128, 256), "latent_size": (128,)}
 # 128x128, five halvings; the decoder resizes, and normalises every image by itself (after the beta-VAE project's).
 AT_128 = {
     **STRIDED,
@@ -25,14 +38,14 @@ AT_128 = {
     "upsampling": "resize",
     "image_size": 128,
     "hidden_sizes": (32, 64, 128, 256, 512),
-    "latent_size": 128,
+    "latent_size": (128,),
 }
 # 256x256, six halvings (after the landscapes project's).
 AT_256 = {
     **BATCH_NORMALIZED,
     "image_size": 256,
     "hidden_sizes": (32, 64, 128, 256, 256, 256),
-    "latent_size": 128,
+    "latent_size": (128,),
 }
 BETA_VAE_PROJECT = {
     **AT_128,
@@ -43,11 +56,14 @@ BETA_VAE_PROJECT = {
     "tensorboard": True,
 }
 
+# Between convolutions and levels that are vectors, hierarchies need a dense layer.
+VECTOR_LEVELS = {"num_features": 256}
+
 SPRITES = {
     "network": "conv",
     "activation": "relu",
     "hidden_sizes": (32, 32, 64, 64),
-    "latent_size": 10,
+    "latent_size": (10,),
     "binarization": "static",
 }
 
@@ -77,21 +93,33 @@ PRESETS = {
         "dSprites of Matthey et al. (2017): 737,280 binary sprites of 3 shapes, 64x64",
     ),
     "ucmerced": Preset(
-        {**AT_64, "likelihood": "mse", "latent_size": 64, "batch_size": 32, "num_epochs": 30},
+        {**AT_64, "likelihood": "mse", "latent_size": (64,), "batch_size": 32, "num_epochs": 30},
         "UC Merced Land Use of Yang & Newsam (2010): 2,100 aerial images of 21 classes, 256x256",
+        VECTOR_LEVELS,
     ),
     "landscape": Preset(
         {**AT_256, **GREY_CROSS_ENTROPY, "batch_size": 16, "num_epochs": 50, "every_epoch": True},
         "landscapes, in folders Training Data, Validation Data and Testing Data, or in one",
+        VECTOR_LEVELS,
     ),
-    "animals": Preset(BETA_VAE_PROJECT, "animals, in class folders or in one"),
-    "butterflies": Preset(BETA_VAE_PROJECT, "butterflies, in class folders or in one"),
+    "animals": Preset(BETA_VAE_PROJECT, "animals, in class folders or in one", VECTOR_LEVELS),
+    "butterflies": Preset(BETA_VAE_PROJECT, "butterflies, in class folders or in one", VECTOR_LEVELS),
     "celeba": Preset(
         {**AT_64, **GREY_CROSS_ENTROPY, "batch_size": 64},
         "CelebA of Liu et al. (2015): 202,599 aligned faces, 178x218, with 40 attributes",
+        VECTOR_LEVELS,
     ),
     "folder": Preset(
         {**AT_64, "likelihood": "gaussian", "batch_size": 64, "num_epochs": 50},
         "your own images",
+        VECTOR_LEVELS,
     ),
 }
+
+
+def settings_of(dataset, hierarchical):
+    """The differences from the defaults for a data set, or none for one that is not known."""
+    if dataset not in PRESETS:
+        return {}
+    preset = PRESETS[dataset]
+    return preset.settings | (HIERARCHICAL | preset.hierarchical if hierarchical else {})

@@ -32,6 +32,26 @@ def one_of(*choices):
     return Rule(str, lambda value: value in choices, "one of " + ", ".join(choices), "NAME")
 
 
+def level(text):
+    """A level's size as it is typed: '64', a vector of 64 units, or '7x7x4', a map of 7x7 pixels of 4 channels."""
+    return int(text) if "x" not in text else "x".join(str(int(size)) for size in text.split("x"))
+
+
+def level_shape(size):
+    """(64,) for 64, (7, 7, 4) for '7x7x4'."""
+    return tuple(map(int, str(size).split("x")))
+
+
+def are_levels(value):
+    if not (isinstance(value, tuple) and value and all(type(size) in (int, str) for size in value)):
+        return False
+    try:
+        shapes = [level_shape(size) for size in value]
+    except ValueError:
+        return False
+    return all(len(shape) in (1, 3) and are_sizes(shape) for shape in shapes)
+
+
 def are_sizes(value):
     is_filled = isinstance(value, tuple) and value != ()
     return is_filled and all(type(size) is int and 1 <= size <= MAX_INT for size in value)
@@ -54,4 +74,15 @@ SHARE = number(lambda value: 0 < value < 1, "a number between 0 and 1")
 PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path", "DIR")
 SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
 RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without slashes, not {NEWEST!r}", "NAME")
+LEVELS = Rule(level, are_levels, "whole numbers of at least 1, or maps such as 7x7x4", "SIZE")
+WEIGHTS = Rule(
+    float,
+    lambda value: (
+        isinstance(value, tuple) and all(type(each) in (int, float) and 0 <= each < MAX_FLOAT for each in value)
+    ),
+    "numbers of at least 0",
+    "X",
+)
+AT_LEAST_0 = number(lambda value: 0 <= value < MAX_FLOAT, "a number of at least 0")
+ABOVE_0 = number(lambda value: 1 / MAX_FLOAT < value < MAX_FLOAT, "a number above 0")
 SIZES = Rule(int, are_sizes, "whole numbers of at least 1, such as 400 400", "N")

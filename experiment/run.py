@@ -24,13 +24,13 @@ from experiment.checkpoints import (
     weights_path,
 )
 from experiment.config import ConfigError
-from experiment.evaluation.likelihood import ElboEvaluator, bits_per_dim
-from experiment.gallery import draw_loss_curve, draw_reconstructions, draw_samples, gallery
+from experiment.evaluation.likelihood import ElboEvaluator, bits_per_dim, estimate_iw_bound
+from experiment.gallery import draw_loss_curve, draw_reconstructions, draw_samples, gallery, level_names
 from experiment.interruption import Interruption
 from experiment.preprocessing import BINARIZATION_SEED, binarize_once
 from experiment.records import METRICS_FILE, MetricsLog, read_metrics, write_results, write_unreadable
 from experiment.runs import next_free_run
-from experiment.training import TrainingError, TrainingState, fit, plan_steps
+from experiment.training import TrainingError, TrainingState, fit, plan_execution, plan_steps
 from image_data.records import DataError
 from models import build_model
 from models.distributions import Stream
@@ -66,6 +66,8 @@ def run_experiment(config, resumed=None):
 
     binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
     results = evaluate(model, config, binary_test)
+    if config.iw_samples:
+        results["test"] |= iw_bound(model, config, binary_test)
     results["protocol"] |= {
         "weights": str(weights),
         "weights_sha256": weights_checksum(weights),
@@ -136,8 +138,8 @@ def print_audit(lines):
 
 def train(model, config, dataset, run, resumed=None):
     """Train to the last epoch, saving on the way. Returns False where the user stopped it."""
-    state = TrainingState(model, config.learning_rate)
     plan = plan_steps(dataset.train, config)
+    state = TrainingState(model, config, plan.num_steps)
     if resumed:
         restore_state(state, config, run.checkpoints)
     first_step = int(state.step.numpy())
@@ -162,16 +164,18 @@ def train(model, config, dataset, run, resumed=None):
             log.append_training(progress)
             show(bar, progress)
             if progress.is_epoch_end:
-                estimate = evaluator(validation.images, validation.labels)
+                with state.averaged():
+                    estimate = evaluator(validation.images, validation.labels)
                 if not isfinite(estimate.elbo):
                     raise TrainingError(
                         f"the validation ELBO became {estimate.elbo} after {progress.step} steps: expected a finite "
                         "number; train anew with a lower --learning_rate"
                     )
                 log.append_validation(progress, estimate)
-                save_epoch(state, estimate, config, run)
-                if config.every_epoch:
-                    keep_epoch(model, config, run, f"epoch_{progress.epoch:03}", dataset.validation, validation)
+                with state.averaged():
+                    save_epoch(state, estimate, config, run)
+                    if config.every_epoch:
+                        keep_epoch(model, config, run, f"epoch_{progress.epoch:03}", dataset.validation, validation)
             is_due = time.monotonic() - last_save > config.save_seconds
             if progress.is_epoch_end or is_due or interruption.requested:
                 log.sync()
@@ -250,6 +254,14 @@ def evaluate(model, config, split):
     }
 
 
+def iw_bound(model, config, split):
+    """The importance-weighted bound of a split, beside its number of samples and its time."""
+    started = time.monotonic()
+    jit_compile = plan_execution(config).jit_compile
+    estimate = estimate_iw_bound(model, split.images, split.labels, config.iw_samples, config.seed, jit_compile)
+    return estimate._asdict() | {"iw_seconds": round(time.monotonic() - started, 1)}
+
+
 def save_figures(figures, folder):
     """Write each Figure of a dict as a PNG file of its name."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -267,6 +279,15 @@ def report(results, run):
     )
     print(f"  {'distortion':<12}{test['distortion']:>10.2f} nats")
     print(f"  {'rate':<12}{test['rate']:>10.2f} nats")
+    levels = zip(level_names(len(test["rate_per_level"])), test["rate_per_level"], test["active_units"], strict=True)
+    for name, rate, active in levels:
+        print(f"    {f'of {name}':<10}{rate:>10.2f} nats, {active:,} active units")
+    if "iw_bound" in test:
+        print(
+            f"  {'IW bound':<12}{test['iw_bound']:>10.2f} nats (higher is better; "
+            f"K = {test['num_importance_samples']:,}, "
+            f"standard error {test['iw_standard_error']:.2f})"
+        )
     if "bits_per_dim" in test:
         print(f"  {'bits per dim':<12}{test['bits_per_dim']:>10.3f} (lower is better; of the ELBO, an upper bound)")
     print("\nFiles")

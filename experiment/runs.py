@@ -82,7 +82,8 @@ def configure(given, resume=None):
     Args: given, the settings (a dict) that were given; resume, the run to continue, as a user typed it.
     Raises: ConfigError.
     """
-    identity = {name: given[name] for name in ("dataset", "is_cvae", "run_name") if name in given}
+    decisive = ("dataset", "is_cvae", "hierarchical", "hierarchy", "run_name")
+    identity = {name: given[name] for name in decisive if name in given}
     if resume:
         if "load_weights" in given:
             raise ConfigError(

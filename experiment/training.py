@@ -1,14 +1,15 @@
 """The training step and the loop over it: `fit` is a generator of metrics, and others draw and save them."""
 
 import time
+from contextlib import contextmanager
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from data_utils import batch_order
 from experiment.preprocessing import binarize, flip_horizontally, make_batch
+from experiment.schedules import beta_at, ema_decay_at, make_optimizer
 from models.distributions import Stream, noise_seed
 from models.objective import elbo_terms, negative_elbo
 
@@ -18,23 +19,42 @@ class TrainingError(ValueError):
 
 
 class TrainingState:
-    """The whole state of a run: weights, optimizer, step, and the best validation ELBO so far."""
+    """The whole state of a run: weights, their moving averages, optimizer, steps made and left out, best validation."""
 
-    def __init__(self, model, learning_rate):
+    def __init__(self, model, config, num_steps):
         self.model = model
-        self.optimizer = keras.optimizers.Adam(learning_rate)
+        self.optimizer = make_optimizer(config, num_steps)
         self.optimizer.build(model.trainable_variables)
+        self.averages = [tf.Variable(weight) for weight in model.trainable_variables] if config.ema else []
         self.step = tf.Variable(0, dtype=tf.int64)
+        self.num_skipped = tf.Variable(0, dtype=tf.int64)
         self.best_elbo = tf.Variable(-np.inf, dtype=tf.float32)
 
     def variables(self):
         """Name -> variable. Numbered, because Keras's own names depend on what else a process has built."""
+        lists = {"model": self.model.variables, "optimizer": self.optimizer.variables, "averages": self.averages}
         return {
             "step": self.step,
+            "num_skipped": self.num_skipped,
             "best_elbo": self.best_elbo,
-            **{f"model/{index}": variable for index, variable in enumerate(self.model.variables)},
-            **{f"optimizer/{index}": variable for index, variable in enumerate(self.optimizer.variables)},
+            **{f"{name}/{index}": each for name, variables in lists.items() for index, each in enumerate(variables)},
         }
+
+    @contextmanager
+    def averaged(self):
+        """While the block lasts, the model has the moving averages of its weights, where they are kept."""
+        weights = self.model.trainable_variables[: len(self.averages)]
+        of_training = [weight.numpy() for weight in weights]
+        _assign(weights, self.averages)
+        try:
+            yield
+        finally:
+            _assign(weights, of_training)
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 class Execution(NamedTuple):
@@ -58,40 +78,52 @@ def plan_execution(config):
     return Execution(jit_compile, max(1, pixels_per_call // pixels_per_step))
 
 
-def train_step(state, batch, seed, beta):
-    """One step of gradient descent on the negative ELBO.
+def train_step(state, batch, seed, config, beta):
+    """One step of gradient descent on the negative ELBO, left out where the loss or its gradient is not finite.
 
-    Returns: the loss (scalar, nats), ElboTerms, and the global norm of the gradient.
+    Returns: the loss (scalar, nats), ElboTerms, the global norm of the gradient, and whether the step was made.
     """
     with tf.GradientTape() as tape:
         terms = elbo_terms(state.model(batch, seed, training=True), batch.images)
-        loss = negative_elbo(terms, beta)
+        loss = negative_elbo(terms, beta, config.free_nats)
     weights = state.model.trainable_variables
     gradients = tape.gradient(loss, weights)
-    state.optimizer.apply(gradients, weights)
+    gradient_norm = tf.linalg.global_norm(gradients)
+    is_made = tf.math.is_finite(loss) & tf.math.is_finite(gradient_norm)
+
+    def descend():
+        state.optimizer.apply(gradients, weights)
+        for average, weight in zip(state.averages, weights[: len(state.averages)], strict=True):
+            average.assign_sub((1.0 - ema_decay_at(state.step, config)) * (average - weight))
+        return tf.constant(0, tf.int64)
+
+    # One gradient of NaN would make every weight NaN.
+    state.num_skipped.assign_add(tf.cond(is_made, descend, lambda: tf.constant(1, tf.int64)))
     state.step.assign_add(1)
-    return loss, terms, tf.linalg.global_norm(gradients)
+    return loss, terms, gradient_norm, is_made
 
 
-def compile_train_steps(state, config, jit_compile):
+def compile_train_steps(state, config, steps_per_epoch, jit_compile):
     """A compiled program that makes many training steps over a stack of batches.
 
-    The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, the number of steps (at most S) and beta,
-    and returns means over these steps: gradient norm, loss, distortion, and the rate of each level, [3 + levels].
+    The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, and the number of steps (at most S), and
+    returns means over those of them that were made: gradient norm, loss, distortion, rate of each level, [3 + levels].
     """
 
     @tf.function(jit_compile=jit_compile)
-    def descend(images, labels, num_steps, beta):
-        def body(index, sums):
+    def descend(images, labels, num_steps):
+        def body(index, num_made, sums):
             batch = make_batch(images[index], None if labels is None else labels[index])
             seed = noise_seed(config.seed, Stream.TRAIN_POSTERIOR, state.step)
-            loss, terms, gradient_norm = train_step(state, batch, seed, beta)
+            beta = beta_at(state.step, config, steps_per_epoch)
+            loss, terms, gradient_norm, is_made = train_step(state, batch, seed, config, beta)
             means = [gradient_norm, loss, tf.reduce_mean(terms.distortion)]
-            return index + 1, sums + tf.concat([means, tf.reduce_mean(terms.rate, axis=0)], axis=0)
+            means = tf.concat([means, tf.reduce_mean(terms.rate, axis=0)], axis=0)
+            return index + 1, num_made + tf.cast(is_made, tf.float32), sums + tf.where(is_made, means, 0.0)
 
-        sums = tf.zeros([3 + state.model.num_levels])
-        _, sums = tf.while_loop(lambda index, _: index < num_steps, body, (0, sums))
-        return sums / tf.cast(num_steps, tf.float32)
+        start = (0, 0.0, tf.zeros([3 + state.model.num_levels]))
+        _, num_made, sums = tf.while_loop(lambda index, *_: index < num_steps, body, start)
+        return sums / num_made
 
     def perturb(images, step):
         if config.horizontal_flip:
@@ -102,11 +134,11 @@ def compile_train_steps(state, config, jit_compile):
 
     # What perturbs the images stays outside XLA, which would draw its noise again for each of the pixels' uses.
     @tf.function
-    def train_steps(images, labels, num_steps, beta):
+    def train_steps(images, labels, num_steps):
         if config.horizontal_flip or config.binarization == "dynamic":
             steps = tf.cast(state.step, tf.int32) + tf.range(len(images))
             images = tf.map_fn(lambda at: perturb(*at), (images, steps), fn_output_signature=tf.uint8)
-        return descend(images, labels, num_steps, beta)
+        return descend(images, labels, num_steps)
 
     return train_steps
 
@@ -118,7 +150,7 @@ class Progress(NamedTuple):
     epoch: int  # epochs completed
     is_epoch_end: bool
     gradient_norm: float
-    loss: float  # with beta
+    loss: float  # with beta and free nats
     distortion: float
     rate_per_level: tuple[float, ...]  # top level first
     num_images: int
@@ -146,12 +178,11 @@ def fit(state, split, config):
     Between two calls the state is whole: it can be evaluated, saved, or left. A state that is restored continues to
     the same bits, because the noise is a function of (seed, step) and the batch order of (seed, epoch).
 
-    Raises: TrainingError where the loss is not finite; the state is then not to be saved.
+    Raises: TrainingError where the loss was not finite too often; the state is then not to be saved.
     """
     plan, execution = plan_steps(split, config), plan_execution(config)
-    train_steps = compile_train_steps(state, config, execution.jit_compile)
+    train_steps = compile_train_steps(state, config, plan.steps_per_epoch, execution.jit_compile)
     stack_size = min(execution.steps_per_call, plan.steps_per_epoch)
-    beta = tf.constant(config.beta, tf.float32)
 
     step = int(state.step.numpy())
     while step < plan.num_steps:
@@ -163,15 +194,16 @@ def fit(state, split, config):
         stack = np.resize(batches, (stack_size, plan.batch_size))
         started = time.perf_counter()
         labels = None if split.labels is None else split.labels[stack]
-        means = train_steps(split.images[stack], labels, tf.constant(len(batches)), beta).numpy()
+        means = train_steps(split.images[stack], labels, tf.constant(len(batches))).numpy()
         seconds = time.perf_counter() - started
-        gradient_norm, loss, distortion, *rate_per_level = map(float, means)
-        if not np.isfinite([gradient_norm, loss]).all():
+        num_skipped = int(state.num_skipped.numpy())
+        if num_skipped > config.max_skipped_steps or not np.isfinite(means).all():
             raise TrainingError(
-                f"the loss became {loss} and its gradient {gradient_norm} within steps {step + 1} to "
-                f"{step + len(batches)}: expected finite numbers; train anew, or on from --load_weights, with a lower "
-                "--learning_rate"
+                f"the loss or its gradient was not finite in {num_skipped} steps up to step {step + len(batches)}: "
+                f"expected at most {config.max_skipped_steps} (--max_skipped_steps); train anew, or on from "
+                "--load_weights, with a lower --learning_rate"
             )
+        gradient_norm, loss, distortion, *rate_per_level = map(float, means)
         step += len(batches)
         yield Progress(
             step=step,

@@ -5,8 +5,11 @@ import random
 import keras
 
 from models.base import dummy_batch
+from models.chain import ChainHVAE
+from models.chvae import CHVAE
 from models.cvae import CVAE
 from models.distributions import noise_seed
+from models.hvae import HVAE
 from models.vae import VAE
 
 # A user's keras.json may say otherwise; the mathematics here is written for these.
@@ -14,7 +17,7 @@ keras.config.set_floatx("float32")
 keras.config.set_image_data_format("channels_last")
 
 # The table that names models: a new model is a file beside this one and a line here.
-MODELS = {"vae": VAE, "cvae": CVAE}
+MODELS = {"vae": VAE, "cvae": CVAE, "hvae": HVAE, "chvae": CHVAE, "chain": ChainHVAE}
 
 
 def build_model(config):

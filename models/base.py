@@ -1,4 +1,4 @@
-"""What every latent-variable model with one Gaussian latent does, once it can encode and decode."""
+"""What every latent-variable model does once it can infer and generate."""
 
 import keras
 import tensorflow as tf
@@ -7,14 +7,14 @@ from models.distributions import Batch, DiagonalGaussian, Latent, VAEOutput
 
 
 class LatentVariableModel(keras.Model):
-    """p(x, z) = p(z) p(x|z) with the approximate posterior q(z|x) and the prior p(z) = N(0, I).
+    """p(x, z) = p(z_L) ... p(z_l|z_>l) ... p(x|z), and approximate posteriors; a VAE has one level.
 
-    A subclass sets latent_size and defines encode(batch) -> DiagonalGaussian over [B, L] and
-    decode(z, labels) -> a likelihood over [B, H, W, C]; sampling, reconstruction and the forward pass follow. The model
-    knows no optimizer, no beta and no logger, and draws no noise that was not handed to it as a seed.
+    A subclass defines num_levels and
+    - bottom_up(batch) -> features: all that inference takes from the images, a nest of tensors of B rows;
+    - infer(features, labels, seed, temperature) -> VAEOutput with z ~ q(z|x);
+    - generate(num_images, labels, seed, temperature, codes) -> VAEOutput with z ~ p(z), but for the codes that are given.
+    The model knows no optimizer, no beta and no logger, and draws no noise that was not handed to it as a seed.
     """
-
-    num_levels = 1
 
     def call(self, batch, seed, training=False):
         """One reparameterised pass: Batch, int32 seed pair -> VAEOutput.
@@ -22,19 +22,51 @@ class LatentVariableModel(keras.Model):
         Kingma & Welling (2014), eq. 10, with one sample of z for each image. `training` says whether normalisation
         uses the statistics of the batch; Keras hands it on to every layer.
         """
-        posterior = self.encode(batch)
-        z = posterior.sample(seed)
-        prior = DiagonalGaussian.standard(tf.shape(z))
-        return VAEOutput(self.decode(z, batch.labels), (Latent(z, posterior, prior),))
+        return self.infer(self.bottom_up(batch), batch.labels, seed)
 
-    def sample(self, num_images, seed, labels=None, temperature=1.0):
-        """Means of p(x|z) for z ~ N(0, temperature^2 I): [num_images, H, W, C] in [0, 1]."""
-        prior = DiagonalGaussian.standard((num_images, self.latent_size))
-        return self.decode(prior.sample(seed, temperature), labels).mean
+    def encode(self, batch):
+        """Codes of images, top level first: the means of each posterior, given those of the levels above."""
+        return tuple(latent.z for latent in self.infer(self.bottom_up(batch), batch.labels, (0, 0), 0.0).latents)
+
+    def decode(self, codes, labels=None):
+        """p(x|z): codes, top level first -> a likelihood over [B, H, W, C].
+
+        Levels below the codes that are given take the means of their priors.
+        """
+        return self.generate(len(codes[0]), labels, (0, 0), temperature=0.0, codes=codes).likelihood
+
+    def sample(self, num_images, seed, labels=None, temperature=1.0, codes=()):
+        """Means of p(x|z), z ~ p(z) with stddevs times temperature: [num_images, H, W, C] in [0, 1].
+
+        Top levels whose codes are given keep them.
+        """
+        return self.generate(num_images, labels, seed, temperature, codes).likelihood.mean
 
     def reconstruct(self, batch, seed):
         """Means of p(x|z) for z ~ q(z|x): [B, H, W, C] in [0, 1]."""
         return self(batch, seed).likelihood.mean
+
+
+class OneLevelModel(LatentVariableModel):
+    """p(x, z) = N(z; 0, I) p(x|z).
+
+    A subclass defines latent_shape, bottom_up(batch) -> DiagonalGaussian, which is q(z|x) itself, and
+    likelihood_of(z, labels).
+    """
+
+    num_levels = 1
+
+    def infer(self, posterior, labels, seed, temperature=1.0):
+        """z ~ q(z|x)."""
+        prior = DiagonalGaussian.standard(tf.shape(posterior.mean))
+        z = posterior.sample(seed, temperature)
+        return VAEOutput(self.likelihood_of(z, labels), (Latent(z, posterior, prior),))
+
+    def generate(self, num_images, labels, seed, temperature=1.0, codes=()):
+        """z ~ p(z), or the codes that are given."""
+        prior = DiagonalGaussian.standard((num_images, *self.latent_shape))
+        z = codes[0] if codes else prior.sample(seed, temperature)
+        return VAEOutput(self.likelihood_of(z, labels), (Latent(z, prior, prior),))
 
 
 def dummy_batch(image_shape, num_labels):

@@ -7,14 +7,14 @@ Sohn, Lee & Yan (2015), with their relaxed prior, independent of y; so also M2 o
 from math import sqrt
 
 import tensorflow as tf
-from keras import Sequential, layers
+from keras import layers
 
-from models.base import LatentVariableModel
+from models.base import OneLevelModel
 from models.distributions import LIKELIHOODS, DiagonalGaussian
-from models.networks import build_decoder, build_encoder
+from models.networks import build_decoder, build_encoder, build_label_channel
 
 
-class CVAE(LatentVariableModel):
+class CVAE(OneLevelModel):
     """q(z|x,y) and p(x|z,y) with p(z|y) = N(0, I): z holds what the label does not say.
 
     The label joins the image as one more channel, a learned linear map of y, and joins the codes multiplied by
@@ -26,21 +26,19 @@ class CVAE(LatentVariableModel):
 
     def __init__(self, config):
         super().__init__(name="cvae")
-        self.latent_size = config.latent_size
-        height, width, _ = config.image_shape
-        self.label_channel = Sequential(
-            [layers.Dense(height * width, use_bias=False), layers.Reshape((height, width, 1))], name="label_channel"
-        )
+        (self.latent_shape,) = config.level_shapes
+        self.log_var_bound = config.log_var_bound
+        self.label_channel = build_label_channel(config)
         self.encoder = build_encoder(config)
-        self.posterior = layers.Dense(2 * config.latent_size, name="posterior")
+        self.posterior = layers.Dense(2 * self.latent_shape[-1], name="posterior")
         self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
         self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
 
-    def encode(self, batch):
+    def bottom_up(self, batch):
         """q(z|x,y): Batch -> DiagonalGaussian over [B, L]."""
         images_and_label = tf.concat([batch.images, self.label_channel(batch.labels)], axis=-1)
-        return DiagonalGaussian.from_parameters(self.posterior(self.encoder(images_and_label)))
+        return DiagonalGaussian.from_parameters(self.posterior(self.encoder(images_and_label)), self.log_var_bound)
 
-    def decode(self, z, labels):
+    def likelihood_of(self, z, labels):
         """p(x|z,y): codes [B, L] and labels [B, Y] -> a likelihood over [B, H, W, C]."""
-        return self.likelihood(self.decoder(tf.concat([z, sqrt(self.latent_size) * labels], axis=-1)))
+        return self.likelihood(self.decoder(tf.concat([z, sqrt(z.shape[-1]) * labels], axis=-1)))

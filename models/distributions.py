@@ -11,8 +11,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-# Log variances, of codes and of pixels, stay within +-10 (standard deviations from 0.007 to 148): without a bound their
-# exponentials overflow early in training.
+# The log variance of pixels stays within +-10 (standard deviations from 0.007 to 148), lest its exponential overflows.
 LOG_VAR_BOUND = 10.0
 # Scales of a discretised logistic from 1/1100 (a tenth of a bin's width: certainty) to 1100.
 LOG_SCALE_BOUND = 7.0
@@ -31,6 +30,8 @@ class Stream(IntEnum):
     RECONSTRUCTIONS = 6
     CLASSES = 7
     TRAIN_FLIPS = 8
+    IMPORTANCE_SAMPLES = 9
+    LEVELS = 10
 
 
 class Batch(NamedTuple):
@@ -47,10 +48,19 @@ class DiagonalGaussian(NamedTuple):
     log_var: tf.Tensor  # [B, L]
 
     @classmethod
-    def from_parameters(cls, parameters):
-        """Split a network's output [B, 2 L] into a mean and a smoothly bounded log variance, [B, L] each."""
+    def from_parameters(cls, parameters, log_var_bound):
+        """Split a network's output [B, 2 L] into a mean and a log variance, [B, L] each, the latter within +-bound."""
         mean, log_var = tf.split(parameters, 2, axis=-1)
-        return cls(mean, LOG_VAR_BOUND * tf.tanh(log_var / LOG_VAR_BOUND))
+        return cls(mean, log_var_bound * tf.tanh(log_var / log_var_bound))
+
+    def shifted(self, parameters, log_var_bound):
+        """The Gaussian that differs from this one, a prior, by a network's output [B, 2 L].
+
+        N(mean + change of mean, exp(log_var + change of log_var)): the residual posterior of Vahdat & Kautz (2020),
+        eq. 2. A network that says nothing costs no rate; beside N(0, I) it is the posterior of a VAE.
+        """
+        change = DiagonalGaussian.from_parameters(parameters, log_var_bound)
+        return DiagonalGaussian(self.mean + change.mean, self.log_var + change.log_var)
 
     @classmethod
     def standard(cls, shape):
@@ -230,6 +240,11 @@ def standard_normal(shape, seed):
 def noise_seed(run_seed, stream=Stream.SAMPLES, step=0):
     """The seed, an int32 pair, of one Stream of noise at one step of a run."""
     return tf.random.fold_in([run_seed, tf.cast(step, tf.int32)], stream, alg=ALGORITHM)
+
+
+def level_seed(seed, level):
+    """The seed of one level's noise, from that of a pass through all of them; level 0 is the top."""
+    return seed if level == 0 else tf.random.fold_in(seed, level, alg=ALGORITHM)
 
 
 def sum_over_dims(terms):

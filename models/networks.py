@@ -1,4 +1,9 @@
-"""Encoder and decoder trunks: images -> features, codes -> parameters of the likelihood. No probability, no loss."""
+"""Encoder and decoder trunks: images -> features, codes -> parameters of the likelihood. No probability, no loss.
+
+A trunk leads from the image up to the codes and back, through stages. Stage 0 is the image; each stage above it holds
+features of one shape: maps of half the resolution of the stage below, or a vector at the top. A level of a hierarchy
+branches off at the stage of its shape, and steps lead from level to level.
+"""
 
 from math import prod
 
@@ -6,7 +11,7 @@ import tensorflow as tf
 from keras import Sequential, layers
 
 KERNEL = 4  # of strided convolutions: a multiple of the stride, so that every pixel is covered as often as the next
-RESIZED_KERNEL = 3
+STRIDE_1_KERNEL = 3
 MOMENTUM = 0.9  # of running statistics
 
 
@@ -58,75 +63,205 @@ def normalized(layer, normalization, activation):
     return [layer, *after[normalization], layers.Activation(activation)]
 
 
-def mlp_encoder(config):
-    """Images [B, H, W, C] -> features [B, hidden_sizes[-1]]: dense layers on the flattened image."""
-    hidden = (layers.Dense(size, activation=config.activation) for size in config.hidden_sizes)
-    return Sequential([layers.Flatten(), *hidden])
+class ResidualBlock(layers.Layer):
+    """x + branch(x): features of a stage -> features of the same stage (He, Zhang, Ren & Sun 2016).
 
-
-def mlp_decoder(config, output_shape):
-    """Codes [B, L] -> parameters [B, H, W, P]: the encoder's layers in reverse order."""
-    hidden = (layers.Dense(size, activation=config.activation) for size in reversed(config.hidden_sizes))
-    return Sequential([*hidden, layers.Dense(prod(output_shape)), layers.Reshape(output_shape)])
-
-
-def conv_encoder(config):
-    """Images [B, H, W, C] -> features [B, F]: convolutions of stride 2, then a dense layer unless num_features is 0."""
-    trunk = []
-    for size in config.hidden_sizes:
-        convolution = layers.Conv2D(size, KERNEL, strides=2, padding="same")
-        trunk += normalized(convolution, config.encoder_normalization, config.activation)
-    return Sequential([*trunk, layers.Flatten(), *dense_features(config)])
-
-
-def conv_decoder(config, output_shape):
-    """Codes [B, L] -> parameters [B, H, W, P]: dense layers, then the encoder's convolutions in reverse order.
-
-    Each doubles the resolution: a transposed convolution of stride 2, or nearest-neighbour resizing and a convolution
-    (Odena, Dumoulin & Olah 2016, who look into the checkerboards that the first can draw).
+    The last layer of the branch begins at zero, and so the block as the identity: deep stacks of them train.
     """
-    height, width, num_parameters = output_shape
-    *narrower, widest = config.hidden_sizes
-    stride = 2 ** len(config.hidden_sizes)
-    if height % stride or width % stride:
+
+    def __init__(self, branch):
+        super().__init__()
+        self.branch = Sequential(branch)
+
+    def call(self, features):
+        return features + self.branch(features)
+
+
+class Trunk:
+    """Lists of layers that lead from stage to stage.
+
+    A subclass defines top, the highest stage; shape(stage) of its features; up(stage), layers that lead there from the
+    stage below; down(stage), that lead from there to the stage below, or to the parameters of the likelihood;
+    lift(stage), from codes to features; and blocks(stage, normalization), the residual blocks of a stage.
+    """
+
+    def __init__(self, config, parameters_per_channel=1):
+        height, width, channels = config.image_shape
+        self.config = config
+        self.output_shape = (height, width, channels * parameters_per_channel)
+
+    def climb(self, start, end):
+        """A step from a stage up to another, or on within it."""
+        normalization = self.config.encoder_normalization
+        if start == end:
+            return self.blocks(end, normalization)
+        stages = range(start + 1, end + 1)
+        return [layer for at in stages for layer in (*self.up(at), *self.blocks(at, normalization))]
+
+    def descend(self, start, end):
+        """A step from a stage down to another, or on within it."""
+        normalization = self.config.decoder_normalization
+        if start == end:
+            return self.blocks(end, normalization)
+        # Made in this order, not in that of the stages, on which the initial weights of a seed depend.
+        downs = {stage: self.down(stage) for stage in (start, *range(end + 1, start))}
+        stages = range(start, end, -1)
+        return [layer for at in stages for layer in (*self.blocks(at, normalization), *downs[at])]
+
+    def stage_of(self, level_shape):
+        """The stage that a level's codes belong to: of maps of their resolution, or the highest for vectors."""
+        if len(level_shape) == 1:
+            return self.top
+        for stage in range(1, self.top):
+            if self.shape(stage)[:-1] == level_shape[:-1]:
+                return stage
+        resolutions = ["{}x{}".format(*self.shape(stage)) for stage in range(1, self.top)]
         raise NetworkError(
-            f"images of {height}x{width} pixels: {len(config.hidden_sizes)} convolutions of stride 2 expected sides "
-            f"that {stride} divides; give --hidden_sizes fewer sizes, another --image_size, or use --network mlp"
+            f"--latent_size {'x'.join(map(str, level_shape))}: this --network {self.config.network} has "
+            f"{'maps of ' + ', '.join(resolutions) if resolutions else 'no maps'}; expected one of them, or a whole "
+            "number for a vector"
         )
-    coarsest = (height // stride, width // stride, widest)
-    trunk = [*dense_features(config), layers.Dense(prod(coarsest), activation=config.activation)]
-    trunk.append(layers.Reshape(coarsest))
-    output = doubling(num_parameters, config.upsampling)
-    for size in reversed(narrower):
-        *resizing, convolution = doubling(size, config.upsampling)
-        trunk += [*resizing, *normalized(convolution, config.decoder_normalization, config.activation)]
-    return Sequential([*trunk, *output])
+
+    def stages_of(self, level_shapes):
+        """The stage of each level, that next to the image first."""
+        stages = [self.stage_of(shape) for shape in level_shapes]
+        if stages != sorted(stages):
+            sizes = " ".join("x".join(map(str, shape)) for shape in level_shapes)
+            raise NetworkError(
+                f"--latent_size {sizes}: expected levels from the image up, each as coarse as the one before it or "
+                "coarser, vectors last"
+            )
+        return stages
+
+    def _dense(self, size):
+        return layers.Dense(size, activation=self.config.activation)
+
+    def _dense_blocks(self, size):
+        return [
+            ResidualBlock(
+                [
+                    layers.Activation(self.config.activation),
+                    self._dense(size),
+                    layers.Dense(size, kernel_initializer="zeros"),
+                ]
+            )
+            for _ in range(self.config.num_blocks)
+        ]
 
 
-def dense_features(config):
-    """The dense layer between convolutions and codes, if there is one."""
-    return [layers.Dense(config.num_features, activation=config.activation)] if config.num_features else []
+class MLP(Trunk):
+    """Dense layers on the flattened image. Stage 1, the only one, is a vector of hidden_sizes[-1] units."""
+
+    top = 1
+
+    def shape(self, stage):
+        return (self.config.hidden_sizes[-1],)
+
+    def up(self, stage):
+        return [layers.Flatten(), *map(self._dense, self.config.hidden_sizes)]
+
+    def lift(self, stage):
+        return [self._dense(self.config.hidden_sizes[-1])]
+
+    def down(self, stage):
+        hidden = map(self._dense, reversed(self.config.hidden_sizes[:-1]))
+        return [*hidden, layers.Dense(prod(self.output_shape)), layers.Reshape(self.output_shape)]
+
+    def blocks(self, stage, normalization):
+        return self._dense_blocks(*self.shape(stage))
 
 
-def doubling(num_channels, upsampling):
-    """Linear layers that double the resolution."""
-    if upsampling == "transposed":
-        return [layers.Conv2DTranspose(num_channels, KERNEL, strides=2, padding="same")]
-    return [layers.UpSampling2D(), layers.Conv2D(num_channels, RESIZED_KERNEL, padding="same")]
+class Conv(Trunk):
+    """Convolutions of stride 2, after each a stage of maps; above them a dense layer, a vector of num_features units.
+
+    Without the dense layer, num_features = 0, the highest stage is the flattened map.
+    """
+
+    def __init__(self, config, parameters_per_channel=1):
+        super().__init__(config, parameters_per_channel)
+        self.top = len(config.hidden_sizes) + 1
+        height, width, _ = config.image_shape
+        stride = 2 ** len(config.hidden_sizes)
+        if height % stride or width % stride:
+            raise NetworkError(
+                f"images of {height}x{width} pixels: {len(config.hidden_sizes)} convolutions of stride 2 expected "
+                f"sides that {stride} divides; give --hidden_sizes fewer sizes, another --image_size, or use "
+                "--network mlp"
+            )
+
+    def shape(self, stage):
+        if stage == self.top:
+            return (self.config.num_features or prod(self.shape(stage - 1)),)
+        height, width, _ = self.config.image_shape
+        return (height // 2**stage, width // 2**stage, self.config.hidden_sizes[stage - 1])
+
+    def up(self, stage):
+        if stage == self.top:
+            return [layers.Flatten(), *self.lift(stage)]
+        convolution = layers.Conv2D(self.config.hidden_sizes[stage - 1], KERNEL, strides=2, padding="same")
+        return normalized(convolution, self.config.encoder_normalization, self.config.activation)
+
+    def lift(self, stage):
+        if stage == self.top:
+            return [self._dense(self.config.num_features)] if self.config.num_features else []
+        return [self._dense(self.config.hidden_sizes[stage - 1])]
+
+    def down(self, stage):
+        """Codes to a map; or a map of doubled resolution; or the parameters of the likelihood."""
+        if stage == self.top:
+            coarsest = self.shape(stage - 1)
+            return [self._dense(prod(coarsest)), layers.Reshape(coarsest)]
+        if stage == 1:
+            return self._doubling(self.output_shape[-1])
+        *resizing, convolution = self._doubling(self.config.hidden_sizes[stage - 2])
+        return [*resizing, *normalized(convolution, self.config.decoder_normalization, self.config.activation)]
+
+    def _doubling(self, num_channels):
+        """Linear layers that double the resolution: a transposed convolution, or resizing and a convolution.
+
+        Odena, Dumoulin & Olah (2016) look into the checkerboards that the first can draw.
+        """
+        if self.config.upsampling == "transposed":
+            return [layers.Conv2DTranspose(num_channels, KERNEL, strides=2, padding="same")]
+        return [layers.UpSampling2D(), layers.Conv2D(num_channels, STRIDE_1_KERNEL, padding="same")]
+
+    def blocks(self, stage, normalization):
+        if stage == self.top:
+            return self._dense_blocks(*self.shape(stage))
+        size, activation = self.config.hidden_sizes[stage - 1], self.config.activation
+        return [
+            ResidualBlock(
+                [
+                    layers.Activation(activation),
+                    *normalized(layers.Conv2D(size, STRIDE_1_KERNEL, padding="same"), normalization, activation),
+                    layers.Conv2D(size, STRIDE_1_KERNEL, padding="same", kernel_initializer="zeros"),
+                ]
+            )
+            for _ in range(self.config.num_blocks)
+        ]
 
 
-NETWORKS = {"mlp": (mlp_encoder, mlp_decoder), "conv": (conv_encoder, conv_decoder)}
+TRUNKS = {"mlp": MLP, "conv": Conv}
+
+
+def build_trunk(config, parameters_per_channel=1):
+    """The trunk that a config describes; raises NetworkError for an image that it cannot make."""
+    return TRUNKS[config.network](config, parameters_per_channel)
 
 
 def build_encoder(config):
-    """The encoder trunk that a config describes."""
-    return NETWORKS[config.network][0](config)
+    """Images [B, H, W, C] -> features [B, F]."""
+    trunk = build_trunk(config)
+    return Sequential(trunk.climb(0, trunk.top))
 
 
 def build_decoder(config, parameters_per_channel):
-    """The decoder trunk that a config describes; raises NetworkError for an image that it cannot make.
+    """Codes [B, L] -> parameters of the likelihood [B, H, W, C * parameters_per_channel]."""
+    trunk = build_trunk(config, parameters_per_channel)
+    return Sequential([*trunk.lift(trunk.top), *trunk.descend(trunk.top, 0)])
 
-    Its outputs are [B, H, W, C * parameters_per_channel].
-    """
-    height, width, channels = config.image_shape
-    return NETWORKS[config.network][1](config, (height, width, channels * parameters_per_channel))
+
+def build_label_channel(config):
+    """Labels [B, Y] -> one more channel of the images, [B, H, W, 1]: a learned linear map."""
+    height, width, _ = config.image_shape
+    return Sequential([layers.Dense(height * width, use_bias=False), layers.Reshape((height, width, 1))])

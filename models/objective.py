@@ -32,12 +32,16 @@ def elbo_terms(output, images):
     return ElboTerms(-output.likelihood.log_prob(images), tf.stack(rate, axis=-1))
 
 
-def negative_elbo(terms, beta):
-    """mean over the batch of distortion + beta * rate (Higgins et al. 2017): the loss, a scalar in nats.
+def negative_elbo(terms, beta, free_nats=0.0):
+    """mean distortion + sum over levels of beta * max(free_nats, mean rate): the loss, a scalar in nats.
 
-    With beta = 1 it is the negative ELBO.
+    Means are over the batch. With beta = 1 and no free nats it is the negative ELBO.
+
+    Args: beta, a scalar (Higgins et al. 2017) or the weight of each level, top first; free_nats, the rate that each
+    level is given for nothing (Kingma et al. 2016, eq. 15, with a level as a group).
     """
-    return tf.reduce_mean(terms.distortion + beta * tf.reduce_sum(terms.rate, axis=-1))
+    rate = tf.maximum(tf.reduce_mean(terms.rate, axis=0), free_nats)
+    return tf.reduce_mean(terms.distortion) + tf.reduce_sum(beta * rate)
 
 
 def log_weight(output, images):

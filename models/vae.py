@@ -2,12 +2,12 @@
 
 from keras import layers
 
-from models.base import LatentVariableModel
+from models.base import OneLevelModel
 from models.distributions import LIKELIHOODS, DiagonalGaussian
 from models.networks import build_decoder, build_encoder
 
 
-class VAE(LatentVariableModel):
+class VAE(OneLevelModel):
     """q(z|x) = N(mean(x), diag(exp(log_var(x)))), p(z) = N(0, I), p(x|z) = likelihood(decoder(z)).
 
     Reads from its config: image_shape, latent_size, likelihood, and what its networks are made of.
@@ -15,16 +15,17 @@ class VAE(LatentVariableModel):
 
     def __init__(self, config):
         super().__init__(name="vae")
-        self.latent_size = config.latent_size
+        (self.latent_shape,) = config.level_shapes
+        self.log_var_bound = config.log_var_bound
         self.encoder = build_encoder(config)
-        self.posterior = layers.Dense(2 * config.latent_size, name="posterior")
+        self.posterior = layers.Dense(2 * self.latent_shape[-1], name="posterior")
         self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
         self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
 
-    def encode(self, batch):
+    def bottom_up(self, batch):
         """q(z|x): Batch -> DiagonalGaussian over [B, L]."""
-        return DiagonalGaussian.from_parameters(self.posterior(self.encoder(batch.images)))
+        return DiagonalGaussian.from_parameters(self.posterior(self.encoder(batch.images)), self.log_var_bound)
 
-    def decode(self, z, labels=None):
+    def likelihood_of(self, z, labels=None):
         """p(x|z): codes [B, L] -> a likelihood over [B, H, W, C]. Labels are not used."""
         return self.likelihood(self.decoder(z))

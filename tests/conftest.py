@@ -11,22 +11,24 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
+import assignment
 from experiment.config import resolve
 from image_data.records import Split
 
 PROJECT = Path(__file__).resolve().parent.parent
 REAL_DATA = PROJECT.parent / "shared" / "data"
 LABEL_NAMES = ("zero", "one", "two")
+QUICK = ["--dataset", "digits", "--limit", "200", "--num_epochs", "2", "--hidden_sizes", "32"]
 
 
 @pytest.fixture
 def make_config():
     """A function: settings -> Config of a small model on 8x8 images."""
 
-    def make(**given):
+    def make(image_shape=(8, 8, 1), **given):
         settings = {"latent_size": 3, "hidden_sizes": (16,), "batch_size": 8, "num_epochs": 2, **given}
         label_names = LABEL_NAMES if settings.get("is_cvae") else ()
-        return replace(resolve(settings), image_shape=(8, 8, 1), label_names=label_names)
+        return replace(resolve(settings), image_shape=image_shape, label_names=label_names)
 
     return make
 
@@ -61,3 +63,31 @@ def real_data():
         return folder
 
     return find
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch, capsys):
+    """A function: flags -> (exit code, standard output, standard error) of the program in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        try:
+            code = assignment.main([str(argument) for argument in arguments])
+        except SystemExit as exit:
+            code = exit.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def assert_refused(result, message):
+    """Exit code 2, and one line that says `message`."""
+    code, _, err = result
+    assert code == 2
+    assert err.startswith("assignment.py: error: ") and err.count("\n") == 1, err
+    assert message in err
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -112,12 +113,12 @@ def stop_at(target, path):
 
 def test_state_comes_back_to_the_bit(make_config, split, tmp_path):
     config = make_config()
-    state = TrainingState(build_model(config), 1e-3)
+    state = TrainingState(build_model(config), config, 10)
     for _ in fit(state, split, config):
         pass
     state.best_elbo.assign(-12.5)
     save_state(state, config, tmp_path)
-    fresh = TrainingState(build_model(make_config(seed=1)), 1e-2)
+    fresh = TrainingState(build_model(make_config(seed=1)), replace(config, learning_rate=1e-2), 10)
     restore_state(fresh, config, tmp_path)
     assert fresh.variables().keys() == state.variables().keys()
     for name, variable in state.variables().items():
@@ -126,7 +127,7 @@ def test_state_comes_back_to_the_bit(make_config, split, tmp_path):
 
 def test_damaged_state_is_refused(make_config, tmp_path):
     config = make_config()
-    state = TrainingState(build_model(config), 1e-3)
+    state = TrainingState(build_model(config), config, 10)
     with pytest.raises(CheckpointError, match="state.npz: no such file"):
         restore_state(state, config, tmp_path)
     save_state(state, config, tmp_path)
@@ -137,7 +138,7 @@ def test_damaged_state_is_refused(make_config, tmp_path):
         with pytest.raises(CheckpointError, match="state.npz: damaged .*--load_weights"):
             restore_state(state, config, tmp_path)
     (tmp_path / "state.npz").write_bytes(content)
-    other = TrainingState(build_model(make_config(latent_size=4)), 1e-3)
+    other = TrainingState(build_model(make_config(latent_size=4)), config, 10)
     with pytest.raises(CheckpointError, match="the state of another run"):
         restore_state(other, config, tmp_path)
     with pytest.raises(CheckpointError, match="the state of another run"):
@@ -154,7 +155,7 @@ def test_damaged_state_is_refused(make_config, tmp_path):
 
 def test_every_flipped_byte_of_a_state_is_noticed_or_harmless(make_config, tmp_path):
     config = make_config(hidden_sizes=(2,))
-    state = TrainingState(build_model(config), 1e-3)
+    state = TrainingState(build_model(config), config, 10)
     save_state(state, config, tmp_path)
     content = (tmp_path / "state.npz").read_bytes()
     before = {name: variable.numpy() for name, variable in state.variables().items()}
@@ -184,4 +185,4 @@ def test_a_disk_without_room_is_noticed_before_hdf5_meets_its_end(saved, monkeyp
 
 def test_config_is_written_beside_the_weights(make_config, tmp_path):
     save_config(make_config(), tmp_path)
-    assert '"latent_size": 3' in (tmp_path / "config.json").read_text()
+    assert '"latent_size": [\n    3\n  ]' in (tmp_path / "config.json").read_text()

@@ -9,10 +9,10 @@ from data_utils import ARRAYS, PHOTOGRAPHS
 from experiment import config as settings
 from experiment.audit import nats_of
 from experiment.config import Config, ConfigError, flags, resolve, resolve_loaded, resolve_resumed
-from experiment.presets import PRESETS
+from experiment.presets import HIERARCHICAL, PRESETS
 from models import MODELS
 from models.distributions import LIKELIHOODS
-from models.networks import NETWORKS
+from models.networks import TRUNKS
 
 
 def test_defaults_then_preset_then_flags():
@@ -42,22 +42,25 @@ def test_tables_and_settings_name_the_same_things():
     rules = {each.name: each.metadata["rule"] for each in flags()}
     assert set(PRESETS) == {*ARRAYS, *PHOTOGRAPHS}
     assert set(rules["likelihood"].expected.removeprefix("one of ").split(", ")) == set(LIKELIHOODS)
-    assert set(rules["network"].expected.removeprefix("one of ").split(", ")) == set(NETWORKS) == set(settings.NETWORKS)
+    assert set(rules["network"].expected.removeprefix("one of ").split(", ")) == set(TRUNKS) == set(settings.NETWORKS)
     for likelihood in LIKELIHOODS:
         assert nats_of(resolve({"likelihood": likelihood}))
-    assert {Config(is_cvae=flag, hidden_sizes=(1,)).model for flag in (False, True)} == set(MODELS)
+    choices = [{}, {"is_cvae": True}, {"hierarchical": True}, {"hierarchical": True, "is_cvae": True}]
+    choices.append({"hierarchical": True, "hierarchy": "chain"})
+    assert {resolve(given).model for given in choices} == set(MODELS)
     for name, preset in PRESETS.items():
-        resolve({"dataset": name})
-        assert preset.source and preset.settings.keys() <= rules.keys()
+        for given in choices:
+            assert resolve({"dataset": name, **given}).num_blocks == given.get("hierarchical", False)
+        assert preset.source and {*preset.settings, *preset.hierarchical, *HIERARCHICAL} <= rules.keys()
 
 
 @pytest.mark.parametrize(
     "given, message",
     [
         ({"dataset": "mnits"}, "--dataset mnits: expected one of mnist, binarized_mnist, fashion_mnist, digits"),
-        ({"latent_size": 0}, "--latent_size 0: expected a whole number of at least 1"),
-        ({"latent_size": 1.5}, "--latent_size 1.5: expected a whole number"),
-        ({"latent_size": True}, "--latent_size True: expected a whole number"),
+        ({"latent_size": 0}, "--latent_size 0: expected whole numbers of at least 1"),
+        ({"latent_size": 1.5}, "--latent_size 1.5: expected whole numbers"),
+        ({"latent_size": True}, "--latent_size True: expected whole numbers"),
         ({"seed": 2**31}, "--seed 2147483648: expected a whole number from 0 to 2147483647"),
         ({"beta": 1e39}, "--beta 1e+39: expected a number of at least 0"),
         ({"beta": 10**400}, "expected a number of at least 0"),
@@ -126,7 +129,7 @@ def test_a_damaged_config_is_refused(text, message):
 def test_loaded_weights_bring_their_settings():
     saved = resolve({"dataset": "digits", "latent_size": 5, "beta": 4.0})
     loaded = resolve_loaded({"load_weights": "digits_vae", "num_epochs": 7}, saved)
-    assert (loaded.dataset, loaded.latent_size, loaded.beta, loaded.num_epochs) == ("digits", 5, 4.0, 7)
+    assert (loaded.dataset, loaded.latent_size, loaded.beta, loaded.num_epochs) == ("digits", (5,), 4.0, 7)
     with pytest.raises(ConfigError, match="--latent_size 6: the saved weights were made with --latent_size 5"):
         resolve_loaded({"load_weights": "digits_vae", "latent_size": 6}, saved)
 
@@ -147,7 +150,7 @@ def test_digest_is_of_what_decides_the_bits():
 def test_loaded_weights_on_another_data_set_take_its_preset_but_keep_the_model():
     saved = resolve({"dataset": "mnist", "latent_size": 5})
     loaded = resolve_loaded({"load_weights": "mnist_vae", "dataset": "digits"}, saved)
-    assert (loaded.dataset, loaded.latent_size, loaded.num_epochs) == ("digits", 5, 100)
+    assert (loaded.dataset, loaded.latent_size, loaded.num_epochs) == ("digits", (5,), 100)
 
 
 def test_a_resumed_run_keeps_its_settings():

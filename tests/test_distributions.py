@@ -17,6 +17,7 @@ from models.distributions import (
     GaussianLikelihood,
     Stream,
     UnitGaussianLikelihood,
+    level_seed,
     noise_seed,
     standard_normal,
     uniform,
@@ -77,7 +78,7 @@ def test_samples_have_the_mean_and_variance_of_the_distribution():
 
 def test_log_var_is_bounded_and_nearly_untouched_where_it_is_small():
     parameters = tf.constant([[0.0, 0.0, 0.0, 1e6, -1e6, 0.5]])
-    log_var = DiagonalGaussian.from_parameters(parameters).log_var.numpy()[0]
+    log_var = DiagonalGaussian.from_parameters(parameters, 10.0).log_var.numpy()[0]
     np.testing.assert_allclose(log_var, [LOG_VAR_BOUND, -LOG_VAR_BOUND, 0.5], rtol=1e-3)
 
 
@@ -214,3 +215,21 @@ def test_every_channel_counts(num_channels):
     logits = np.random.default_rng(6).normal(size=images.shape).astype(np.float32)
     expected = stats.bernoulli.logpmf(images, 1 / (1 + np.exp(-logits))).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(Bernoulli(logits).log_prob(images), expected, rtol=1e-4)
+
+
+def test_a_shifted_prior_is_the_prior_where_the_network_says_nothing():
+    prior = DiagonalGaussian(tf.constant([[1.0, -2.0]]), tf.constant([[-3.0, 0.5]]))
+    same = prior.shifted(tf.zeros((1, 4)), 10.0)
+    np.testing.assert_array_equal(same.kl_divergence(prior), [[0.0, 0.0]])
+    shifted = prior.shifted(tf.constant([[0.5, 1.0, -1.0, 100.0]]), 10.0)
+    np.testing.assert_allclose(shifted.mean, [[1.5, -1.0]])
+    np.testing.assert_allclose(shifted.log_var, [[-3.0 - 10 * np.tanh(0.1), 10.5]], rtol=1e-6)
+    posterior = DiagonalGaussian.standard((1, 2)).shifted(tf.constant([[0.5, 1.0, -1.0, 2.0]]), 10.0)
+    expected = DiagonalGaussian.from_parameters(tf.constant([[0.5, 1.0, -1.0, 2.0]]), 10.0)
+    np.testing.assert_array_equal(posterior.mean, expected.mean)
+    np.testing.assert_array_equal(posterior.log_var, expected.log_var)
+
+
+def test_levels_have_seeds_of_their_own_and_the_top_that_of_the_pass():
+    seeds = [tuple(np.asarray(level_seed(noise_seed(3), level)).tolist()) for level in range(12)]
+    assert seeds[0] == tuple(np.asarray(noise_seed(3)).tolist()) and len(set(seeds)) == 12

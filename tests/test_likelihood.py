@@ -48,8 +48,8 @@ def test_large_images_are_evaluated_several_at_a_time(make_config, split, monkey
     class Recorder(ElboEvaluator):
         def __init__(self, *arguments):
             super().__init__(*arguments)
-            terms = self._terms
-            self._terms = lambda images, *rest: (seen.append(len(images)), terms(images, *rest))[1]
+            evaluate = self._evaluate
+            self._evaluate = lambda images, *rest: (seen.append(len(images)), evaluate(images, *rest))[1]
 
     monkeypatch.setattr(likelihood, "PIXELS_PER_BATCH", 64)
     Recorder(build_model(make_config()), 0)(split.images, None)

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from experiment.presets import PRESETS
-from models.networks import NETWORKS, BatchNormalization, NetworkError, build_decoder, build_encoder
+from models.networks import TRUNKS, BatchNormalization, NetworkError, build_decoder, build_encoder
 
 CONV = {
     "network": "conv",
@@ -19,6 +19,7 @@ CONV = {
     "decoder_normalization": "none",
     "upsampling": "transposed",
     "num_features": 32,
+    "num_blocks": 0,
     "image_shape": (28, 28, 1),
 }
 
@@ -32,7 +33,7 @@ def widths(trunk):
     return [layer.compute_output_shape(layer.input.shape)[-1] for layer in trunk.layers if hasattr(layer, "kernel")]
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", TRUNKS)
 @pytest.mark.parametrize("image_shape", [(28, 28, 1), (16, 32, 3)])
 @pytest.mark.parametrize("parameters_per_channel", [1, 2])
 def test_decoder_mirrors_encoder(network, image_shape, parameters_per_channel):

@@ -6,15 +6,15 @@ import tensorflow as tf
 from scipy import stats
 from scipy.special import logsumexp
 
-from models.base import LatentVariableModel
+from models.base import OneLevelModel
 from models.distributions import Batch, DiagonalGaussian, Gaussian, noise_seed
 from models.objective import ElboTerms, elbo_terms, log_weight, negative_elbo
 
 
-class LinearGaussian(LatentVariableModel):
+class LinearGaussian(OneLevelModel):
     """p(z) = N(0, I), p(x|z) = N(W z + b, s^2 I): log p(x) = log N(x; b, W W' + s^2 I)."""
 
-    latent_size = 2
+    latent_shape = (2,)
 
     def __init__(self, encoder_is_exact):
         super().__init__()
@@ -30,7 +30,7 @@ class LinearGaussian(LatentVariableModel):
         covariance = self.w @ self.w.T + np.exp(self.log_var) * np.eye(6)
         return stats.multivariate_normal(self.b, covariance).logpdf(x)
 
-    def encode(self, batch):
+    def bottom_up(self, batch):
         x = tf.reshape(batch.images, (-1, 6))
         mean = tf.matmul(x - self.b, tf.constant(self.w @ self.covariance / np.exp(self.log_var), tf.float32))
         # The exact posterior is correlated; its best diagonal approximation has the inverse diagonal precision.
@@ -38,7 +38,7 @@ class LinearGaussian(LatentVariableModel):
         log_var = tf.ones_like(mean) * tf.constant(np.log(variance), tf.float32)
         return DiagonalGaussian(mean if self.encoder_is_exact else 0.8 * mean, log_var)
 
-    def decode(self, z, labels=None):
+    def likelihood_of(self, z, labels=None):
         mean = tf.matmul(z, tf.constant(self.w.T, tf.float32)) + tf.constant(self.b, tf.float32)
         return Gaussian(tf.reshape(mean, (-1, 2, 3, 1)), tf.constant(self.log_var))
 
@@ -110,3 +110,18 @@ def test_negative_elbo_weighs_every_level_with_beta_and_averages_over_the_batch(
     assert negative_elbo(terms, 1.0).numpy() == pytest.approx((13 + 27) / 2)
     assert negative_elbo(terms, 4.0).numpy() == pytest.approx((10 + 12 + 20 + 28) / 2)
     np.testing.assert_allclose(terms.elbo, [-13.0, -27.0])
+
+
+def test_free_nats_are_of_the_mean_over_the_batch_and_of_each_level():
+    """Level 1 has rates 1 and 3, mean 2; level 2 has 2 and 4, mean 3: only the first is below 2.5."""
+    terms = ElboTerms(tf.constant([10.0, 20.0]), tf.constant([[1.0, 2.0], [3.0, 4.0]]))
+    assert negative_elbo(terms, 1.0, 2.5).numpy() == pytest.approx(15 + 2.5 + 3)
+    assert negative_elbo(terms, tf.constant([2.0, 3.0]), 2.5).numpy() == pytest.approx(15 + 2 * 2.5 + 3 * 3)
+    assert negative_elbo(terms, tf.constant([2.0, 3.0])).numpy() == pytest.approx(15 + 2 * 2 + 3 * 3)
+
+
+def test_a_level_within_its_free_nats_has_no_gradient():
+    rate = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+    with tf.GradientTape() as tape:
+        loss = negative_elbo(ElboTerms(tf.zeros(2), rate), 1.0, 2.5)
+    np.testing.assert_allclose(tape.gradient(loss, rate), [[0.0, 0.5], [0.0, 0.5]])

@@ -8,7 +8,7 @@ from experiment.evaluation.likelihood import ElboEstimate
 from experiment.records import MetricsLog, RecordError, read_metrics, write_results
 from experiment.training import Progress
 
-ESTIMATE = ElboEstimate(-12.0, 10.0, 2.0, (1.5, 0.5), 0.1, 44)
+ESTIMATE = ElboEstimate(-12.0, 10.0, 2.0, (1.5, 0.5), 0.1, (7, 3), 44)
 
 
 def progress(step):

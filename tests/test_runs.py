@@ -63,7 +63,7 @@ def test_a_run_is_found_by_name_folder_and_file():
 def test_configure_reads_the_settings_of_the_run_that_is_meant(tmp_path):
     run = make_run("mnist_cvae", is_cvae=True, latent_size=7)
     loaded, resumed = configure({"is_cvae": True, "load_weights": "newest"})
-    assert (loaded.latent_size, loaded.is_cvae, resumed) == (7, True, None)
+    assert (loaded.latent_size, loaded.is_cvae, resumed) == ((7,), True, None)
     assert loaded.load_weights == "model_ckpts/mnist_cvae/cvae.weights.h5"
     assert configure({"load_weights": "mnist_cvae"})[0].is_cvae
     assert configure({}, resume="mnist_cvae") == (

@@ -5,15 +5,20 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
+from experiment.evaluation.latents import ShiftVariances
 from experiment.preprocessing import make_batch
-from models.distributions import Stream, noise_seed
-from models.objective import ElboTerms, elbo_terms
+from models.distributions import ALGORITHM, Stream, noise_seed
+from models.objective import ElboTerms, elbo_terms, log_weight
 
 # The noise of evaluation is a function of its seed and the position of a batch, so the size of a batch is settled by
 # the size of an image alone: 500 images of 28x28, fewer of larger ones, but not so few that a CPU waits for each.
 PIXELS_PER_BATCH = 500 * 28 * 28
 MIN_BATCH = 8
+# The importance-weighted bound takes so many images at once, each with as many samples as make so many pixels.
+IMAGES_PER_CHUNK = 20
+PIXELS_PER_CHUNK = 1_000 * 28 * 28
 
 
 class ElboEstimate(NamedTuple):
@@ -24,6 +29,7 @@ class ElboEstimate(NamedTuple):
     rate: float
     rate_per_level: tuple[float, ...]  # top level first
     elbo_standard_error: float  # over images
+    active_units: tuple[int, ...]  # of each level, top level first
     num_images: int
 
 
@@ -34,35 +40,119 @@ class ElboEvaluator:
         self._seed = seed
 
         @tf.function(reduce_retracing=True)
-        def terms(images, labels, batch_seed):
+        def evaluate(images, labels, batch_seed):
             batch = make_batch(images, labels)
-            return elbo_terms(model(batch, batch_seed), batch.images)
+            features = model.bottom_up(batch)
+            latents = model.infer(features, batch.labels, batch_seed, temperature=0.0).latents
+            shifts = [(each.posterior.mean - each.prior.mean) / each.prior.stddev for each in latents]
+            return elbo_terms(model.infer(features, batch.labels, batch_seed), batch.images), shifts
 
-        self._terms = terms
+        self._evaluate = evaluate
 
     @np.errstate(invalid="ignore", over="ignore")  # a model that diverged has infinite terms: the caller judges
     def __call__(self, images, labels):
         """ElboEstimate of uint8 images [N, H, W, C], binarised beforehand where they are to be, and labels or None."""
         batch_size = max(MIN_BATCH, PIXELS_PER_BATCH // images[0].size)
-        terms = [
-            self._terms(
+        distortion, rate, variances = [], [], []
+        for index, start in enumerate(range(0, len(images), batch_size)):
+            terms, shifts = self._evaluate(
                 images[start : start + batch_size],
                 None if labels is None else labels[start : start + batch_size],
                 noise_seed(self._seed, Stream.EVALUATION_POSTERIOR, index),
             )
-            for index, start in enumerate(range(0, len(images), batch_size))
-        ]
-        distortion = np.concatenate([batch.distortion for batch in terms]).astype(np.float64)
-        rate = np.concatenate([batch.rate for batch in terms]).astype(np.float64)
+            distortion.append(terms.distortion)
+            rate.append(terms.rate)
+            variances = variances or [ShiftVariances() for _ in shifts]
+            for level, shift in zip(variances, shifts, strict=True):
+                level.add(shift)
+        distortion = np.concatenate(distortion).astype(np.float64)
+        rate = np.concatenate(rate).astype(np.float64)
         elbo = ElboTerms(distortion, rate).elbo
         return ElboEstimate(
             elbo=float(np.mean(elbo)),
             distortion=float(distortion.mean()),
             rate=float(rate.sum(axis=1).mean()),
             rate_per_level=tuple(rate.mean(axis=0).tolist()),
-            elbo_standard_error=float(np.std(elbo, ddof=1) / np.sqrt(len(elbo))) if len(elbo) > 1 else 0.0,
+            elbo_standard_error=standard_error(elbo),
+            active_units=tuple(level.active for level in variances),
             num_images=len(elbo),
         )
+
+
+class ImportanceWeightedEstimate(NamedTuple):
+    """The mean over images of the importance-weighted bound of log p(x), in nats per image."""
+
+    iw_bound: float  # higher is better
+    iw_nll: float  # its negative, as papers quote it
+    iw_standard_error: float  # over images
+    num_importance_samples: int  # K
+    num_images: int
+
+
+def estimate_iw_bound(model, images, labels, num_samples, seed, jit_compile=False):
+    """log 1/K sum_k w_k, w_k = p(x, z_k) / q(z_k|x), z_k ~ q(z|x): a mean over images, with its standard error.
+
+    Burda et al. (2016), eq. 8 and 14. It rises with K towards log p(x), from the ELBO at K = 1.
+
+    Args: images, uint8 [N, H, W, C], binarised beforehand where they are to be; labels or None; num_samples, K; seed,
+    of the run; jit_compile, whether XLA compiles the program.
+    Returns: ImportanceWeightedEstimate.
+    """
+    chunk = min(num_samples, max(1, PIXELS_PER_CHUNK // (IMAGES_PER_CHUNK * images[0].size)))
+    log_evidence = compile_log_evidence(model, num_samples, chunk, jit_compile)
+    bounds = []
+    with tqdm(total=len(images), desc=f"K = {num_samples:,}", unit=" images", dynamic_ncols=True) as bar:
+        for index, start in enumerate(range(0, len(images), IMAGES_PER_CHUNK)):
+            # Batches are always full, or the program would be compiled anew for the last one.
+            rows = np.minimum(np.arange(start, start + IMAGES_PER_CHUNK), len(images) - 1)
+            batch_seed = noise_seed(seed, Stream.IMPORTANCE_SAMPLES, index)
+            bounds.append(log_evidence(images[rows], None if labels is None else labels[rows], batch_seed).numpy())
+            bar.update(min(IMAGES_PER_CHUNK, len(images) - start))
+    bounds = np.concatenate(bounds)[: len(images)].astype(np.float64)
+    return ImportanceWeightedEstimate(
+        iw_bound=float(bounds.mean()),
+        iw_nll=float(-bounds.mean()),
+        iw_standard_error=standard_error(bounds),
+        num_importance_samples=num_samples,
+        num_images=len(images),
+    )
+
+
+def compile_log_evidence(model, num_samples, chunk, jit_compile):
+    """A compiled program: images [B, H, W, C], labels or None, seed -> log 1/K sum_k w_k, nats [B].
+
+    The way up is gone once for each image, the way down K times, `chunk` samples of every image at once; a running
+    logsumexp keeps the memory flat.
+    """
+
+    @tf.function(jit_compile=jit_compile)
+    def log_evidence(images, labels, seed):
+        batch = make_batch(images, labels)
+        features = model.bottom_up(batch)
+
+        def repeated(each):  # labels may be None
+            return None if each is None else tf.repeat(each, chunk, axis=0)
+
+        features, batch = tf.nest.map_structure(repeated, (features, batch))
+
+        def add_chunk(index, log_sum):
+            output = model.infer(features, batch.labels, tf.random.fold_in(seed, index, alg=ALGORITHM))
+            log_w = tf.reshape(log_weight(output, batch.images), (-1, chunk))
+            is_wanted = index * chunk + tf.range(chunk) < num_samples
+            log_w = tf.where(is_wanted, log_w, -np.inf)
+            return index + 1, tf.reduce_logsumexp(tf.concat([log_sum[:, tf.newaxis], log_w], axis=1), axis=1)
+
+        num_chunks = -(-num_samples // chunk)
+        nothing = tf.fill([len(images)], -np.inf)
+        _, log_sum = tf.while_loop(lambda index, _: index < num_chunks, add_chunk, (0, nothing))
+        return log_sum - log(num_samples)
+
+    return log_evidence
+
+
+def standard_error(values):
+    """Of the mean of independent values."""
+    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def bits_per_dim(log_likelihood, image_shape):

@@ -1,0 +1,45 @@
+"""What changes over training: beta and the learning rate, as functions of the step alone."""
+
+from math import pi
+
+import keras
+import tensorflow as tf
+
+
+def beta_at(step, config, steps_per_epoch):
+    """beta at a step: the weight of each level's rate, top first, [levels], or a scalar where all weigh the same.
+
+    Within the first beta_epochs it rises from 0 to its value along a straight line (Sonderby et al. 2016) or half a
+    cosine; `cyclical` begins again after every beta_epochs, and rises in the first half of each cycle (Fu et al. 2019).
+    """
+    progress = tf.cast(step, tf.float32) / (config.beta_epochs * steps_per_epoch)
+    ramps = {
+        "constant": lambda: tf.ones(()),
+        "linear": lambda: tf.minimum(progress, 1.0),
+        "cosine": lambda: 0.5 - 0.5 * tf.cos(pi * tf.minimum(progress, 1.0)),
+        "cyclical": lambda: tf.minimum(2.0 * (progress % 1.0), 1.0),
+    }
+    level_betas = tf.constant(config.level_betas[::-1]) if config.level_betas else 1.0
+    return config.beta * ramps[config.beta_schedule]() * level_betas
+
+
+def ema_decay_at(step, config):
+    """The decay of the moving averages of weights: shorter at first, so that they forget where training began."""
+    step = tf.cast(step, tf.float32)
+    return tf.minimum(config.ema, (1.0 + step) / (10.0 + step))
+
+
+def make_optimizer(config, num_steps):
+    """The Keras optimizer of a run of so many steps."""
+    learning_rate = config.learning_rate
+    if config.learning_rate_schedule == "cosine":  # to zero at the last step (Loshchilov & Hutter 2017)
+        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, num_steps)
+    return keras.optimizers.get(
+        {
+            "class_name": config.optimizer,
+            "config": {
+                "learning_rate": learning_rate,
+                "global_clipnorm": config.clip_norm or None,
+            },
+        }
+    )

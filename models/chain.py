@@ -1,0 +1,60 @@
+"""The hierarchy of the UC Merced land-use project: a chain of codes, x -> z_1 -> z_2 -> x."""
+
+from itertools import pairwise
+
+import tensorflow as tf
+from keras import Sequential, layers
+
+from models.base import LatentVariableModel
+from models.distributions import LIKELIHOODS, DiagonalGaussian, Latent, VAEOutput, level_seed
+from models.networks import build_decoder, build_encoder, build_trunk
+
+
+class ChainHVAE(LatentVariableModel):
+    """q(z_1|x) q(z_2|z_1) ... q(z_L|z_L-1), p(z_l) = N(0, I) for every level, and p(x|z_L).
+
+    Its ELBO is that of a joint density in which all levels are independent and the image is made from the top one
+    alone, so the lower levels' rates are paid for nothing that the decoder sees; HVAE mends it. Kept to compare with.
+
+    Reads from its config: image_shape, level_shapes (that next to the image first), likelihood, log_var_bound, and what
+    its networks are made of.
+    """
+
+    def __init__(self, config):
+        super().__init__(name=config.model)
+        self.level_shapes, self.log_var_bound = config.level_shapes, config.log_var_bound
+        self.num_levels = len(config.level_shapes)
+        self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
+        self.encoder = build_encoder(config)
+        self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
+        trunk = build_trunk(config)
+        hidden = [Sequential(trunk.lift(trunk.top)) for _ in pairwise(config.level_shapes)]
+        heads = [layers.Dense(2 * size) for (size,) in config.level_shapes]
+        self.posteriors = [
+            heads[0],
+            *(Sequential([trunk, head]) for trunk, head in zip(hidden, heads[1:], strict=True)),
+        ]
+
+    def bottom_up(self, batch):
+        """q(z_1|x): Batch -> DiagonalGaussian over [B, L]."""
+        return DiagonalGaussian.from_parameters(self.posteriors[0](self.encoder(batch.images)), self.log_var_bound)
+
+    def infer(self, posterior, labels, seed, temperature=1.0):
+        """z_1 ~ q(z_1|x), z_l ~ q(z_l|z_l-1)."""
+        latents = ()
+        for index in range(self.num_levels):
+            if latents:
+                parameters = self.posteriors[index](latents[0].z)
+                posterior = DiagonalGaussian.from_parameters(parameters, self.log_var_bound)
+            z = posterior.sample(level_seed(seed, index), temperature)
+            latents = (Latent(z, posterior, DiagonalGaussian.standard(tf.shape(z))), *latents)
+        return VAEOutput(self.likelihood(self.decoder(latents[0].z)), latents)
+
+    def generate(self, num_images, labels, seed, temperature=1.0, codes=()):
+        """z_l ~ N(0, I) for every level, or the codes that are given; the image depends on the top one."""
+        priors = [DiagonalGaussian.standard((num_images, *shape)) for shape in reversed(self.level_shapes)]
+        samples = [prior.sample(level_seed(seed, index), temperature) for index, prior in enumerate(priors)]
+        latents = tuple(
+            Latent(z, prior, prior) for z, prior in zip([*codes, *samples[len(codes) :]], priors, strict=True)
+        )
+        return VAEOutput(self.likelihood(self.decoder(latents[0].z)), latents)

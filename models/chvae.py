@@ -1,0 +1,35 @@
+"""The conditional hierarchical variational autoencoder: every level given a label y."""
+
+import tensorflow as tf
+from keras import layers
+from keras.initializers import RandomNormal
+
+from models.hvae import HVAE
+from models.networks import build_label_channel
+
+
+class CHVAE(HVAE):
+    """p(z_L) ... p(z_l|z_>l,y) ... p(x|z,y) and q(z_L|x,y) ... q(z_l|x,z_>l,y): z holds what the label does not say.
+
+    The label joins the image as one more channel, a learned linear map of y, and joins the state at every level. The
+    top level's prior is independent of it (Sohn, Lee & Yan 2015). Reads also label_names from its config.
+    """
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.label_channel = build_label_channel(config)
+        # Labels begin as loud as the codes: a quieter label is drowned by z, which learns to hold what the label says.
+        self.label_embeddings = [
+            layers.Dense(level.width, use_bias=False, kernel_initializer=RandomNormal(stddev=1.0))
+            for level in self.levels
+        ]
+
+    def seen(self, batch):
+        """The image and the channel of its label: [B, H, W, C + 1]."""
+        return tf.concat([batch.images, self.label_channel(batch.labels)], axis=-1)
+
+    def condition(self, state, labels, index):
+        """The state of a level, with its label added."""
+        embedded = self.label_embeddings[index](labels)
+        on_every_pixel = (-1,) + (1,) * (state.shape.rank - 2) + (embedded.shape[-1],)
+        return state + tf.reshape(embedded, on_every_pixel)

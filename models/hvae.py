@@ -1,0 +1,142 @@
+"""The hierarchical variational autoencoder: levels of codes z_L ... z_1, each given those above it."""
+
+from itertools import pairwise
+
+import tensorflow as tf
+from keras import Sequential, layers
+
+from models.base import LatentVariableModel
+from models.distributions import LIKELIHOODS, DiagonalGaussian, Latent, VAEOutput, level_seed
+from models.networks import build_trunk
+
+
+class Level(layers.Layer):
+    """A level of both passes: prior(state, num_images), posterior(features, state, prior) and absorb(state, z)."""
+
+    def __init__(self, shape, trunk, stage):
+        super().__init__()
+        self.shape, self.width = shape, trunk.shape(stage)[-1]
+        self.log_var_bound = trunk.config.log_var_bound
+        self.built = True  # it has no weights but those of its layers, and is never called as a layer itself
+
+
+class TopLevel(Level):
+    """Level L: p(z_L) = N(0, I), and q(z_L|x), as in a VAE."""
+
+    def __init__(self, shape, trunk, stage):
+        super().__init__(shape, trunk, stage)
+        self.posterior_head = layers.Dense(2 * shape[-1])
+        self.lift = Sequential(trunk.lift(stage))
+
+    def prior(self, state, num_images):
+        """p(z_L): there is no state above it."""
+        return DiagonalGaussian.standard((num_images, *self.shape))
+
+    def posterior(self, features, state, prior):
+        """q(z_L|x)."""
+        return prior.shifted(self.posterior_head(features), self.log_var_bound)
+
+    def absorb(self, state, z):
+        """The state that holds z_L."""
+        return self.lift(z)
+
+
+class LowerLevel(Level):
+    """Level l < L: a learned prior p(z_l|z_>l), and a posterior q(z_l|x,z_>l) that says how it differs from the prior.
+
+    Its dense layers act on the last axis: on maps they are convolutions of one pixel.
+    """
+
+    def __init__(self, shape, trunk, stage):
+        super().__init__(shape, trunk, stage)
+        activation = trunk.config.activation
+        self.prior_head = Sequential([layers.Activation(activation), layers.Dense(2 * shape[-1])])
+        self.join = layers.Concatenate()
+        self.posterior_head = Sequential(
+            [
+                layers.Activation(activation),
+                layers.Dense(self.width, activation=activation),
+                layers.Dense(2 * shape[-1]),
+            ]
+        )
+        self.embed = layers.Dense(self.width)
+
+    def prior(self, state, num_images):
+        """p(z_l|z_>l)."""
+        return DiagonalGaussian.from_parameters(self.prior_head(state), self.log_var_bound)
+
+    def posterior(self, features, state, prior):
+        """q(z_l|x,z_>l)."""
+        return prior.shifted(self.posterior_head(self.join([features, state])), self.log_var_bound)
+
+    def absorb(self, state, z):
+        """The state that holds z_l beside the levels above it."""
+        return state + self.embed(z)
+
+
+class HVAE(LatentVariableModel):
+    """p(z_L) ... p(z_l|z_>l) ... p(x|z) and q(z_L|x) ... q(z_l|x,z_>l), which share one pass from the top to the image.
+
+    A deterministic pass from the image up gives every level its features; the pass down carries a state that holds all
+    levels so far, so each reaches the image. Sonderby et al. (2016), with the residual posterior of Vahdat & Kautz
+    (2020) and the state of Child (2021). With one level it is a VAE.
+
+    Reads from its config: image_shape, level_shapes (that next to the image first), likelihood, log_var_bound, and what
+    its networks are made of. A level is a vector or a map of one of the network's resolutions.
+    """
+
+    def __init__(self, config):
+        super().__init__(name=config.model)
+        self.num_levels = len(config.level_shapes)
+        self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
+        trunk = build_trunk(config, self.likelihood.parameters_per_channel)
+        stages = trunk.stages_of(config.level_shapes)
+        self.steps_up = [Sequential(trunk.climb(below, above)) for below, above in pairwise([0, *stages])]
+        kinds = [LowerLevel] * (self.num_levels - 1) + [TopLevel]
+        levels = [
+            kind(shape, trunk, stage) for kind, shape, stage in zip(kinds, config.level_shapes, stages, strict=True)
+        ]
+        self.levels = levels[::-1]
+        self.steps_down = [Sequential(trunk.descend(above, below)) for above, below in pairwise([*stages[::-1], 0])]
+
+    def seen(self, batch):
+        """What the way up begins with: [B, H, W, C]."""
+        return batch.images
+
+    def condition(self, state, labels, index):
+        """The state of a level, and what is known besides the codes: nothing here."""
+        return state
+
+    def bottom_up(self, batch):
+        """Features of every level, top first: a tuple."""
+        features = [self.seen(batch)]
+        for step in self.steps_up:
+            features.append(step(features[-1]))
+        return tuple(features[:0:-1])
+
+    def infer(self, features, labels, seed, temperature=1.0):
+        """z_l ~ q(z_l|x,z_>l), from the top."""
+
+        def choose(index, level, state, prior):
+            posterior = level.posterior(features[index], state, prior)
+            return Latent(posterior.sample(level_seed(seed, index), temperature), posterior, prior)
+
+        return self.top_down(tf.shape(features[0])[0], labels, choose)
+
+    def generate(self, num_images, labels, seed, temperature=1.0, codes=()):
+        """z_l ~ p(z_l|z_>l), from the top, or the codes that are given."""
+
+        def choose(index, level, state, prior):
+            z = codes[index] if index < len(codes) else prior.sample(level_seed(seed, index), temperature)
+            return Latent(z, prior, prior)
+
+        return self.top_down(num_images, labels, choose)
+
+    def top_down(self, num_images, labels, choose):
+        """The pass that inference and generation share; `choose` gives the Latent of each level."""
+        state, latents = None, ()
+        for index, (level, step) in enumerate(zip(self.levels, self.steps_down, strict=True)):
+            latent = choose(index, level, state, level.prior(state, num_images))
+            state = step(self.condition(level.absorb(state, latent.z), labels, index))
+            latents += (latent,)
+        return VAEOutput(self.likelihood(state), latents)
