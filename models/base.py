@@ -12,7 +12,7 @@ class LatentVariableModel(keras.Model):
     A subclass defines num_levels and
     - bottom_up(batch) -> features: all that inference takes from the images, a nest of tensors of B rows;
     - infer(features, labels, seed, temperature) -> VAEOutput with z ~ q(z|x);
-    - generate(num_images, labels, seed, temperature, codes) -> VAEOutput with z ~ p(z), but for the codes that are given.
+    - generate(num_images, labels, seed, temperature, codes) -> VAEOutput with z ~ p(z), but for given codes.
     The model knows no optimizer, no beta and no logger, and draws no noise that was not handed to it as a seed.
     """
 
