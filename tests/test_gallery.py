@@ -113,3 +113,58 @@ def test_fewer_images_than_columns_are_enough(make_config, split, drawn):
     assert drawn["interpolation between pairs of test images"][0].shape[:2] == (1, 10)
     _, pictures = draw(make_config(), split._replace(images=split.images[:1], labels=split.labels[:1]))
     assert list(pictures) == ["samples", "reconstructions"]
+
+
+HIERARCHY = {"hierarchical": True, "latent_size": (4, 3, 2), "likelihood": "mse"}
+
+
+@pytest.mark.parametrize("is_cvae", [False, True])
+def test_a_level_is_shown_by_drawing_it_and_those_below_anew(make_config, split, drawn, is_cvae):
+    model, pictures = draw(make_config(**HIERARCHY, is_cvae=is_cvae), split)
+    assert [name for name in pictures if name.startswith("resampled")] == [
+        "resampled_z3",
+        "resampled_z2",
+        "resampled_z1",
+    ]
+    labels = split.labels[:5].astype(np.float32) if is_cvae else None
+    batch = Batch(split.images[:5] / np.float32(255), labels)
+    codes = model.encode(batch)
+    repeated = None if labels is None else np.repeat(labels, 9, axis=0)
+    for index, name in enumerate(["z3", "z2", "z1"]):
+        rows, _ = drawn[f"what {name} adds"]
+        assert rows.shape == (5, 10, 8, 8, 1)
+        np.testing.assert_allclose(rows[:, 0], batch.images, rtol=1e-6)
+        kept = tuple(np.repeat(code, 9, axis=0) for code in codes[:index])
+        expected = model.sample(45, noise_seed(0, Stream.LEVELS), repeated, codes=kept)
+        np.testing.assert_allclose(rows[:, 1:].reshape(45, 8, 8, 1), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_top_levels_alone_reconstruct_less_and_all_of_them_what_decoding_gives(make_config, split, drawn):
+    model, _ = draw(make_config(**HIERARCHY), split)
+    rows, names = drawn["reconstructions from the top levels only"]
+    assert names == ["test image", "from z3", "from z3 to z2", "from z3 to z1"]
+    batch = Batch(split.images[:10] / np.float32(255), None)
+    codes = model.encode(batch)
+    for count in (1, 2, 3):
+        np.testing.assert_allclose(rows[count], model.decode(codes[:count]).mean, rtol=1e-4, atol=1e-5)
+
+
+def test_each_temperature_has_its_row_and_the_noise_of_the_others(make_config, split, drawn):
+    model, _ = draw(make_config(**HIERARCHY), split)
+    rows, names = drawn["samples, standard deviations of every prior times the temperature"]
+    assert names == [f"temperature {value:g}" for value in gallery.TEMPERATURES]
+    for row, temperature in zip(rows, gallery.TEMPERATURES, strict=True):
+        expected = model.sample(10, noise_seed(0, Stream.SAMPLES), None, temperature)
+        np.testing.assert_allclose(row, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_curve_has_a_line_for_each_level(make_config):
+    rows = [
+        {"split": "train", "step": step, "loss": 3.0, "distortion": 1.0, "rate_per_level": [0.5, 1.0 * step, 2.0]}
+        for step in (1, 2, 3)
+    ] + [{"split": "validation", "step": 3, "elbo": -3.0}]
+    _, right = gallery.draw_loss_curve(make_config(**HIERARCHY), rows).axes
+    drawn = {line.get_label(): line.get_ydata().tolist() for line in right.lines}
+    assert drawn["training rate (KL) of z2"] == [1.0, 2.0, 3.0]
+    assert drawn["all levels"] == [3.5, 4.5, 5.5]
+    assert drawn["training rate (KL) of z3"] == [0.5] * 3
