@@ -47,14 +47,14 @@ def image_grid(images, title, row_names=None):
 
 
 def loss_curve(train, validation, title):
-    """Loss and distortion over training, beside the validation ELBO; and the rate of each level.
+    """Loss and distortion over training, beside the validation ELBO; the rate of each level, and its active units.
 
-    Args: train, a dict of arrays step, loss, distortion, and rates, a dict of names and arrays; validation, a dict of
-    arrays step and elbo; all in nats.
+    Args: train, a dict of arrays step, loss, distortion, and rates, a dict of arrays by level; validation, a dict of
+    arrays step, elbo, and active_units, a dict of arrays by level; loss, distortion, rates and elbo in nats.
     """
-    figure = Figure(figsize=(9, 3.6), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
     figure.suptitle(title, fontsize=10, parse_math=False)
-    left, right = figure.subplots(1, 2)
+    left, middle, right = figure.subplots(1, 3)
     left.plot(train["step"], train["loss"], label="training loss", color="tab:blue")
     left.plot(train["step"], train["distortion"], label="training distortion", color="tab:green", linestyle="--")
     left.plot(validation["step"], -validation["elbo"], label="validation -ELBO", color="tab:red", marker=".")
@@ -66,12 +66,16 @@ def loss_curve(train, validation, title):
     left.set_ylabel("nats per image")
     total = np.sum(list(train["rates"].values()), axis=0)
     if len(train["rates"]) > 1:
-        right.plot(train["step"], total, label="all levels", color="black", linewidth=1)
+        middle.plot(train["step"], total, label="training rate of all levels", color="black", linewidth=1)
     for name, rate in train["rates"].items():
-        right.plot(train["step"], rate, label=f"training rate (KL) of {name}")
-    right.set_ylabel("nats per image")
-    right.set_ylim(0, 1.1 * np.percentile(total, 98) + 1e-3)
-    for axes in (left, right):
+        middle.plot(train["step"], rate, label=f"training rate (KL) of {name}")
+    middle.set_ylabel("nats per image")
+    middle.set_ylim(0, 1.1 * np.percentile(total, 98) + 1e-3)
+    for name, num_units in validation["active_units"].items():
+        right.plot(validation["step"], num_units, label=f"active units of {name}", marker=".")
+    right.set_ylabel("units, on validation images")
+    right.set_ylim(bottom=0)
+    for axes in (left, middle, right):
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8 if len(train["rates"]) < 5 else 6)

@@ -40,8 +40,8 @@ def gallery(model, config, test, binary_test):
 
 
 def level_names(num_levels):
-    """z3, z2, z1: the top level first, as everywhere; z1 is next to the image."""
-    return [f"z{level}" for level in range(num_levels, 0, -1)]
+    """z3, z2, z1: the top level first, as everywhere, and z1 next to the image; z where there is but one."""
+    return [f"z{level}" for level in range(num_levels, 0, -1)] if num_levels > 1 else ["z"]
 
 
 def draw_samples(model, config, split):
@@ -111,13 +111,17 @@ def draw_loss_curve(config, rows):
     """The loss curve, from the rows of metrics.jsonl."""
     train = [row for row in rows if row["split"] == "train"]
     validation = [row for row in rows if row["split"] == "validation"]
-    rates = np.array([row["rate_per_level"] for row in train]).T
-    names = level_names(len(rates)) if len(rates) > 1 else ["z"]
+    names = level_names(len(rows[0]["rate_per_level"]))
+
+    def by_level(rows, name):
+        return dict(zip(names, np.array([row[name] for row in rows]).T, strict=True))
+
     free = f", of each level at least {config.free_nats:g} nats" if config.free_nats else ""
     return loss_curve(
         {name: np.array([row[name] for row in train]) for name in ("step", "loss", "distortion")}
-        | {"rates": dict(zip(names, rates, strict=True))},
-        {name: np.array([row[name] for row in validation]) for name in ("step", "elbo")},
+        | {"rates": by_level(train, "rate_per_level")},
+        {name: np.array([row[name] for row in validation]) for name in ("step", "elbo")}
+        | {"active_units": by_level(validation, "active_units")},
         f"{_name(config)}: loss = distortion + {config.beta:g} rate{free}",
     )
 

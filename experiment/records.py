@@ -21,7 +21,8 @@ class MetricsLog:
 
     A row for every call of the compiled training program and for every validation, with step, epoch, split ("train" or
     "validation") and means over images in nats: elbo, distortion, rate, rate_per_level (top level first), all without
-    beta; training rows also have the loss, with beta, the norm of its gradient, and images_per_second.
+    beta; training rows also have the loss, with beta, the norm of its gradient, and images_per_second; validation rows
+    the active_units of each level.
     """
 
     def __init__(self, folder, step=0, tensorboard=False):
@@ -70,8 +71,9 @@ class MetricsLog:
             for name in ("loss", "gradient_norm", "elbo", "distortion", "rate", "images_per_second"):
                 if name in row:
                     tf.summary.scalar(f"{row['split']}/{name}", row[name])
-            for level, rate in enumerate(row["rate_per_level"]):
-                tf.summary.scalar(f"{row['split']}/rate_of_level_{level}", rate)
+            for name in ("rate_per_level", "active_units"):
+                for height, value in enumerate(reversed(row.get(name, [])), 1):
+                    tf.summary.scalar(f"{row['split']}/{name}/z{height}", value)
 
     def sync(self):
         """Make all rows durable; to be called before the state that follows them is saved."""

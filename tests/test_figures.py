@@ -44,13 +44,15 @@ def test_nothing_is_cut_off():
 def test_loss_curve_shows_all_its_curves():
     steps = np.arange(1, 21)
     train = {"step": steps, "loss": 300.0 / steps, "distortion": 200.0 / steps, "rates": {"z": 100.0 / steps}}
-    figure = loss_curve(train, {"step": steps[::5], "elbo": -300.0 / steps[::5]}, "a title")
-    left, right = figure.axes
-    drawn = {line.get_label(): line.get_ydata() for axes in (left, right) for line in axes.lines}
+    figure = loss_curve(
+        train, {"step": steps[::5], "elbo": -300.0 / steps[::5], "active_units": {"z": steps[::5]}}, "a title"
+    )
+    drawn = {line.get_label(): line.get_ydata() for axes in figure.axes for line in axes.lines}
     np.testing.assert_array_equal(drawn["training loss"], train["loss"])
     np.testing.assert_array_equal(drawn["training distortion"], train["distortion"])
     np.testing.assert_array_equal(drawn["training rate (KL) of z"], train["rates"]["z"])
     np.testing.assert_array_equal(drawn["validation -ELBO"], 300.0 / steps[::5])
+    np.testing.assert_array_equal(drawn["active units of z"], steps[::5])
     render(figure)
 
 
@@ -58,7 +60,7 @@ def test_a_loss_curve_below_zero_is_in_sight():
     steps = np.arange(1, 21)
     negative = -1300.0 - steps
     train = {"step": steps, "loss": negative, "distortion": negative, "rates": {"z": np.ones(20)}}
-    left = loss_curve(train, {"step": steps, "elbo": -negative}, "a title").axes[0]
+    left = loss_curve(train, {"step": steps, "elbo": -negative, "active_units": {}}, "a title").axes[0]
     low, high = left.get_ylim()
     assert low < negative.min() and high > negative.max()
 
@@ -75,4 +77,4 @@ def test_every_pixel_of_an_image_is_shown_alike():
 
 def test_a_loss_curve_of_a_single_call_can_be_drawn():
     one = {name: np.array([1.0]) for name in ("step", "loss", "distortion", "elbo")}
-    render(loss_curve(one | {"rates": {"z": np.array([1.0])}}, one, "a title"))
+    render(loss_curve(one | {"rates": {"z": np.array([1.0])}}, one | {"active_units": {"z": np.array([1])}}, "a title"))

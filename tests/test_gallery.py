@@ -162,9 +162,13 @@ def test_the_curve_has_a_line_for_each_level(make_config):
     rows = [
         {"split": "train", "step": step, "loss": 3.0, "distortion": 1.0, "rate_per_level": [0.5, 1.0 * step, 2.0]}
         for step in (1, 2, 3)
-    ] + [{"split": "validation", "step": 3, "elbo": -3.0}]
-    _, right = gallery.draw_loss_curve(make_config(**HIERARCHY), rows).axes
-    drawn = {line.get_label(): line.get_ydata().tolist() for line in right.lines}
+    ]
+    rows.append(
+        {"split": "validation", "step": 3, "elbo": -3.0, "rate_per_level": [1, 1, 1], "active_units": [1, 2, 4]}
+    )
+    figure = gallery.draw_loss_curve(make_config(**HIERARCHY), rows)
+    drawn = {line.get_label(): line.get_ydata().tolist() for axes in figure.axes for line in axes.lines}
     assert drawn["training rate (KL) of z2"] == [1.0, 2.0, 3.0]
-    assert drawn["all levels"] == [3.5, 4.5, 5.5]
+    assert drawn["training rate of all levels"] == [3.5, 4.5, 5.5]
+    assert [drawn[f"active units of {name}"] for name in ("z3", "z2", "z1")] == [[1], [2], [4]]
     assert drawn["training rate (KL) of z3"] == [0.5] * 3
