@@ -411,7 +411,7 @@ def received(each: Field, value):
 def resolve(given):
     """Defaults < preset of the data set < given settings (a dict)."""
     given = _spelled_out(given)
-    preset = settings_of(given.get("dataset", Config.dataset), given.get("hierarchical", False))
+    preset = settings_of(given)
     if "network" in given and given["network"] != preset.get("network", Config.network):
         preset = {name: value for name, value in preset.items() if name not in NETWORK_SETTINGS}
     return _settle({**preset, **given}, given)
@@ -430,7 +430,7 @@ def resolve_loaded(given, saved):
     values = asdict(saved)
     if given.get("dataset", saved.dataset) != saved.dataset:
         kept = names_in(MODEL) | {"image_shape", "label_names"}
-        values = asdict(resolve({**given, "hierarchical": saved.hierarchical})) | {
+        values = asdict(resolve({**given, "hierarchical": saved.hierarchical, "hierarchy": saved.hierarchy})) | {
             name: getattr(saved, name) for name in kept
         }
         if values["image_size"]:

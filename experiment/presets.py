@@ -9,6 +9,7 @@ class Preset(NamedTuple):
     settings: dict[str, Any]
     source: str
     hierarchical: dict[str, Any] = {}  # more of them, for --hierarchical
+    top_down: dict[str, Any] = {}  # and for its default, --hierarchy top_down, on the preset's own network
 
 
 # What hierarchies of every data set begin with: levels, and what keeps all of them in use.
@@ -96,6 +97,7 @@ PRESETS = {
         {**AT_64, "likelihood": "mse", "latent_size": (64,), "batch_size": 32, "num_epochs": 30},
         "UC Merced Land Use of Yang & Newsam (2010): 2,100 aerial images of 21 classes, 256x256",
         VECTOR_LEVELS,
+        {"latent_size": ("4x4x4", 32)},  # z1 has the 64 units of the land-use project, in a map
     ),
     "landscape": Preset(
         {**AT_256, **GREY_CROSS_ENTROPY, "batch_size": 16, "num_epochs": 50, "every_epoch": True},
@@ -117,9 +119,13 @@ PRESETS = {
 }
 
 
-def settings_of(dataset, hierarchical):
-    """The differences from the defaults for a data set, or none for one that is not known."""
-    if dataset not in PRESETS:
-        return {}
-    preset = PRESETS[dataset]
-    return preset.settings | (HIERARCHICAL | preset.hierarchical if hierarchical else {})
+def settings_of(given):
+    """The differences from the defaults for the data set and the kind of hierarchy of some given settings."""
+    preset = PRESETS.get(given.get("dataset", "mnist"), Preset({}, ""))
+    settings = dict(preset.settings)
+    if given.get("hierarchical"):
+        settings |= HIERARCHICAL | preset.hierarchical
+        has_its_network = given.get("network") in (None, preset.settings.get("network"))
+        if given.get("hierarchy", "top_down") == "top_down" and has_its_network:
+            settings |= preset.top_down
+    return settings

@@ -38,6 +38,20 @@ def test_what_follows_from_other_settings():
     assert resolve({"is_cvae": True}).family == "mnist_cvae"
 
 
+def test_presets_of_hierarchies():
+    def levels(**given):
+        return resolve({"dataset": "ucmerced", "hierarchical": True, **given}).latent_size
+
+    assert levels() == ("4x4x4", 32)
+    assert levels(hierarchy="chain") == levels(network="mlp") == (64, 32)
+    assert levels(latent_size=(8, 4)) == (8, 4)
+    assert resolve({"dataset": "ucmerced"}).latent_size == (64,)
+    plain, hierarchical = resolve({}), resolve({"hierarchical": True})
+    assert (plain.ema, plain.free_nats, plain.clip_norm, plain.beta_schedule) == (0.0, 0.0, 0.0, "constant")
+    assert (hierarchical.ema, hierarchical.free_nats, hierarchical.beta_schedule) == (0.999, 0.5, "linear")
+    assert resolve({"hierarchical": True, "ema": 0.0}).ema == 0.0
+
+
 def test_tables_and_settings_name_the_same_things():
     rules = {each.name: each.metadata["rule"] for each in flags()}
     assert set(PRESETS) == {*ARRAYS, *PHOTOGRAPHS}

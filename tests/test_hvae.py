@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy.stats import multivariate_normal
 
 from experiment.evaluation.likelihood import estimate_iw_bound
+from experiment.training import TrainingState, fit
 from models import build_model
 from models.distributions import Batch, Gaussian, noise_seed
 from models.networks import NetworkError
@@ -169,3 +170,13 @@ def test_samples_of_the_prior_are_encoded_to_the_prior(make_config):
     z = np.concatenate([latent.z for latent in inferred], axis=1)
     np.testing.assert_allclose(z.mean(axis=0), [0.0, 0.3], atol=0.02)
     np.testing.assert_allclose(np.cov(z.T), [[1.0, 0.8], [0.8, 0.8**2 + 0.5]], atol=0.03)
+
+
+def test_twelve_levels_train(make_config, split):
+    levels = ("4x4x1",) * 5 + ("2x2x2",) * 4 + (4, 3, 2)
+    config = make_config(**CONV, hierarchical=True, latent_size=levels, num_epochs=12, learning_rate=3e-3)
+    state = TrainingState(build_model(config), config, num_steps=60)
+    seen = list(fit(state, split, config))
+    assert len(seen[-1].rate_per_level) == 12
+    assert seen[-1].distortion + sum(seen[-1].rate_per_level) < seen[0].distortion + sum(seen[0].rate_per_level)
+    assert state.num_skipped.numpy() == 0

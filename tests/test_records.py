@@ -66,7 +66,9 @@ def test_tensorboard_gets_the_same_numbers(tmp_path):
     log.append_validation(progress(10), ESTIMATE)
     log.close()
     events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"tensors": 0}).Reload()
-    assert {"train/loss", "train/rate_per_level/z1", "validation/active_units/z2", "validation/elbo"} <= set(events.Tags()["tensors"])
+    assert {"train/loss", "train/rate_per_level/z1", "validation/active_units/z2", "validation/elbo"} <= set(
+        events.Tags()["tensors"]
+    )
     (event,) = events.Tensors("validation/elbo")
     assert (event.step, float(make_ndarray(event.tensor_proto))) == (10, -12.0)
 
