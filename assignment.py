@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 
 from experiment.config import ConfigError, flags
-from experiment.presets import PRESETS
+from experiment.presets import HIERARCHICAL, PRESETS, TOP_DOWN
 from experiment.rules import NEWEST
 from experiment.runs import configure
 
@@ -88,6 +88,9 @@ def describe(each):
     for value in dict.fromkeys(presets.values()):
         if value != each.default:
             notes.append(f"{', '.join(name for name in presets if presets[name] == value)}: {shown(value)}")
+    hierarchical = HIERARCHICAL | TOP_DOWN
+    if each.name in hierarchical:
+        notes.append(f"--hierarchical: {shown(hierarchical[each.name])}")
     return each.metadata["help"] + (f" [{'; '.join(notes)}]" if notes else "")
 
 

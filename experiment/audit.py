@@ -52,17 +52,17 @@ def audit(config, model, dataset, run):
         ("source", PRESETS[config.dataset].source),
         *(("", note) for note in dataset.notes),
         ("dimensions", f"{pixels}, {config.num_units} latent units"),
-        *([("levels", levels(config))] if config.hierarchical else []),
+        *([("levels", describe_levels(config))] if config.hierarchical else []),
         ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
         ("nats", nats_of(config)),
-        ("beta", f"{config.beta:g} ({mean_beta})"),
-        ("training", training_aids(config)),
+        ("loss", f"distortion + beta rate; {describe_beta(config)} ({mean_beta})"),
+        ("training", describe_training(config)),
         ("device", f"{device}, {keras.config.dtype_policy().name}"),
         ("writes to", f"{run.checkpoints}/ and {run.outputs}/"),
     ]
 
 
-def levels(config):
+def describe_levels(config):
     """The levels of a hierarchy from the top, and where each stands."""
     sizes = [f"z{level} {size}" for level, size in enumerate(config.latent_size, 1)]
     if config.hierarchy == "chain":
@@ -70,18 +70,24 @@ def levels(config):
     return f"{', '.join(reversed(sizes))}, each given those before it"
 
 
-def training_aids(config):
+def describe_beta(config):
+    """What the loss makes of the rate, in words."""
+    words = [f"beta {config.beta:g}"]
+    if config.level_betas:
+        words.append(f"times {' '.join(f'{beta:g}' for beta in config.level_betas)} from z1 up")
+    if config.beta_schedule != "constant":
+        words.append(f"{config.beta_schedule} over {config.beta_epochs:g} epochs")
+    if config.free_nats:
+        words.append(f"{config.free_nats:g} free nats a level")
+    return ", ".join(words)
+
+
+def describe_training(config):
     """How the loss is minimised, in words."""
     schedule = "" if config.learning_rate_schedule == "constant" else f" falling to 0 ({config.learning_rate_schedule})"
-    aids = [f"{config.optimizer}, learning rate {config.learning_rate:g}{schedule}"]
-    if config.beta_schedule != "constant":
-        aids.append(f"beta {config.beta_schedule} over {config.beta_epochs:g} epochs")
-    if config.level_betas:
-        aids.append(f"times {' '.join(f'{beta:g}' for beta in config.level_betas)} from z1 up")
-    if config.free_nats:
-        aids.append(f"{config.free_nats:g} free nats a level")
+    words = [f"{config.optimizer}, learning rate {config.learning_rate:g}{schedule}"]
     if config.clip_norm:
-        aids.append(f"gradients clipped at norm {config.clip_norm:g}")
+        words.append(f"gradients clipped at norm {config.clip_norm:g}")
     if config.ema:
-        aids.append(f"weights averaged with decay {config.ema:g}")
-    return ", ".join(aids)
+        words.append(f"weights averaged with decay {config.ema:g}")
+    return ", ".join(words)

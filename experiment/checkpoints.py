@@ -140,7 +140,9 @@ def restore_state(state, config, folder):
     digest = saved.pop("digest", None)
     found = {name: (array.shape, array.dtype.name) for name, array in saved.items()}
     if digest != config.digest or found != expected:
-        raise CheckpointError(f"{path}: the state of another run than {CONFIG_FILE} beside it describes; {instead}")
+        raise CheckpointError(
+            f"{path}: the state of another run or version than {CONFIG_FILE} beside it describes; {instead}"
+        )
     if not all(np.isfinite(array).all() for name, array in saved.items() if name != "best_elbo"):
         raise CheckpointError(f"{path}: holds numbers that are not finite; {instead}")
     for name, variable in variables.items():

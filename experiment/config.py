@@ -32,7 +32,7 @@ MODEL, DATA, TRAINING, OUTPUT = "model", "data", "training", "output"
 
 # What a network is made of, and its defaults: settings of another network have no meaning for it.
 NETWORKS = {
-    "mlp": {"hidden_sizes": (400, 400), "activation": "relu", "num_blocks": 0},
+    "mlp": {"hidden_sizes": (400, 400), "activation": "relu"},
     "conv": {
         "hidden_sizes": (32, 64),
         "activation": "silu",
@@ -40,7 +40,6 @@ NETWORKS = {
         "decoder_normalization": "none",
         "upsampling": "transposed",
         "num_features": 256,
-        "num_blocks": 0,
     },
 }
 NETWORK_SETTINGS = {name for settings in NETWORKS.values() for name in settings}
@@ -97,7 +96,12 @@ class Config:
         "7x7x4 for a map of 7x7 pixels and 4 channels",
         nargs="+",
     )
-    log_var_bound: float = setting(10.0, MODEL, ABOVE_0, "log variances of codes stay between minus and plus this")
+    log_var_bound: float = setting(
+        10.0,
+        MODEL,
+        ABOVE_0,
+        "log variances of priors, and how far posteriors leave them, stay between minus and plus this",
+    )
     network: str = setting(
         "mlp", MODEL, one_of(*NETWORKS), "trunk of encoder and decoder: mlp (dense) or conv (convolutions of stride 2)"
     )
@@ -138,13 +142,8 @@ class Config:
         whole_number(0),
         "units of the dense layer between convolutions and codes; 0 for none" + defaults_of_networks("num_features"),
     )
-    num_blocks: int | None = setting(
-        None,
-        MODEL,
-        whole_number(0),
-        "residual blocks at each resolution, and between levels of a hierarchy"
-        + defaults_of_networks("num_blocks")
-        + "; hierarchies: 1",
+    num_blocks: int = setting(
+        0, MODEL, whole_number(0), "residual blocks at each resolution, and between levels of a hierarchy"
     )
     likelihood: str = setting(
         "bernoulli",
@@ -411,10 +410,7 @@ def received(each: Field, value):
 def resolve(given):
     """Defaults < preset of the data set < given settings (a dict)."""
     given = _spelled_out(given)
-    preset = settings_of(given)
-    if "network" in given and given["network"] != preset.get("network", Config.network):
-        preset = {name: value for name, value in preset.items() if name not in NETWORK_SETTINGS}
-    return _settle({**preset, **given}, given)
+    return _settle(_with_preset(given), given)
 
 
 def resolve_loaded(given, saved):
@@ -429,14 +425,20 @@ def resolve_loaded(given, saved):
         _refuse_changes(given, saved, fixed, "nothing is trained, and the saved weights were trained with")
     values = asdict(saved)
     if given.get("dataset", saved.dataset) != saved.dataset:
-        kept = names_in(MODEL) | {"image_shape", "label_names"}
-        values = asdict(resolve({**given, "hierarchical": saved.hierarchical, "hierarchy": saved.hierarchy})) | {
-            name: getattr(saved, name) for name in kept
-        }
-        if values["image_size"]:
+        kept = {name: values[name] for name in names_in(MODEL) | {"image_shape", "label_names"}}
+        values = _with_preset({**given, **kept})
+        if values.get("image_size"):
             height, _, channels = saved.image_shape
             values |= {"image_size": height, "grayscale": channels == 1}
     return _settle({**values, **given}, given)
+
+
+def _with_preset(given):
+    """The preset of the data set < given settings."""
+    preset = settings_of(given)
+    if "network" in given and given["network"] != preset.get("network", Config.network):
+        preset = {name: value for name, value in preset.items() if name not in NETWORK_SETTINGS}
+    return {**preset, **given}
 
 
 def resolve_resumed(given, saved):
@@ -472,8 +474,7 @@ def _settle(values, given):
     """The Config of some values, with what follows from them where it was not given."""
     config = {"network": Config.network, "likelihood": Config.likelihood, "dataset": Config.dataset, **values}
     _refuse_settings_without_meaning(config, given)
-    steps = {"num_blocks": 1} if config.get("hierarchical") else {}  # something has to lead from level to level
-    for name, default in (NETWORKS.get(config["network"], {}) | steps).items():
+    for name, default in NETWORKS.get(config["network"], {}).items():
         if config.get(name) is None:
             config[name] = default
     is_dynamic = config.get("binarization", Config.binarization) == "dynamic"

@@ -3,8 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from experiment.audit import describe_beta
 from experiment.figures import image_grid, loss_curve
-from experiment.preprocessing import make_batch
+from experiment.preprocessing import make_batch, repeat_rows
 from image_data.records import take
 from models.distributions import Stream, noise_seed
 
@@ -29,7 +30,7 @@ def gallery(model, config, test, binary_test):
         pictures["interpolation"] = draw_interpolation(model, config, binary_test)
     if config.is_cvae:
         pictures["classes"] = draw_classes(model, config, test)
-    if model.num_levels > 1:
+    if config.hierarchical and config.hierarchy == "top_down":
         pictures["temperatures"] = draw_temperatures(model, config, test)
         pictures["top_levels"] = draw_top_levels(model, config, binary_test)
         pictures |= {
@@ -103,7 +104,8 @@ def draw_classes(model, config, split):
     images = [model.sample(COLUMNS, seed, np.tile(labels, (COLUMNS, 1))).numpy() for labels in rows]
     if len(names) < len(config.label_names):
         given += f", the first {len(names)} of {len(config.label_names)}"
-    title = f"{_name(config)}: {given}, one z a column\nmeans of p(x|z,y), z ~ N(0, I) shared by the rows"
+    shared = "the same noise in every row" if config.hierarchical else "shared by the rows"
+    title = f"{_name(config)}: {given}, one z a column\nmeans of p(x|z,y), z ~ {_prior(config)}, {shared}"
     return image_grid(np.stack(images), title, list(names))
 
 
@@ -116,13 +118,12 @@ def draw_loss_curve(config, rows):
     def by_level(rows, name):
         return dict(zip(names, np.array([row[name] for row in rows]).T, strict=True))
 
-    free = f", of each level at least {config.free_nats:g} nats" if config.free_nats else ""
     return loss_curve(
         {name: np.array([row[name] for row in train]) for name in ("step", "loss", "distortion")}
         | {"rates": by_level(train, "rate_per_level")},
         {name: np.array([row[name] for row in validation]) for name in ("step", "elbo")}
         | {"active_units": by_level(validation, "active_units")},
-        f"{_name(config)}: loss = distortion + {config.beta:g} rate{free}",
+        f"{_name(config)}: loss = distortion + beta rate; {describe_beta(config)}",
     )
 
 
@@ -153,10 +154,9 @@ def draw_resampled(model, config, binary_test, index):
     """What a level holds: test images whose levels above it are kept, it and those below drawn from their priors."""
     batch = make_batch(*take(binary_test, slice(RESAMPLED_ROWS))[:2])
     names = level_names(model.num_levels)
-    repeated = tf.nest.map_structure(lambda each: tf.repeat(each, COLUMNS - 1, axis=0), (model.encode(batch), batch))
-    codes, labels = repeated[0][:index], repeated[1].labels
+    codes, labels = repeat_rows((model.encode(batch)[:index], batch.labels), COLUMNS - 1)
     seed = noise_seed(config.seed, Stream.LEVELS)
-    images = model.sample(len(repeated[1].images), seed, labels, codes=codes).numpy()
+    images = model.sample(len(batch.images) * (COLUMNS - 1), seed, labels, codes=codes).numpy()
     grid = images.reshape(len(batch.images), COLUMNS - 1, *images.shape[1:])
     grid = np.concatenate([batch.images.numpy()[:, np.newaxis], grid], axis=1)
     kept = " to ".join(dict.fromkeys([names[0], names[index - 1]])) if index else "nothing"
@@ -184,7 +184,9 @@ def _given(code, config):
 
 
 def _prior(config):
-    return "p(z)" if config.hierarchical else "N(0, I)"
+    if not config.hierarchical:
+        return "N(0, I)"
+    return "p(z|y)" if config.is_cvae else "p(z)"
 
 
 def _posterior(config):

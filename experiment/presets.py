@@ -12,9 +12,10 @@ class Preset(NamedTuple):
     top_down: dict[str, Any] = {}  # and for its default, --hierarchy top_down, on the preset's own network
 
 
-# What hierarchies of every data set begin with: levels, and what keeps all of them in use.
-HIERARCHICAL = {
-    "latent_size": (64, 32),
+# What hierarchies of every data set begin with, and what keeps all levels of the default one in use.
+HIERARCHICAL = {"latent_size": (64, 32)}
+TOP_DOWN = {
+    "num_blocks": 1,
     "beta_schedule": "linear",
     "beta_epochs": 2.0,
     "free_nats": 0.5,
@@ -125,7 +126,7 @@ def settings_of(given):
     settings = dict(preset.settings)
     if given.get("hierarchical"):
         settings |= HIERARCHICAL | preset.hierarchical
-        has_its_network = given.get("network") in (None, preset.settings.get("network"))
-        if given.get("hierarchy", "top_down") == "top_down" and has_its_network:
-            settings |= preset.top_down
+        if given.get("hierarchy", "top_down") == "top_down":
+            has_its_network = given.get("network") in (None, preset.settings.get("network"))
+            settings |= TOP_DOWN | (preset.top_down if has_its_network else {})
     return settings

@@ -34,7 +34,7 @@ def one_of(*choices):
 
 def level(text):
     """A level's size as it is typed: '64', a vector of 64 units, or '7x7x4', a map of 7x7 pixels of 4 channels."""
-    return int(text) if "x" not in text else "x".join(str(int(size)) for size in text.split("x"))
+    return int(text) if text.removeprefix("-").isdecimal() else text
 
 
 def level_shape(size):

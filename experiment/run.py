@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from data_utils import Reading, load_dataset
 from experiment.atomic import atomic_path
-from experiment.audit import audit, nats_of
+from experiment.audit import audit, describe_beta, describe_training, nats_of
 from experiment.checkpoints import (
     restore_state,
     restore_weights,
@@ -161,18 +161,18 @@ def train(model, config, dataset, run, resumed=None):
         Interruption() as interruption,
     ):
         for progress in fit(state, dataset.train, config):
-            log.append_training(progress)
+            if progress.num_made:
+                log.append_training(progress)
             show(bar, progress)
             if progress.is_epoch_end:
                 with state.averaged():
                     estimate = evaluator(validation.images, validation.labels)
-                if not isfinite(estimate.elbo):
-                    raise TrainingError(
-                        f"the validation ELBO became {estimate.elbo} after {progress.step} steps: expected a finite "
-                        "number; train anew with a lower --learning_rate"
-                    )
-                log.append_validation(progress, estimate)
-                with state.averaged():
+                    if not isfinite(estimate.elbo):
+                        raise TrainingError(
+                            f"the validation ELBO became {estimate.elbo} after {progress.step} steps: expected a "
+                            "finite number; train anew with a lower --learning_rate"
+                        )
+                    log.append_validation(progress, estimate)
                     save_epoch(state, estimate, config, run)
                     if config.every_epoch:
                         keep_epoch(model, config, run, f"epoch_{progress.epoch:03}", dataset.validation, validation)
@@ -183,7 +183,9 @@ def train(model, config, dataset, run, resumed=None):
                 last_save = time.monotonic()
             if interruption.requested:
                 break
-    step = int(state.step.numpy())
+    step, num_skipped = int(state.step.numpy()), int(state.num_skipped.numpy())
+    if num_skipped:
+        print(f"left out {num_skipped} of {step:,} steps, whose loss or gradient was not finite")
     if step < plan.num_steps:
         print(
             f"stopped at step {step:,} of {plan.num_steps:,}; continue with: python assignment.py --resume {run.name}"
@@ -246,7 +248,7 @@ def evaluate(model, config, split):
             "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
             "seed": config.seed,
             "model": config.model,
-            "beta_in_training": config.beta,
+            "training": f"distortion + beta rate; {describe_beta(config)}; {describe_training(config)}",
             "versions": {"python": platform.python_version()}
             | {package: version(package) for package in ("keras", "numpy")}
             | {"tensorflow": tf.__version__},

@@ -19,14 +19,14 @@ def beta_at(step, config, steps_per_epoch):
         "cosine": lambda: 0.5 - 0.5 * tf.cos(pi * tf.minimum(progress, 1.0)),
         "cyclical": lambda: tf.minimum(2.0 * (progress % 1.0), 1.0),
     }
-    level_betas = tf.constant(config.level_betas[::-1]) if config.level_betas else 1.0
+    level_betas = tf.constant(config.level_betas[::-1], tf.float32) if config.level_betas else 1.0
     return config.beta * ramps[config.beta_schedule]() * level_betas
 
 
 def ema_decay_at(step, config):
-    """The decay of the moving averages of weights: shorter at first, so that they forget where training began."""
+    """The decay of the moving averages of weights: at first they reach back over a twentieth of the steps so far."""
     step = tf.cast(step, tf.float32)
-    return tf.minimum(config.ema, (1.0 + step) / (10.0 + step))
+    return tf.minimum(config.ema, step / (20.0 + step))
 
 
 def make_optimizer(config, num_steps):

@@ -25,7 +25,7 @@ class TrainingState:
         self.model = model
         self.optimizer = make_optimizer(config, num_steps)
         self.optimizer.build(model.trainable_variables)
-        self.averages = [tf.Variable(weight) for weight in model.trainable_variables] if config.ema else []
+        self.averages = [tf.Variable(weight) for weight in model.variables] if config.ema else []
         self.step = tf.Variable(0, dtype=tf.int64)
         self.num_skipped = tf.Variable(0, dtype=tf.int64)
         self.best_elbo = tf.Variable(-np.inf, dtype=tf.float32)
@@ -43,7 +43,7 @@ class TrainingState:
     @contextmanager
     def averaged(self):
         """While the block lasts, the model has the moving averages of its weights, where they are kept."""
-        weights = self.model.trainable_variables[: len(self.averages)]
+        weights = self.model.variables[: len(self.averages)]
         of_training = [weight.numpy() for weight in weights]
         _assign(weights, self.averages)
         try:
@@ -83,6 +83,8 @@ def train_step(state, batch, seed, config, beta):
 
     Returns: the loss (scalar, nats), ElboTerms, the global norm of the gradient, and whether the step was made.
     """
+    statistics = state.model.non_trainable_variables  # of normalisation, which a pass in training moves
+    before = [tf.identity(each) for each in statistics]
     with tf.GradientTape() as tape:
         terms = elbo_terms(state.model(batch, seed, training=True), batch.images)
         loss = negative_elbo(terms, beta, config.free_nats)
@@ -93,12 +95,16 @@ def train_step(state, batch, seed, config, beta):
 
     def descend():
         state.optimizer.apply(gradients, weights)
-        for average, weight in zip(state.averages, weights[: len(state.averages)], strict=True):
-            average.assign_sub((1.0 - ema_decay_at(state.step, config)) * (average - weight))
+        share = 1.0 - ema_decay_at(state.step, config)
+        for average, variable in zip(state.averages, state.model.variables[: len(state.averages)], strict=True):
+            average.assign_sub(share * (average - variable))
         return tf.constant(0, tf.int64)
 
-    # One gradient of NaN would make every weight NaN.
-    state.num_skipped.assign_add(tf.cond(is_made, descend, lambda: tf.constant(1, tf.int64)))
+    def leave_out():  # one gradient of NaN would make every weight NaN
+        _assign(statistics, before)
+        return tf.constant(1, tf.int64)
+
+    state.num_skipped.assign_add(tf.cond(is_made, descend, leave_out))
     state.step.assign_add(1)
     return loss, terms, gradient_norm, is_made
 
@@ -107,7 +113,7 @@ def compile_train_steps(state, config, steps_per_epoch, jit_compile):
     """A compiled program that makes many training steps over a stack of batches.
 
     The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, and the number of steps (at most S), and
-    returns means over those of them that were made: gradient norm, loss, distortion, rate of each level, [3 + levels].
+    returns how many of them were made, and means over these: gradient norm, loss, distortion, rate of each level.
     """
 
     @tf.function(jit_compile=jit_compile)
@@ -123,7 +129,7 @@ def compile_train_steps(state, config, steps_per_epoch, jit_compile):
 
         start = (0, 0.0, tf.zeros([3 + state.model.num_levels]))
         _, num_made, sums = tf.while_loop(lambda index, *_: index < num_steps, body, start)
-        return sums / num_made
+        return tf.concat([[num_made], sums / num_made], axis=0)
 
     def perturb(images, step):
         if config.horizontal_flip:
@@ -144,7 +150,7 @@ def compile_train_steps(state, config, steps_per_epoch, jit_compile):
 
 
 class Progress(NamedTuple):
-    """What one call of the compiled program did; means are over the images of its steps, in nats per image."""
+    """What one call of the compiled program did; means are over the images of the steps made, in nats per image."""
 
     step: int  # steps completed
     epoch: int  # epochs completed
@@ -153,6 +159,7 @@ class Progress(NamedTuple):
     loss: float  # with beta and free nats
     distortion: float
     rate_per_level: tuple[float, ...]  # top level first
+    num_made: int  # steps that were not left out; without any, the means are NaN
     num_images: int
     images_per_second: float
 
@@ -197,13 +204,13 @@ def fit(state, split, config):
         means = train_steps(split.images[stack], labels, tf.constant(len(batches))).numpy()
         seconds = time.perf_counter() - started
         num_skipped = int(state.num_skipped.numpy())
-        if num_skipped > config.max_skipped_steps or not np.isfinite(means).all():
+        if num_skipped > config.max_skipped_steps:
             raise TrainingError(
                 f"the loss or its gradient was not finite in {num_skipped} steps up to step {step + len(batches)}: "
                 f"expected at most {config.max_skipped_steps} (--max_skipped_steps); train anew, or on from "
                 "--load_weights, with a lower --learning_rate"
             )
-        gradient_norm, loss, distortion, *rate_per_level = map(float, means)
+        num_made, gradient_norm, loss, distortion, *rate_per_level = map(float, means)
         step += len(batches)
         yield Progress(
             step=step,
@@ -213,6 +220,7 @@ def fit(state, split, config):
             loss=loss,
             distortion=distortion,
             rate_per_level=tuple(rate_per_level),
+            num_made=int(num_made),
             num_images=batches.size,
             images_per_second=batches.size / seconds,
         )

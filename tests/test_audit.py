@@ -23,7 +23,7 @@ def test_audit_says_what_is_trained_and_where_it_goes(make_config, split):
     assert "44 / 44 / 44 images" in lines["data"] and lines[""] == "found it"
     assert "8 x 8 x 1 = 64 pixels, 3 latent units" in lines["dimensions"]
     assert lines["likelihood"] == "bernoulli, binarisation dynamic"
-    assert lines["beta"].startswith("4 (beta_norm 0.188")
+    assert lines["loss"].startswith("distortion + beta rate; beta 4 (beta_norm 0.188")
     assert "float32" in lines["device"]
     assert "model_ckpts/trial/" in lines["writes to"] and "outputs/trial/" in lines["writes to"]
 

@@ -53,8 +53,8 @@ def test_help_reads_well_and_fast(run_cli):
     [
         (["--dataset", "mnits"], "--dataset mnits: expected one of mnist"),
         (["--latent_sise", "5"], "--latent_sise: no such flag; did you mean --latent_size?"),
-        (["--latent_size", "0"], "--latent_size 0: expected a whole number of at least 1"),
-        (["--latent_size", "ten"], "invalid int value: 'ten'"),
+        (["--latent_size", "0"], "--latent_size 0: expected whole numbers of at least 1"),
+        (["--latent_size", "ten"], "--latent_size ten: expected whole numbers of at least 1, or maps such as 7x7x4"),
         (["--beta", "-1"], "--beta -1.0: expected a number of at least 0"),
         (["--num_epochs", "0"], "--num_epochs 0 trains nothing"),
         (["--load_weights"], "no saved run named mnist_vae"),

@@ -36,7 +36,7 @@ def test_a_hierarchy_from_flags_to_files_and_numbers(cli, tmp_path):
     assert code == 0
     assert "HVAE, conv (8 12, silu, 1 residual block at each resolution, " in out
     assert "z3 4, z2 7x7x2, z1 14x14x1, each given those before it" in out
-    assert "beta linear over 2 epochs, 0.5 free nats a level" in out
+    assert "distortion + beta rate; beta 1, linear over 2 epochs, 0.5 free nats a level (" in out
     outputs = tmp_path / "outputs/digits_hvae"
     pictures = {"interpolation", "loss_curve", "reconstructions", "resampled_z1", "resampled_z2", "resampled_z3"}
     pictures |= {"samples", "temperatures", "top_levels"}
@@ -102,7 +102,10 @@ def test_the_chain_of_the_land_use_project(cli, tmp_path):
             ["--hierarchical", "--latent_size", "7x7"],
             "--latent_size 7x7: expected whole numbers of at least 1, or maps",
         ),
-        (["--hierarchical", "--latent_size", "7x7xfour"], "invalid level value: '7x7xfour'"),
+        (
+            ["--hierarchical", "--latent_size", "7x7xfour"],
+            "--latent_size 7x7xfour: expected whole numbers of at least 1",
+        ),
         (["--hierarchy", "chain"], "--hierarchy chain: expected --hierarchical with it"),
         (["--hierarchical", "--hierarchy", "chain", "--is_cvae"], "the land-use project's chain knows no labels"),
         (["--hierarchical", "--hierarchy", "chain", "--latent_size", "7x7x4", "8"], "its levels are vectors"),

@@ -9,7 +9,7 @@ from data_utils import ARRAYS, PHOTOGRAPHS
 from experiment import config as settings
 from experiment.audit import nats_of
 from experiment.config import Config, ConfigError, flags, resolve, resolve_loaded, resolve_resumed
-from experiment.presets import HIERARCHICAL, PRESETS
+from experiment.presets import HIERARCHICAL, PRESETS, TOP_DOWN
 from models import MODELS
 from models.distributions import LIKELIHOODS
 from models.networks import TRUNKS
@@ -50,6 +50,18 @@ def test_presets_of_hierarchies():
     assert (plain.ema, plain.free_nats, plain.clip_norm, plain.beta_schedule) == (0.0, 0.0, 0.0, "constant")
     assert (hierarchical.ema, hierarchical.free_nats, hierarchical.beta_schedule) == (0.999, 0.5, "linear")
     assert resolve({"hierarchical": True, "ema": 0.0}).ema == 0.0
+    assert resolve({"hierarchical": True, "network": "conv"}).num_blocks == 1
+    chain = resolve({"hierarchical": True, "hierarchy": "chain"})
+    assert (chain.num_blocks, chain.ema, chain.free_nats, chain.beta_schedule) == (0, 0.0, 0.0, "constant")
+
+
+def test_a_hierarchy_goes_to_another_data_set_with_weights_for_its_own_levels():
+    saved = replace(
+        resolve({"dataset": "digits", "hierarchical": True, "latent_size": (4, 3, 2)}), image_shape=(28, 28, 1)
+    )
+    loaded = resolve_loaded({"dataset": "mnist", "load_weights": "it", "level_betas": (1.0, 0.5, 0.5)}, saved)
+    assert (loaded.latent_size, loaded.level_betas, loaded.dataset) == ((4, 3, 2), (1.0, 0.5, 0.5), "mnist")
+    assert loaded.ema == 0.999 and loaded.num_epochs == 10
 
 
 def test_tables_and_settings_name_the_same_things():
@@ -64,8 +76,11 @@ def test_tables_and_settings_name_the_same_things():
     assert {resolve(given).model for given in choices} == set(MODELS)
     for name, preset in PRESETS.items():
         for given in choices:
-            assert resolve({"dataset": name, **given}).num_blocks == given.get("hierarchical", False)
-        assert preset.source and {*preset.settings, *preset.hierarchical, *HIERARCHICAL} <= rules.keys()
+            resolve({"dataset": name, **given})
+        assert (
+            preset.source
+            and {*preset.settings, *preset.hierarchical, *preset.top_down, *HIERARCHICAL, *TOP_DOWN} <= rules.keys()
+        )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from experiment.presets import PRESETS
-from models.networks import TRUNKS, BatchNormalization, NetworkError, build_decoder, build_encoder
+from models.networks import TRUNKS, BatchNormalization, NetworkError, build_decoder, build_encoder, build_trunk
 
 CONV = {
     "network": "conv",
@@ -83,7 +83,7 @@ def test_presets_make_images_of_their_size_and_of_others_that_divide(name):
     for size in (preset["image_size"], 2 ** len(preset["hidden_sizes"]) * 3):
         config = settings(**{**preset, "image_shape": (size, size, 3)})
         build_encoder(config)(tf.zeros((1, size, size, 3)))
-        assert build_decoder(config, 1)(tf.zeros((1, preset["latent_size"]))).shape == (1, size, size, 3)
+        assert build_decoder(config, 1)(tf.zeros((1, *preset["latent_size"]))).shape == (1, size, size, 3)
 
 
 def test_instance_normalisation_is_by_image_and_channel():
@@ -157,3 +157,38 @@ def test_running_statistics_begin_with_the_first_batch_and_move_as_in_keras_late
             keras_layer(batch, training=True)
     np.testing.assert_allclose(ours.moving_mean, keras_layer.moving_mean, rtol=1e-4)
     np.testing.assert_allclose(ours.moving_variance, keras_layer.moving_variance, rtol=1e-4)
+
+
+@pytest.mark.parametrize("network, hidden", [("mlp", (12, 8)), ("conv", (12, 8))])
+def test_steps_lead_from_stage_to_stage(network, hidden):
+    trunk = build_trunk(settings(network=network, hidden_sizes=hidden, num_blocks=2))
+    features = tf.random.normal((3, 28, 28, 1))
+    for stage in range(1, trunk.top + 1):
+        features = keras.Sequential(trunk.climb(stage - 1, stage))(features)
+        assert features.shape == (3, *trunk.shape(stage))
+        assert keras.Sequential(trunk.climb(stage, stage))(features).shape == features.shape
+    state = keras.Sequential(trunk.lift(trunk.top))(tf.zeros((3, 5)))
+    for stage in range(trunk.top, 0, -1):
+        assert state.shape == (3, *trunk.shape(stage))
+        assert keras.Sequential(trunk.descend(stage, stage))(state).shape == state.shape
+        state = keras.Sequential(trunk.descend(stage, stage - 1))(state)
+    assert state.shape == (3, 28, 28, 1)
+
+
+def test_residual_blocks_begin_as_the_identity():
+    for trunk, shape in (
+        (build_trunk(settings(num_blocks=3)), (7, 7, 8)),
+        (build_trunk(settings(num_blocks=3)), (32,)),
+    ):
+        stage = trunk.stage_of(shape)
+        blocks = trunk.blocks(stage, "none")
+        features = tf.random.normal((2, *shape))
+        assert len(blocks) == 3
+        np.testing.assert_array_equal(keras.Sequential(blocks)(features), features)
+
+
+def test_levels_belong_to_the_stage_of_their_shape():
+    trunk = build_trunk(settings())
+    assert trunk.stages_of([(14, 14, 3), (7, 7, 1), (7, 7, 9), (4,)]) == [1, 2, 2, 3]
+    with pytest.raises(NetworkError, match="--latent_size 14x7x3: this --network conv has maps of 14x14, 7x7"):
+        trunk.stages_of([(14, 7, 3)])

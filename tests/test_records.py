@@ -12,7 +12,7 @@ ESTIMATE = ElboEstimate(-12.0, 10.0, 2.0, (1.5, 0.5), 0.1, (7, 3), 44)
 
 
 def progress(step):
-    return Progress(step, step // 10, step % 10 == 0, 3.0, 14.0, 10.0, (1.5, 0.5), 80, 123.456)
+    return Progress(step, step // 10, step % 10 == 0, 3.0, 14.0, 10.0, (1.5, 0.5), 5, 80, 123.456)
 
 
 def test_rows_hold_unweighted_terms_per_level(tmp_path):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from experiment.evaluation.latents import ShiftVariances
-from experiment.preprocessing import make_batch
+from experiment.preprocessing import make_batch, repeat_rows
 from models.distributions import ALGORITHM, Stream, noise_seed
 from models.objective import ElboTerms, elbo_terms, log_weight
 
@@ -129,11 +129,7 @@ def compile_log_evidence(model, num_samples, chunk, jit_compile):
     def log_evidence(images, labels, seed):
         batch = make_batch(images, labels)
         features = model.bottom_up(batch)
-
-        def repeated(each):  # labels may be None
-            return None if each is None else tf.repeat(each, chunk, axis=0)
-
-        features, batch = tf.nest.map_structure(repeated, (features, batch))
+        features, batch = repeat_rows((features, batch), chunk)
 
         def add_chunk(index, log_sum):
             output = model.infer(features, batch.labels, tf.random.fold_in(seed, index, alg=ALGORITHM))
