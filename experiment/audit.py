@@ -88,6 +88,8 @@ def describe_training(config):
     words = [f"{config.optimizer}, learning rate {config.learning_rate:g}{schedule}"]
     if config.clip_norm:
         words.append(f"gradients clipped at norm {config.clip_norm:g}")
+    if config.weight_decay:
+        words.append(f"weight decay {config.weight_decay:g}")
     if config.ema:
         words.append(f"weights averaged with decay {config.ema:g}")
     return ", ".join(words)

@@ -214,6 +214,9 @@ class Config:
         0.0, TRAINING, AT_LEAST_0, "rate of each level, as a mean over the batch, that the loss does not count"
     )
     clip_norm: float = setting(0.0, TRAINING, AT_LEAST_0, "scale gradients down to this global norm; 0: do not")
+    weight_decay: float = setting(
+        0.0, TRAINING, AT_LEAST_0, "share of the weights that the learning rate takes from them at each step, as in AdamW"
+    )
     ema: float = setting(
         0.0,
         TRAINING,

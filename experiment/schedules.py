@@ -40,6 +40,7 @@ def make_optimizer(config, num_steps):
             "config": {
                 "learning_rate": learning_rate,
                 "global_clipnorm": config.clip_norm or None,
+                "weight_decay": config.weight_decay or None,  # decoupled, as in Loshchilov & Hutter (2019)
             },
         }
     )

@@ -56,3 +56,11 @@ def test_the_optimizer_is_the_one_that_was_asked_for(make_config):
         rates.append(float(adamax.learning_rate))
         adamax.apply([tf.constant(0.1)], [weight])
     np.testing.assert_allclose(rates, [5e-4 * (1 + np.cos(np.pi * step / 100)) for step in range(101)], atol=1e-8)
+
+
+def test_weight_decay_is_decoupled_from_the_gradient(make_config):
+    optimizer = make_optimizer(make_config(learning_rate=0.1, weight_decay=0.5), 100)
+    weight = tf.Variable(3.0)
+    optimizer.build([weight])
+    optimizer.apply([tf.constant(0.0)], [weight])
+    assert float(weight) == pytest.approx(3.0 * (1 - 0.1 * 0.5))
