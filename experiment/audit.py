@@ -55,7 +55,7 @@ def audit(config, model, dataset, run):
         *([("levels", describe_levels(config))] if config.hierarchical else []),
         ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
         ("nats", nats_of(config)),
-        ("loss", f"distortion + beta rate; {describe_beta(config)} ({mean_beta})"),
+        ("loss", describe_loss(config) + (f" ({mean_beta})" if config.objective == "elbo" else "")),
         ("training", describe_training(config)),
         ("device", f"{device}, {keras.config.dtype_policy().name}"),
         ("writes to", f"{run.checkpoints}/ and {run.outputs}/"),
@@ -70,16 +70,29 @@ def describe_levels(config):
     return f"{', '.join(reversed(sizes))}, each given those before it"
 
 
-def describe_beta(config):
-    """What the loss makes of the rate, in words."""
+LOSSES = {
+    "elbo": "distortion + beta rate",
+    "iwae": "negative importance-weighted bound",
+    "beta_tc": "distortion + mutual information + beta total correlation + dimension-wise KL",
+    "capacity": "distortion + beta |rate - capacity|",
+    "mmd": "distortion + beta MMD of q(z) and p(z)",
+}
+
+
+def describe_loss(config):
+    """The loss and its weights, in words."""
     words = [f"beta {config.beta:g}"]
+    if config.objective == "iwae":
+        words = [f"K = {config.num_importance_samples}"]
     if config.level_betas:
         words.append(f"times {' '.join(f'{beta:g}' for beta in config.level_betas)} from z1 up")
     if config.beta_schedule != "constant":
         words.append(f"{config.beta_schedule} over {config.beta_epochs:g} epochs")
     if config.free_nats:
         words.append(f"{config.free_nats:g} free nats a level")
-    return ", ".join(words)
+    if config.objective == "capacity":
+        words.append(f"capacity rising to {config.capacity:g} nats over {config.capacity_epochs:g} epochs")
+    return f"{LOSSES[config.objective]}; {', '.join(words)}"
 
 
 def describe_training(config):

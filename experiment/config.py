@@ -5,7 +5,7 @@ import zlib
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from math import prod
 
-from experiment.presets import PRESETS, settings_of
+from experiment.presets import OBJECTIVES, PRESETS, settings_of
 from experiment.rules import (
     ABOVE_0,
     AT_LEAST_0,
@@ -41,6 +41,16 @@ NETWORKS = {
         "upsampling": "transposed",
         "num_features": 256,
     },
+}
+# What only some objectives look at.
+MEANT_FOR = {
+    "num_importance_samples": ("iwae",),
+    "capacity": ("capacity",),
+    "capacity_epochs": ("capacity",),
+    "beta": ("elbo", "beta_tc", "capacity", "mmd"),
+    "beta_schedule": ("elbo", "beta_tc", "capacity", "mmd"),
+    "level_betas": ("elbo",),
+    "free_nats": ("elbo",),
 }
 NETWORK_SETTINGS = {name for settings in NETWORKS.values() for name in settings}
 # Settings of the data sets that are read from image files; those of arrays are as they are.
@@ -197,6 +207,21 @@ class Config:
     learning_rate_schedule: str = setting(
         "constant", TRAINING, one_of("constant", "cosine"), "constant, or cosine: falls to 0 at the last step"
     )
+    objective: str = setting(
+        "elbo",
+        TRAINING,
+        one_of(*OBJECTIVES),
+        "loss: elbo, iwae (importance-weighted bound of --num_importance_samples), beta_tc (beta on the total "
+        "correlation alone), capacity (beta on how far the rate is from --capacity) or mmd (beta on the distance of the aggregate "
+        "posterior from the prior; a Wasserstein autoencoder)",
+    )
+    num_importance_samples: int = setting(
+        1, TRAINING, whole_number(1), "samples of z for each training image; for --objective iwae"
+    )
+    capacity: float = setting(
+        0.0, TRAINING, AT_LEAST_0, "nats that the rate is to have at last; for --objective capacity"
+    )
+    capacity_epochs: float = setting(10.0, TRAINING, ABOVE_0, "epochs in which the capacity rises from 0 to that")
     beta: float = setting(
         1.0, TRAINING, AT_LEAST_0, "weight of the rate (KL) in the loss; 1 is the ELBO. Evaluation never uses it"
     )
@@ -215,7 +240,10 @@ class Config:
     )
     clip_norm: float = setting(0.0, TRAINING, AT_LEAST_0, "scale gradients down to this global norm; 0: do not")
     weight_decay: float = setting(
-        0.0, TRAINING, AT_LEAST_0, "share of the weights that the learning rate takes from them at each step, as in AdamW"
+        0.0,
+        TRAINING,
+        AT_LEAST_0,
+        "share of the weights that the learning rate takes from them at each step, as in AdamW",
     )
     ema: float = setting(
         0.0,
@@ -287,6 +315,7 @@ class Config:
             expected = "static" if is_static else "dynamic or none"
             raise ConfigError(f"--binarization {self.binarization} with --dataset {self.dataset}: expected {expected}")
         self._refuse_impossible_levels()
+        self._refuse_impossible_objectives()
         if self.validation_split + self.test_split >= 1:
             raise ConfigError(
                 f"--validation_split {self.validation_split} and --test_split {self.test_split} leave nothing to "
@@ -327,6 +356,25 @@ class Config:
         if self.num_features == 0 and any(len(shape) == 1 for shape in self.level_shapes):
             raise ConfigError(
                 "--num_features 0 with --hierarchical and a level that is a vector: expected at least 1, such as 256"
+            )
+
+    def _refuse_impossible_objectives(self):
+        objective = f"--objective {self.objective}"
+        for name, objectives in MEANT_FOR.items():
+            value = getattr(self, name)
+            if value != by_name(name).default and self.objective not in objectives:
+                raise ConfigError(
+                    f"{received(by_name(name), value)} with {objective}: its loss does not look at it; expected "
+                    f"--objective {' or '.join(objectives)}, or to leave the flag out"
+                )
+        if self.objective == "iwae" and self.num_importance_samples == 1:
+            raise ConfigError(
+                f"{objective} with --num_importance_samples 1 is the ELBO: expected at least 2, such as 5"
+            )
+        if self.objective in ("beta_tc", "mmd") and self.hierarchical:
+            raise ConfigError(
+                f"{objective} with --hierarchical: it compares one aggregate posterior q(z) with one fixed prior p(z), "
+                "and the levels of a hierarchy are each given those above; expected elbo, iwae or capacity"
             )
 
     @property
@@ -433,6 +481,7 @@ def resolve_loaded(given, saved):
         if values.get("image_size"):
             height, _, channels = saved.image_shape
             values |= {"image_size": height, "grayscale": channels == 1}
+    values |= OBJECTIVES.get(given.get("objective"), {})
     return _settle({**values, **given}, given)
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import tensorflow as tf
 
-from experiment.audit import describe_beta
+from experiment.audit import describe_loss
 from experiment.figures import image_grid, loss_curve
-from experiment.preprocessing import make_batch, repeat_rows
+from experiment.preprocessing import make_batch
 from image_data.records import take
-from models.distributions import Stream, noise_seed
+from models.distributions import Stream, noise_seed, repeat_rows
 
 COLUMNS = 10
 INTERPOLATION_PAIRS = 5
@@ -123,7 +123,7 @@ def draw_loss_curve(config, rows):
         | {"rates": by_level(train, "rate_per_level")},
         {name: np.array([row[name] for row in validation]) for name in ("step", "elbo")}
         | {"active_units": by_level(validation, "active_units")},
-        f"{_name(config)}: loss = distortion + beta rate; {describe_beta(config)}",
+        f"{_name(config)}: loss = {describe_loss(config)}",
     )
 
 

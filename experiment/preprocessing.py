@@ -28,11 +28,6 @@ def make_batch(images, labels):
     return Batch(tf.cast(images, tf.float32) / 255.0, None if labels is None else tf.cast(labels, tf.float32))
 
 
-def repeat_rows(structure, times):
-    """Every row of each tensor in a nest, `times` times; None, the labels of images without any, stays None."""
-    return tf.nest.map_structure(lambda each: None if each is None else tf.repeat(each, times, axis=0), structure)
-
-
 def binarize_once(split, binarization, stream):
     """The split as evaluation sees it: under `dynamic` binarisation drawn once, with one seed for all runs."""
     if binarization != "dynamic":

@@ -25,6 +25,17 @@ TOP_DOWN = {
 }
 
 
+# Losses, and what they change: weights in use for them, and aids that have no meaning for them.
+UNAIDED = {"beta_schedule": "constant", "free_nats": 0.0}
+OBJECTIVES = {
+    "elbo": {},
+    "iwae": {**UNAIDED, "num_importance_samples": 5},
+    "beta_tc": {"beta": 6.0},  # Chen et al. (2018), on dSprites
+    "capacity": {**UNAIDED, "beta": 100.0, "capacity": 25.0},  # Burgess et al. (2018) take 1000 and 25, on dSprites
+    "mmd": {"beta": 1000.0},
+}
+
+
 # Convolutions for photographs, as differences from those for MNIST.
 STRIDED = {"network": "conv", "activation": "leaky_relu", "num_features": 0}
 BATCH_NORMALIZED = {**STRIDED, "encoder_normalization": "batch", "decoder_normalization": "batch"}
@@ -129,4 +140,4 @@ def settings_of(given):
         if given.get("hierarchy", "top_down") == "top_down":
             has_its_network = given.get("network") in (None, preset.settings.get("network"))
             settings |= TOP_DOWN | (preset.top_down if has_its_network else {})
-    return settings
+    return settings | OBJECTIVES.get(given.get("objective"), {})

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from data_utils import Reading, load_dataset
 from experiment.atomic import atomic_path
-from experiment.audit import audit, describe_beta, describe_training, nats_of
+from experiment.audit import audit, describe_loss, describe_training, nats_of
 from experiment.checkpoints import (
     restore_state,
     restore_weights,
@@ -248,7 +248,7 @@ def evaluate(model, config, split):
             "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
             "seed": config.seed,
             "model": config.model,
-            "training": f"distortion + beta rate; {describe_beta(config)}; {describe_training(config)}",
+            "training": f"{describe_loss(config)}; {describe_training(config)}",
             "versions": {"python": platform.python_version()}
             | {package: version(package) for package in ("keras", "numpy")}
             | {"tensorflow": tf.__version__},

@@ -1,4 +1,4 @@
-"""What changes over training: beta and the learning rate, as functions of the step alone."""
+"""What changes over training: beta, the capacity and the learning rate, as functions of the step alone."""
 
 from math import pi
 
@@ -21,6 +21,12 @@ def beta_at(step, config, steps_per_epoch):
     }
     level_betas = tf.constant(config.level_betas[::-1], tf.float32) if config.level_betas else 1.0
     return config.beta * ramps[config.beta_schedule]() * level_betas
+
+
+def capacity_at(step, config, steps_per_epoch):
+    """The capacity at a step: nats. It rises from 0 along a straight line (Burgess et al. 2018)."""
+    progress = tf.cast(step, tf.float32) / (config.capacity_epochs * steps_per_epoch)
+    return config.capacity * tf.minimum(progress, 1.0)
 
 
 def ema_decay_at(step, config):

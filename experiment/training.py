@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from data_utils import batch_order
 from experiment.preprocessing import binarize, flip_horizontally, make_batch
-from experiment.schedules import beta_at, ema_decay_at, make_optimizer
+from experiment.schedules import beta_at, capacity_at, ema_decay_at, make_optimizer
 from models.distributions import Stream, noise_seed
-from models.objective import elbo_terms, negative_elbo
+from models.losses import Weights, loss_of
+from models.objective import elbo_terms
 
 
 class TrainingError(ValueError):
@@ -73,28 +74,32 @@ def plan_execution(config):
     """
     is_dense = config.network == "mlp"
     pixels_per_call = 10_000_000 if is_dense else 1_500_000
-    pixels_per_step = config.batch_size * int(np.prod(config.image_shape[:2]))
+    pixels_per_step = config.batch_size * config.num_importance_samples * int(np.prod(config.image_shape[:2]))
     jit_compile = is_dense or bool(tf.config.list_physical_devices("GPU"))
     return Execution(jit_compile, max(1, pixels_per_call // pixels_per_step))
 
 
-def train_step(state, batch, seed, config, beta):
-    """One step of gradient descent on the negative ELBO, left out where the loss or its gradient is not finite.
+def train_step(state, batch, seed, config, weights):
+    """One step of gradient descent on the objective, left out where the loss or its gradient is not finite.
+
+    Args: weights, the Weights of the loss at this step.
 
     Returns: the loss (scalar, nats), ElboTerms, the global norm of the gradient, and whether the step was made.
     """
     statistics = state.model.non_trainable_variables  # of normalisation, which a pass in training moves
     before = [tf.identity(each) for each in statistics]
     with tf.GradientTape() as tape:
-        terms = elbo_terms(state.model(batch, seed, training=True), batch.images)
-        loss = negative_elbo(terms, beta, config.free_nats)
-    weights = state.model.trainable_variables
-    gradients = tape.gradient(loss, weights)
+        output = state.model(batch, seed, num_samples=weights.num_samples, training=True)
+        images = tf.repeat(batch.images, weights.num_samples, axis=0)
+        terms = elbo_terms(output, images)
+        loss = loss_of(config.objective, terms, output, images, weights)
+    variables = state.model.trainable_variables
+    gradients = tape.gradient(loss, variables)
     gradient_norm = tf.linalg.global_norm(gradients)
     is_made = tf.math.is_finite(loss) & tf.math.is_finite(gradient_norm)
 
     def descend():
-        state.optimizer.apply(gradients, weights)
+        state.optimizer.apply(gradients, variables)
         share = 1.0 - ema_decay_at(state.step, config)
         for average, variable in zip(state.averages, state.model.variables[: len(state.averages)], strict=True):
             average.assign_sub(share * (average - variable))
@@ -109,7 +114,19 @@ def train_step(state, batch, seed, config, beta):
     return loss, terms, gradient_norm, is_made
 
 
-def compile_train_steps(state, config, steps_per_epoch, jit_compile):
+def weights_at(step, config, plan):
+    """The Weights of the loss at a step."""
+    return Weights(
+        beta=beta_at(step, config, plan.steps_per_epoch),
+        free_nats=config.free_nats,
+        capacity=capacity_at(step, config, plan.steps_per_epoch),
+        num_samples=config.num_importance_samples,
+        num_images=plan.steps_per_epoch * plan.batch_size,
+        prior_seed=noise_seed(config.seed, Stream.TRAIN_PRIOR, step),
+    )
+
+
+def compile_train_steps(state, config, plan, jit_compile):
     """A compiled program that makes many training steps over a stack of batches.
 
     The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, and the number of steps (at most S), and
@@ -121,8 +138,8 @@ def compile_train_steps(state, config, steps_per_epoch, jit_compile):
         def body(index, num_made, sums):
             batch = make_batch(images[index], None if labels is None else labels[index])
             seed = noise_seed(config.seed, Stream.TRAIN_POSTERIOR, state.step)
-            beta = beta_at(state.step, config, steps_per_epoch)
-            loss, terms, gradient_norm, is_made = train_step(state, batch, seed, config, beta)
+            weights = weights_at(state.step, config, plan)
+            loss, terms, gradient_norm, is_made = train_step(state, batch, seed, config, weights)
             means = [gradient_norm, loss, tf.reduce_mean(terms.distortion)]
             means = tf.concat([means, tf.reduce_mean(terms.rate, axis=0)], axis=0)
             return index + 1, num_made + tf.cast(is_made, tf.float32), sums + tf.where(is_made, means, 0.0)
@@ -188,7 +205,7 @@ def fit(state, split, config):
     Raises: TrainingError where the loss was not finite too often; the state is then not to be saved.
     """
     plan, execution = plan_steps(split, config), plan_execution(config)
-    train_steps = compile_train_steps(state, config, plan.steps_per_epoch, execution.jit_compile)
+    train_steps = compile_train_steps(state, config, plan, execution.jit_compile)
     stack_size = min(execution.steps_per_call, plan.steps_per_epoch)
 
     step = int(state.step.numpy())

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from models.distributions import Batch, DiagonalGaussian, Latent, VAEOutput
+from models.distributions import Batch, DiagonalGaussian, Latent, VAEOutput, repeat_rows
 
 
 class LatentVariableModel(keras.Model):
@@ -16,13 +16,17 @@ class LatentVariableModel(keras.Model):
     The model knows no optimizer, no beta and no logger, and draws no noise that was not handed to it as a seed.
     """
 
-    def call(self, batch, seed, training=False):
+    def call(self, batch, seed, num_samples=1, training=False):
         """One reparameterised pass: Batch, int32 seed pair -> VAEOutput.
 
-        Kingma & Welling (2014), eq. 10, with one sample of z for each image. `training` says whether normalisation
-        uses the statistics of the batch; Keras hands it on to every layer.
+        Kingma & Welling (2014), eq. 10, with num_samples samples of z for each image, which follow one another in the
+        rows of the output. `training` says whether normalisation uses the statistics of the batch; Keras hands it on
+        to every layer.
         """
-        return self.infer(self.bottom_up(batch), batch.labels, seed)
+        features, labels = self.bottom_up(batch), batch.labels
+        if num_samples > 1:
+            features, labels = repeat_rows((features, labels), num_samples)
+        return self.infer(features, labels, seed)
 
     def encode(self, batch):
         """Codes of images, top level first: the means of each posterior, given those of the levels above."""

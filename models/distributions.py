@@ -32,6 +32,7 @@ class Stream(IntEnum):
     TRAIN_FLIPS = 8
     IMPORTANCE_SAMPLES = 9
     LEVELS = 10
+    TRAIN_PRIOR = 11
 
 
 class Batch(NamedTuple):
@@ -82,8 +83,12 @@ class DiagonalGaussian(NamedTuple):
 
     def log_prob(self, z):
         """log N(z; mean, diag(exp(log_var))), summed over units: nats [B]."""
+        return sum_over_dims(self.unit_log_prob(z))
+
+    def unit_log_prob(self, z):
+        """log N(z_j; mean_j, exp(log_var_j)) of every unit: nats [B, L]."""
         squared_error = tf.square(z - self.mean) * tf.exp(-self.log_var)
-        return -0.5 * sum_over_dims(log(2.0 * pi) + self.log_var + squared_error)
+        return -0.5 * (log(2.0 * pi) + self.log_var + squared_error)
 
     def kl_divergence(self, prior):
         """KL(self || prior) of every unit: nats [B, L].
@@ -245,6 +250,11 @@ def noise_seed(run_seed, stream=Stream.SAMPLES, step=0):
 def level_seed(seed, level):
     """The seed of one level's noise, from that of a pass through all of them; level 0 is the top."""
     return seed if level == 0 else tf.random.fold_in(seed, level, alg=ALGORITHM)
+
+
+def repeat_rows(structure, times):
+    """Every row of each tensor in a nest, `times` times; None, the labels of images without any, stays None."""
+    return tf.nest.map_structure(lambda each: None if each is None else tf.repeat(each, times, axis=0), structure)
 
 
 def sum_over_dims(terms):

@@ -12,6 +12,7 @@ from experiment import training
 from experiment.preprocessing import binarize, flip_horizontally, make_batch
 from experiment.training import (
     Execution,
+    Plan,
     TrainingError,
     TrainingState,
     compile_train_steps,
@@ -22,7 +23,10 @@ from experiment.training import (
 )
 from models import build_model
 from models.distributions import Stream, noise_seed
+from models.losses import Weights, loss_of
 from models.objective import elbo_terms, negative_elbo
+
+PLAN = Plan(batch_size=8, steps_per_epoch=5, num_steps=10)
 
 
 def make_state(config):
@@ -55,7 +59,7 @@ def test_step_descends_the_gradient_of_the_negative_elbo(make_config, split):
         expected_loss = negative_elbo(elbo_terms(state.model(batch, seed), batch.images), 2.0)
     gradients = tape.gradient(expected_loss, state.model.trainable_weights)
 
-    loss, terms, gradient_norm, is_made = train_step(state, batch, seed, make_config(), 2.0)
+    loss, terms, gradient_norm, is_made = train_step(state, batch, seed, make_config(), Weights(beta=2.0))
     assert is_made
     assert gradient_norm.numpy() == pytest.approx(np.sqrt(sum(np.sum(g.numpy() ** 2) for g in gradients)), rel=1e-4)
     assert loss.numpy() == expected_loss.numpy()
@@ -74,11 +78,11 @@ def test_the_compiled_program_makes_the_steps_of_an_eager_loop(make_config, spli
         images = binarize(split.images[4 * step : 4 * step + 4], noise_seed(0, Stream.TRAIN_BINARIZATION, step))
         batch = make_batch(images, split.labels[4 * step : 4 * step + 4])
         seed = noise_seed(0, Stream.TRAIN_POSTERIOR, step)
-        loss, terms, gradient_norm, _ = train_step(eager, batch, seed, config, 1.0)
+        loss, terms, gradient_norm, _ = train_step(eager, batch, seed, config, Weights())
         losses.append([gradient_norm, loss, np.mean(terms.distortion), np.mean(terms.rate)])
 
     compiled = make_state(config)
-    program = compile_train_steps(compiled, config, 5, jit_compile)
+    program = compile_train_steps(compiled, config, PLAN, jit_compile)
     images, labels = split.images[:16].reshape(4, 4, 8, 8, 1), split.labels[:16].reshape(4, 4, 3)
     means = program(images, labels, tf.constant(3))
     np.testing.assert_allclose(means, [3.0, *np.mean(losses, axis=0)], rtol=1e-4)
@@ -94,13 +98,13 @@ def test_images_are_mirrored_before_they_are_binarised(make_config, split, binar
     seen = []
     state = make_state(config)
 
-    def record(state, batch, seed, config, beta):
+    def record(state, batch, seed, config, weights):
         tf.numpy_function(lambda images: seen.append(images), [batch.images], [])
         state.step.assign_add(1)
         return 0.0, elbo_terms(state.model(batch, seed), batch.images), 0.0, True
 
     monkeypatch.setattr(training, "train_step", record)
-    program = compile_train_steps(state, config, 5, jit_compile=False)
+    program = compile_train_steps(state, config, PLAN, jit_compile=False)
     images = split.images[:24].reshape(3, 8, 8, 8, 1)
     program(images, None, tf.constant(3))
     assert len(seen) == 3
@@ -132,7 +136,7 @@ def test_the_number_of_steps_does_not_retrace(make_config, split):
             call = model.call
             model.call = lambda *arguments, **options: (traces.append(1), call(*arguments, **options))[1]
 
-    program = compile_train_steps(Counting(build_model(config)), config, 5, jit_compile=True)
+    program = compile_train_steps(Counting(build_model(config)), config, PLAN, jit_compile=True)
     images = split.images[:16].reshape(2, 8, 8, 8, 1)
     program(images, None, tf.constant(1))
     once = len(traces)
@@ -235,10 +239,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(make_config, split):
 
 
 def test_a_gradient_that_is_not_finite_stops_the_run_although_the_loss_is(make_config, split, monkeypatch):
-    def loss_of_infinite_slope(terms, beta, free_nats):
-        return negative_elbo(terms, beta, free_nats) + tf.sqrt(tf.reduce_sum(terms.rate) * 0.0)
+    def loss_of_infinite_slope(objective, terms, output, images, weights):
+        return negative_elbo(terms, weights.beta) + tf.sqrt(tf.reduce_sum(terms.rate) * 0.0)
 
-    monkeypatch.setattr(training, "negative_elbo", loss_of_infinite_slope)
+    monkeypatch.setattr(training, "loss_of", loss_of_infinite_slope)
     monkeypatch.setattr(training, "plan_execution", lambda config: Execution(False, 1))
     with pytest.raises(TrainingError, match="the loss or its gradient was not finite in 1 steps up to step 1:"):
         train(make_config(), split)
@@ -249,13 +253,12 @@ def test_a_step_that_is_not_finite_is_left_out_and_the_rest_go_on(make_config, s
     """Every third step has a loss of NaN: weights, averages and statistics are those of the other seven."""
     config = make_config(**CONV, max_skipped_steps=3, num_epochs=2, ema=0.9)
     monkeypatch.setattr(training, "plan_execution", lambda config: Execution(False, steps_per_call))
-    honest = training.negative_elbo
     state = make_state(config)
 
-    def sometimes_nan(terms, beta, free_nats):
-        return tf.where(state.step % 3 == 2, np.nan, 1.0) * honest(terms, beta, free_nats)
+    def sometimes_nan(*arguments):
+        return tf.where(state.step % 3 == 2, np.nan, 1.0) * loss_of(*arguments)
 
-    monkeypatch.setattr(training, "negative_elbo", sometimes_nan)
+    monkeypatch.setattr(training, "loss_of", sometimes_nan)
     _, seen = train(config, split, state)
     assert state.num_skipped.numpy() == 3 and state.step.numpy() == 10 and state.optimizer.iterations.numpy() == 7
     assert sum(progress.num_made for progress in seen) == 7
@@ -291,7 +294,7 @@ def test_clipped_gradients_have_the_norm_that_is_allowed(make_config, split):
     state.optimizer = keras.optimizers.SGD(0.5, global_clipnorm=config.clip_norm)
     state.optimizer.build(state.model.trainable_variables)
     before = [weight.numpy() for weight in state.model.trainable_weights]
-    _, _, gradient_norm, _ = train_step(state, make_batch(split.images[:8], None), noise_seed(0), config, 1.0)
+    _, _, gradient_norm, _ = train_step(state, make_batch(split.images[:8], None), noise_seed(0), config, Weights())
     moved = np.sqrt(sum(np.sum((w - b) ** 2) for w, b in zip(state.model.trainable_weights, before, strict=True)))
     assert gradient_norm > 4.0
     assert moved == pytest.approx(1.0, rel=1e-3)
@@ -302,7 +305,7 @@ def test_fit_hands_each_step_its_images_and_their_labels(make_config, split, mon
     config = make_config(is_cvae=True, num_epochs=2)
     seen = []
 
-    def compile_recorder(state, config, steps_per_epoch, jit_compile):
+    def compile_recorder(state, config, plan, jit_compile):
         def program(images, labels, num_steps):
             seen.extend((images[index], labels[index]) for index in range(int(num_steps)))
             return tf.ones(5)

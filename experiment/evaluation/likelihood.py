@@ -8,8 +8,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from experiment.evaluation.latents import ShiftVariances
-from experiment.preprocessing import make_batch, repeat_rows
-from models.distributions import ALGORITHM, Stream, noise_seed
+from experiment.preprocessing import make_batch
+from models.distributions import ALGORITHM, Stream, noise_seed, repeat_rows
 from models.objective import ElboTerms, elbo_terms, log_weight
 
 # The noise of evaluation is a function of its seed and the position of a batch, so the size of a batch is settled by

@@ -20,7 +20,7 @@ def dci(codes, factors, num_images=10_000, seed=0):
 
     disentanglement = sum_j rho_j (1 - H_F(P_j)), P_jk = R_jk / sum_k R_jk, rho_j = sum_k R_jk / sum R;
     completeness the same over units, with weights of the factors; entropies to the base F and L. Eastwood & Williams
-    (2018), section 2, with their random forests, every split of which may use any unit; a fifth of the images is held out.
+    (2018), section 2, with their random forests (any unit at every split); a fifth of the images is held out.
 
     Args: codes (posterior means) [N, L]; factors, whole numbers [N, F]; num_images, drawn where there are more.
     """
@@ -28,7 +28,7 @@ def dci(codes, factors, num_images=10_000, seed=0):
     fitted, held_out = train_test_split(rows, test_size=0.2, random_state=seed)
     importance, accuracy = [], []
     for factor in factors.T:
-        forest = RandomForestClassifier(50, max_features=None, min_samples_leaf=5, n_jobs=-1, random_state=seed)
+        forest = RandomForestClassifier(50, max_features=None, min_samples_leaf=5, random_state=seed, n_jobs=-1)
         forest.fit(codes[fitted], factor[fitted])
         importance.append(forest.feature_importances_)
         accuracy.append(forest.score(codes[held_out], factor[held_out]))
