@@ -62,6 +62,11 @@ def audit(config, model, dataset, run):
     ]
 
 
+def level_names(num_levels):
+    """z3, z2, z1: the top level first, as everywhere, and z1 next to the image; z where there is but one."""
+    return [f"z{level}" for level in range(num_levels, 0, -1)] if num_levels > 1 else ["z"]
+
+
 def describe_levels(config):
     """The levels of a hierarchy from the top, and where each stands."""
     sizes = [f"z{level} {size}" for level, size in enumerate(config.latent_size, 1)]

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from experiment.audit import describe_loss
+from experiment.audit import describe_loss, level_names
 from experiment.figures import image_grid, loss_curve
 from experiment.preprocessing import make_batch
 from image_data.records import take
@@ -38,11 +38,6 @@ def gallery(model, config, test, binary_test):
             for index, name in enumerate(level_names(model.num_levels))
         }
     return pictures
-
-
-def level_names(num_levels):
-    """z3, z2, z1: the top level first, as everywhere, and z1 next to the image; z where there is but one."""
-    return [f"z{level}" for level in range(num_levels, 0, -1)] if num_levels > 1 else ["z"]
 
 
 def draw_samples(model, config, split):

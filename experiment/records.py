@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from experiment.atomic import write_text
 
-METRICS_FILE, RESULTS_FILE, UNREADABLE_FILE = "metrics.jsonl", "results.json", "unreadable_images.json"
+METRICS_FILE, RESULTS_FILE, TABLE_FILE = "metrics.jsonl", "results.json", "results.txt"
+UNREADABLE_FILE = "unreadable_images.json"
 
 
 class RecordError(ValueError):
@@ -99,11 +100,10 @@ def read_metrics(path):
         ) from error
 
 
-def write_results(folder, results):
-    """results.json: the numbers of a finished run beside their protocol. Returns its path."""
-    path = Path(folder) / RESULTS_FILE
-    write_text(path, json.dumps(results, indent=2, allow_nan=False) + "\n")
-    return path
+def write_results(folder, results, lines):
+    """results.json: the numbers of a finished run beside their protocol; results.txt: the same as a table to read."""
+    write_text(Path(folder) / RESULTS_FILE, json.dumps(results, indent=2, allow_nan=False) + "\n")
+    write_text(Path(folder) / TABLE_FILE, "".join(f"{line}\n" for line in lines))
 
 
 def write_unreadable(folder, unreadable):

@@ -1,19 +1,17 @@
 """The composition root: one Config -> data, model, training, evaluation, pictures, files."""
 
-import platform
 import time
 from contextlib import closing
 from dataclasses import replace
-from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
 
-import tensorflow as tf
 from tqdm import tqdm
 
 from data_utils import Reading, load_dataset
+from experiment.assessment import assess, table
 from experiment.atomic import atomic_path
-from experiment.audit import audit, describe_loss, describe_training, nats_of
+from experiment.audit import audit
 from experiment.checkpoints import (
     restore_state,
     restore_weights,
@@ -24,13 +22,13 @@ from experiment.checkpoints import (
     weights_path,
 )
 from experiment.config import ConfigError
-from experiment.evaluation.likelihood import ElboEvaluator, bits_per_dim, estimate_iw_bound
-from experiment.gallery import draw_loss_curve, draw_reconstructions, draw_samples, gallery, level_names
+from experiment.evaluation.likelihood import ElboEvaluator
+from experiment.gallery import draw_loss_curve, draw_reconstructions, draw_samples, gallery
 from experiment.interruption import Interruption
-from experiment.preprocessing import BINARIZATION_SEED, binarize_once
+from experiment.preprocessing import binarize_once
 from experiment.records import METRICS_FILE, MetricsLog, read_metrics, write_results, write_unreadable
 from experiment.runs import next_free_run
-from experiment.training import TrainingError, TrainingState, fit, plan_execution, plan_steps
+from experiment.training import TrainingError, TrainingState, fit, plan_steps
 from image_data.records import DataError
 from models import build_model
 from models.distributions import Stream
@@ -65,16 +63,14 @@ def run_experiment(config, resumed=None):
     seconds = time.monotonic() - started
 
     binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
-    results = evaluate(model, config, binary_test)
-    if config.iw_samples:
-        results["test"] |= iw_bound(model, config, binary_test)
+    results = assess(model, config, dataset, binary_test)
     results["protocol"] |= {
         "weights": str(weights),
         "weights_sha256": weights_checksum(weights),
         "unreadable_images_left_out": len(dataset.unreadable),
     }
     results["training_seconds_of_last_session"] = round(seconds, 1)
-    write_results(run.outputs, results)
+    write_results(run.outputs, results, table(results))
     save_figures(gallery(model, config, dataset.test, binary_test), run.outputs)
     if rows := read_metrics(run.outputs / METRICS_FILE):
         save_figures({"loss_curve": draw_loss_curve(config, rows)}, run.outputs)
@@ -232,38 +228,6 @@ def keep_epoch(model, config, run, tag, validation, binary_validation):
     save_figures(pictures, run.outputs / "epochs")
 
 
-def evaluate(model, config, split):
-    """The numbers of a model on its test split, beside the protocol that they were measured with."""
-    estimate = ElboEvaluator(model, config.seed)(split.images, split.labels)
-    is_discrete = config.likelihood == "discretized_logistic"
-    return {
-        "test": estimate._asdict()
-        | ({"bits_per_dim": bits_per_dim(estimate.elbo, config.image_shape)} if is_discrete else {}),
-        "protocol": {
-            "bound": f"ELBO of log p({'x|y' if config.is_cvae else 'x'}), one sample of z for each image, no beta",
-            "unit": f"nats per image: {nats_of(config)}",
-            "dataset": config.dataset,
-            "split": "test" if config.limit is None else f"first {estimate.num_images} images of test",
-            "binarization": config.binarization,
-            "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
-            "seed": config.seed,
-            "model": config.model,
-            "training": f"{describe_loss(config)}; {describe_training(config)}",
-            "versions": {"python": platform.python_version()}
-            | {package: version(package) for package in ("keras", "numpy")}
-            | {"tensorflow": tf.__version__},
-        },
-    }
-
-
-def iw_bound(model, config, split):
-    """The importance-weighted bound of a split, beside its number of samples and its time."""
-    started = time.monotonic()
-    jit_compile = plan_execution(config).jit_compile
-    estimate = estimate_iw_bound(model, split.images, split.labels, config.iw_samples, config.seed, jit_compile)
-    return estimate._asdict() | {"iw_seconds": round(time.monotonic() - started, 1)}
-
-
 def save_figures(figures, folder):
     """Write each Figure of a dict as a PNG file of its name."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -273,25 +237,8 @@ def save_figures(figures, folder):
 
 
 def report(results, run):
-    """Name every file that was written and the numbers that were reached."""
-    test = results["test"]
-    print(f"\nTest, {test['num_images']:,} images, {results['protocol']['unit']}")
-    print(
-        f"  {'ELBO':<12}{test['elbo']:>10.2f} nats (higher is better; standard error {test['elbo_standard_error']:.2f})"
-    )
-    print(f"  {'distortion':<12}{test['distortion']:>10.2f} nats")
-    print(f"  {'rate':<12}{test['rate']:>10.2f} nats")
-    levels = zip(level_names(len(test["rate_per_level"])), test["rate_per_level"], test["active_units"], strict=True)
-    for name, rate, active in levels:
-        print(f"    {f'of {name}':<10}{rate:>10.2f} nats, {active:,} active units")
-    if "iw_bound" in test:
-        print(
-            f"  {'IW bound':<12}{test['iw_bound']:>10.2f} nats (higher is better; "
-            f"K = {test['num_importance_samples']:,}, "
-            f"standard error {test['iw_standard_error']:.2f})"
-        )
-    if "bits_per_dim" in test:
-        print(f"  {'bits per dim':<12}{test['bits_per_dim']:>10.3f} (lower is better; of the ELBO, an upper bound)")
+    """Print the numbers that were reached, and name every file that was written."""
+    print("\n" + "\n".join(table(results)))
     print("\nFiles")
     for folder in (run.outputs, run.checkpoints):
         for path in sorted(folder.rglob("*")):

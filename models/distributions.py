@@ -33,6 +33,8 @@ class Stream(IntEnum):
     IMPORTANCE_SAMPLES = 9
     LEVELS = 10
     TRAIN_PRIOR = 11
+    RECOGNITION = 12
+    PROBE_BINARIZATION = 13
 
 
 class Batch(NamedTuple):

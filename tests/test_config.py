@@ -188,3 +188,32 @@ def test_a_resumed_run_keeps_its_settings():
     assert resumed == replace(saved, num_epochs=200, grid=50)
     with pytest.raises(ConfigError, match="--beta 1.0: a resumed run keeps --beta 4.0"):
         resolve_resumed({"beta": 1.0}, saved)
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"objective": "iwae", "beta": 4.0}, "--beta 4.0 with --objective iwae: its loss does not look at it"),
+        (
+            {"num_importance_samples": 5},
+            "--num_importance_samples 5 with --objective elbo: .* expected --objective iwae",
+        ),
+        ({"objective": "iwae", "num_importance_samples": 1}, "--num_importance_samples 1 is the ELBO"),
+        ({"objective": "beta_tc", "hierarchical": True}, "one aggregate posterior q"),
+        ({"objective": "mmd", "hierarchical": True}, "one aggregate posterior q"),
+        ({"capacity": 5.0}, "--capacity 5.0 with --objective elbo"),
+        ({"objective": "capacity", "free_nats": 1.0}, "--free_nats 1.0 with --objective capacity"),
+    ],
+)
+def test_objectives_refuse_what_they_would_not_look_at(given, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve(given)
+
+
+def test_objectives_bring_their_weights():
+    assert resolve({"objective": "iwae"}).num_importance_samples == 5
+    hierarchy = resolve({"objective": "iwae", "hierarchical": True})
+    assert (hierarchy.free_nats, hierarchy.beta_schedule, hierarchy.clip_norm) == (0.0, "constant", 200.0)
+    assert resolve({"objective": "mmd"}).beta == 1000.0 and resolve({"objective": "mmd", "beta": 9.0}).beta == 9.0
+    saved = resolve({"dataset": "digits"})
+    assert resolve_loaded({"load_weights": "digits_vae", "objective": "iwae"}, saved).num_importance_samples == 5

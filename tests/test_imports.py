@@ -28,7 +28,8 @@ LAYERS = [
     [f"experiment.evaluation.disentanglement.{name}" for name in ("mig", "dci", "sap", "modularity")],
     [f"experiment.evaluation.disentanglement.{name}" for name in ("factor_vae", "beta_vae")],
     ["experiment.training", "experiment.audit", "experiment.evaluation.likelihood"],
-    ["experiment.gallery"],
+    ["experiment.evaluation.reconstruction", "experiment.evaluation.classification"],
+    ["experiment.gallery", "experiment.assessment"],
     ["experiment.run"],
     ["assignment"],
 ]

@@ -85,6 +85,7 @@ def test_a_continued_log_is_not_drawn_twice(tmp_path):
     assert [event.step for event in events.Tensors("train/loss")] == [5, 10, 15, 20]
 
 
-def test_results_are_json(tmp_path):
-    path = write_results(tmp_path, {"test": {"elbo": -1.5}})
-    assert json.loads(path.read_text()) == {"test": {"elbo": -1.5}}
+def test_results_are_json_and_a_table(tmp_path):
+    write_results(tmp_path, {"test": {"elbo": -1.5}}, ["Test", "  ELBO -1.50"])
+    assert json.loads((tmp_path / "results.json").read_text()) == {"test": {"elbo": -1.5}}
+    assert (tmp_path / "results.txt").read_text() == "Test\n  ELBO -1.50\n"

@@ -98,17 +98,7 @@ def estimate_iw_bound(model, images, labels, num_samples, seed, jit_compile=Fals
     of the run; jit_compile, whether XLA compiles the program.
     Returns: ImportanceWeightedEstimate.
     """
-    chunk = min(num_samples, max(1, PIXELS_PER_CHUNK // (IMAGES_PER_CHUNK * images[0].size)))
-    log_evidence = compile_log_evidence(model, num_samples, chunk, jit_compile)
-    bounds = []
-    with tqdm(total=len(images), desc=f"K = {num_samples:,}", unit=" images", dynamic_ncols=True) as bar:
-        for index, start in enumerate(range(0, len(images), IMAGES_PER_CHUNK)):
-            # Batches are always full, or the program would be compiled anew for the last one.
-            rows = np.minimum(np.arange(start, start + IMAGES_PER_CHUNK), len(images) - 1)
-            batch_seed = noise_seed(seed, Stream.IMPORTANCE_SAMPLES, index)
-            bounds.append(log_evidence(images[rows], None if labels is None else labels[rows], batch_seed).numpy())
-            bar.update(min(IMAGES_PER_CHUNK, len(images) - start))
-    bounds = np.concatenate(bounds)[: len(images)].astype(np.float64)
+    bounds = LogEvidence(model, images.shape[1:], num_samples, seed, jit_compile)(images, labels)
     return ImportanceWeightedEstimate(
         iw_bound=float(bounds.mean()),
         iw_nll=float(-bounds.mean()),
@@ -116,6 +106,28 @@ def estimate_iw_bound(model, images, labels, num_samples, seed, jit_compile=Fals
         num_importance_samples=num_samples,
         num_images=len(images),
     )
+
+
+class LogEvidence:
+    """The importance-weighted bound of every image, by a program that is compiled once."""
+
+    def __init__(self, model, image_shape, num_samples, seed, jit_compile):
+        chunk = min(num_samples, max(1, PIXELS_PER_CHUNK // (IMAGES_PER_CHUNK * prod(image_shape))))
+        self._log_evidence = compile_log_evidence(model, num_samples, chunk, jit_compile)
+        self._name, self._seed = f"K = {num_samples:,}", seed
+
+    def __call__(self, images, labels):
+        """Images [N, H, W, C], labels or None -> log 1/K sum_k w_k, nats [N]."""
+        bounds = []
+        with tqdm(total=len(images), desc=self._name, unit=" images", dynamic_ncols=True) as bar:
+            for index, start in enumerate(range(0, len(images), IMAGES_PER_CHUNK)):
+                # Batches are always full, or the program would be compiled anew for the last one.
+                rows = np.minimum(np.arange(start, start + IMAGES_PER_CHUNK), len(images) - 1)
+                batch_seed = noise_seed(self._seed, Stream.IMPORTANCE_SAMPLES, index)
+                labels_of_rows = None if labels is None else labels[rows]
+                bounds.append(self._log_evidence(images[rows], labels_of_rows, batch_seed).numpy())
+                bar.update(min(IMAGES_PER_CHUNK, len(images) - start))
+        return np.concatenate(bounds)[: len(images)].astype(np.float64)
 
 
 def compile_log_evidence(model, num_samples, chunk, jit_compile):

@@ -1,0 +1,202 @@
+"""The numbers of a model on its test images, beside the protocol that they were measured with."""
+
+import os
+import platform
+import time
+from importlib.metadata import version
+
+import numpy as np
+import tensorflow as tf
+
+from experiment.audit import describe_loss, describe_training, level_names, nats_of
+from experiment.evaluation.classification import BAYES_SAMPLES, bayes_accuracy, recognition
+from experiment.evaluation.disentanglement.beta_vae import beta_vae_score
+from experiment.evaluation.disentanglement.dci import dci
+from experiment.evaluation.disentanglement.factor_vae import factor_vae_score
+from experiment.evaluation.disentanglement.mig import mig_histogram, mig_sampled
+from experiment.evaluation.disentanglement.modularity import modularity
+from experiment.evaluation.disentanglement.sap import sap
+from experiment.evaluation.latents import (
+    PROBE_IMAGES,
+    encode_split,
+    information,
+    linear_probe_accuracy,
+    top_posteriors,
+)
+from experiment.evaluation.likelihood import (
+    ElboEvaluator,
+    LogEvidence,
+    bits_per_dim,
+    estimate_iw_bound,
+)
+from experiment.evaluation.reconstruction import reconstruction_quality
+from experiment.preprocessing import BINARIZATION_SEED, binarize_once
+from experiment.training import plan_execution
+from image_data.records import take
+from models.distributions import Stream
+
+FULL_SAMPLES, FULL_PIXELS = 5000, 28 * 28
+FEWER_SAMPLES = (5000, 2000, 1000, 500, 200, 100, 50)
+PATIENCE = 600.0  # seconds that the importance-weighted bound of larger images may take by itself
+
+
+def assess(model, config, dataset, binary_test):
+    """Results of a model: {"test": numbers, "protocol": how they came about}.
+
+    Always the ELBO and its terms; with --iw_samples the importance-weighted bound; with --evaluate all that the data
+    and the model allow: information in the codes, what labels and factors say of them, quality of reconstructions.
+    """
+    started = time.monotonic()
+    test = ElboEvaluator(model, config.seed)(binary_test.images, binary_test.labels)._asdict()
+    if config.iw_samples or config.evaluate:
+        test |= assess_bound(model, config, binary_test)
+    if config.likelihood == "discretized_logistic":
+        test["bits_per_dim"] = bits_per_dim(test.get("iw_bound", test["elbo"]), config.image_shape)
+    if config.evaluate:
+        test |= assess_latents(model, config, dataset, binary_test)
+        if config.image_size:
+            test |= reconstruction_quality(model, dataset.test)._asdict()
+        if config.is_cvae and has_classes(dataset.train):
+            test |= assess_labels(model, config, dataset, binary_test)
+    return {"test": test, "protocol": protocol_of(config, test, time.monotonic() - started)}
+
+
+def assess_bound(model, config, binary_test):
+    """The importance-weighted bound, beside its number of samples and its time."""
+    jit_compile = plan_execution(config).jit_compile
+    num_samples = config.iw_samples or choose_num_samples(model, config, binary_test, jit_compile)
+    started = time.monotonic()
+    estimate = estimate_iw_bound(model, *binary_test[:2], num_samples, config.seed, jit_compile)
+    return estimate._asdict() | {"iw_seconds": round(time.monotonic() - started, 1)}
+
+
+def choose_num_samples(model, config, split, jit_compile):
+    """K: 5000 for images of 28x28, and for larger ones what PATIENCE allows, by the time of a trial."""
+    trial, images = take(split, slice(20)), len(split.images)
+    evidence = LogEvidence(model, split.images.shape[1:], FEWER_SAMPLES[-1], config.seed, jit_compile)
+    evidence(*trial[:2])  # compiles
+    started = time.monotonic()
+    evidence(*trial[:2])
+    seconds_of = (time.monotonic() - started) / (len(trial.images) * FEWER_SAMPLES[-1]) * images
+    is_small = np.prod(split.images.shape[1:3]) <= FULL_PIXELS
+    fitting = [count for count in FEWER_SAMPLES if count * seconds_of <= PATIENCE]
+    num_samples = FULL_SAMPLES if is_small else max(fitting, default=FEWER_SAMPLES[-1])
+    print(
+        f"importance-weighted bound of {images:,} images, K = {num_samples:,}: about {num_samples * seconds_of:.0f} s"
+    )
+    return num_samples
+
+
+def assess_latents(model, config, dataset, binary_test):
+    """What the codes hold: information, a linear probe of labels, disentanglement of factors."""
+    codes = encode_split(model, binary_test)
+    numbers = {}
+    if config.hierarchy != "chain":  # there q(z_L|z_1) is not a function of the image
+        mean, log_var = top_posteriors(model, binary_test)
+        numbers |= information(mean, log_var, config.seed)._asdict()
+    if has_classes(dataset.train):
+        train = take(dataset.train, slice(PROBE_IMAGES))
+        train_codes = encode_split(model, binarize_once(train, config.binarization, Stream.PROBE_BINARIZATION))
+        classes = [each.labels.argmax(axis=1) for each in (train, binary_test)]
+        numbers["linear_probe_accuracy"] = linear_probe_accuracy(train_codes, classes[0], codes, classes[1])
+    if binary_test.factors is not None:
+        factors, seed = binary_test.factors, config.seed
+        if not config.hierarchical:
+            numbers["mig_sampled"] = mig_sampled(mean, log_var, factors, seed=seed)
+        numbers |= {
+            "mig_histogram": mig_histogram(codes, factors),
+            "factor_vae_score": factor_vae_score(codes, factors, seed=seed),
+            "beta_vae_score": beta_vae_score(codes, factors, seed=seed),
+            **dci(codes, factors, seed=seed)._asdict(),
+            "sap": sap(codes, factors, seed=seed),
+            "modularity": modularity(codes, factors),
+        }
+    return numbers
+
+
+def assess_labels(model, config, dataset, binary_test):
+    """What a conditional model knows of classes, and whether its images obey their labels."""
+    jit_compile = plan_execution(config).jit_compile
+    class_shares = dataset.train.labels.mean(axis=0)
+    accuracy = bayes_accuracy(model, binary_test, class_shares, config.seed, jit_compile)
+    numbers = {"bayes_accuracy": accuracy, "bayes_num_importance_samples": BAYES_SAMPLES}
+    return numbers | recognition(model, dataset.train, dataset.test, config.seed)._asdict()
+
+
+def has_classes(split):
+    """Whether each image has one label."""
+    return split.labels is not None and bool(np.all(split.labels.sum(axis=1) == 1))
+
+
+def protocol_of(config, test, seconds):
+    """The card that goes with the numbers."""
+    return {
+        "bound": f"ELBO of log p({'x|y' if config.is_cvae else 'x'}), one sample of z for each image, no beta",
+        "unit": f"nats per image: {nats_of(config)}",
+        "dataset": config.dataset,
+        "split": "test" if config.limit is None else f"first {test['num_images']} images of test",
+        "binarization": config.binarization,
+        "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
+        "num_importance_samples": test.get("num_importance_samples"),
+        "seed": config.seed,
+        "model": config.model,
+        "training": f"{describe_loss(config)}; {describe_training(config)}",
+        "epochs": config.num_epochs,
+        "batch_size": config.batch_size,
+        "cpus": os.cpu_count(),
+        "evaluation_seconds": round(seconds, 1),
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in ("keras", "numpy")}
+        | {"tensorflow": tf.__version__},
+    }
+
+
+NATS, SHARE = "nats", "share"
+ROWS = {
+    "elbo": ("ELBO", NATS, "higher is better; standard error {elbo_standard_error:.2f}"),
+    "distortion": ("distortion", NATS, ""),
+    "rate": ("rate", NATS, ""),
+    "iw_bound": (
+        "IW bound",
+        NATS,
+        "higher is better; K = {num_importance_samples:,}, standard error {iw_standard_error:.2f}",
+    ),
+    "bits_per_dim": ("bits per dim", "bits", "lower is better; an upper bound"),
+    "mutual_information": ("I(x; z)", NATS, "of the top level; at most log {num_images:,}"),
+    "marginal_kl": ("KL(q(z)||p(z))", NATS, "of the top level"),
+    "reconstruction_mse": ("MSE", "", "of pixels in [0, 1]"),
+    "reconstruction_psnr": ("PSNR", "dB", "higher is better"),
+    "reconstruction_ssim": ("SSIM", "", "higher is better"),
+    "linear_probe_accuracy": ("linear probe", SHARE, "of test images, from their codes"),
+    "bayes_accuracy": ("Bayes' rule", SHARE, "of test images, argmax p(x|y) p(y), K = {bayes_num_importance_samples}"),
+    "classifier_accuracy": ("classifier", SHARE, "of real test images"),
+    "recognised": ("recognised", SHARE, "by it, of images generated for given labels"),
+    "mig_sampled": ("MIG", "", "of samples, Chen et al. (2018)"),
+    "mig_histogram": ("MIG", "", "20 bins, Locatello et al. (2019)"),
+    "factor_vae_score": ("FactorVAE", "", "Kim & Mnih (2018)"),
+    "beta_vae_score": ("beta-VAE score", "", "Higgins et al. (2017)"),
+    "dci_disentanglement": ("DCI disent.", "", "Eastwood & Williams (2018)"),
+    "dci_completeness": ("DCI complete.", "", ""),
+    "dci_informativeness": ("DCI inform.", "", ""),
+    "sap": ("SAP", "", "Kumar et al. (2018)"),
+    "modularity": ("modularity", "", "Ridgeway & Mozer (2018)"),
+}
+
+
+def table(results):
+    """The results as lines of text: name, number, unit and what to know of it."""
+    test = results["test"]
+    lines = [f"Test, {test['num_images']:,} images, {results['protocol']['unit']}"]
+    for key, (name, unit, remark) in ROWS.items():
+        if key not in test:
+            continue
+        number = f"{test[key]:.1%}" if unit == SHARE else f"{test[key]:.{2 if unit == NATS else 3}f}"
+        words = " ".join(
+            part for part in (unit if unit != SHARE else "", remark and f"({remark.format(**test)})") if part
+        )
+        lines.append(f"  {name:<15}{number:>10} {words}".rstrip())
+        if key == "rate":
+            names = level_names(len(test["active_units"]))
+            for name, rate, active in zip(names, test["rate_per_level"], test["active_units"], strict=True):
+                lines.append(f"    {f'of {name}':<13}{rate:>10.2f} nats, {active:,} active units")
+    return lines
