@@ -10,7 +10,7 @@ from experiment.evaluation.likelihood import LogEvidence
 from models.distributions import Stream, noise_seed
 
 BAYES_SAMPLES = 50
-GENERATED_PER_CLASS = 500
+GENERATED_PER_CLASS = 1_000
 
 
 def bayes_accuracy(model, split, class_shares, seed, jit_compile):
