@@ -94,6 +94,7 @@ def test_a_vae_from_flags_to_files_and_numbers(cli, tmp_path):
         "outputs/digits_vae/metrics.jsonl",
         "outputs/digits_vae/reconstructions.png",
         "outputs/digits_vae/results.json",
+        "outputs/digits_vae/results.txt",
         "outputs/digits_vae/samples.png",
     ]
     for path in files(tmp_path):
