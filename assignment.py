@@ -120,7 +120,8 @@ def fail(message):
 @contextmanager
 def quiet_start():
     """Import TensorFlow within: its settings, and its greetings, which it writes before they apply, kept off stderr."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # What goes wrong is raised; what is only logged, as an error too, are remarks of the graph optimiser.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # Operations that run beside each other share out their threads anew each time, and on images of 128x128 and more
     # the sums of the convolutions' gradients then do not always round alike.
