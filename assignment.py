@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 
 from experiment.config import ConfigError, flags
-from experiment.presets import HIERARCHICAL, PRESETS, TOP_DOWN
+from experiment.presets import HIERARCHICAL, OBJECTIVES, PRESETS, TOP_DOWN
 from experiment.rules import NEWEST
 from experiment.runs import configure
 
@@ -88,6 +88,9 @@ def describe(each):
     for value in dict.fromkeys(presets.values()):
         if value != each.default:
             notes.append(f"{', '.join(name for name in presets if presets[name] == value)}: {shown(value)}")
+    for name, settings in OBJECTIVES.items():
+        if settings.get(each.name, each.default) != each.default:
+            notes.append(f"--objective {name}: {shown(settings[each.name])}")
     hierarchical = HIERARCHICAL | TOP_DOWN
     if each.name in hierarchical:
         notes.append(f"--hierarchical: {shown(hierarchical[each.name])}")

@@ -35,30 +35,31 @@ from experiment.training import plan_execution
 from image_data.records import take
 from models.distributions import Stream
 
-FULL_SAMPLES, FULL_PIXELS = 5000, 28 * 28
-FEWER_SAMPLES = (5000, 2000, 1000, 500, 200, 100, 50)
-PATIENCE = 600.0  # seconds that the importance-weighted bound of larger images may take by itself
+NUMBERS_OF_SAMPLES = (5000, 2000, 1000, 500, 200, 100, 50)
+PATIENCE = 900.0  # seconds that the importance-weighted bound may take, unless --iw_samples says otherwise
 
 
-def assess(model, config, dataset, binary_test):
-    """Results of a model: {"test": numbers, "protocol": how they came about}.
-
-    Always the ELBO and its terms; with --iw_samples the importance-weighted bound; with --evaluate all that the data
-    and the model allow: information in the codes, what labels and factors say of them, quality of reconstructions.
-    """
-    started = time.monotonic()
+def assess(model, config, binary_test):
+    """Results of a model: {"test": numbers, "protocol": how they came about}; the ELBO and its terms."""
     test = ElboEvaluator(model, config.seed)(binary_test.images, binary_test.labels)._asdict()
+    if config.likelihood == "discretized_logistic":
+        test["bits_per_dim"] = bits_per_dim(test["elbo"], config.image_shape)
+    return {"test": test, "protocol": protocol_of(config, len(binary_test.images))}
+
+
+def assess_further(model, config, dataset, binary_test):
+    """More numbers, which take longer: with --iw_samples the importance-weighted bound, with --evaluate all that the
+    data and the model allow: information in the codes, what labels and factors say, quality of reconstructions."""
+    test = {}
     if config.iw_samples or config.evaluate:
         test |= assess_bound(model, config, binary_test)
-    if config.likelihood == "discretized_logistic":
-        test["bits_per_dim"] = bits_per_dim(test.get("iw_bound", test["elbo"]), config.image_shape)
     if config.evaluate:
         test |= assess_latents(model, config, dataset, binary_test)
         if config.image_size:
             test |= reconstruction_quality(model, dataset.test)._asdict()
         if config.is_cvae and has_classes(dataset.train):
             test |= assess_labels(model, config, dataset, binary_test)
-    return {"test": test, "protocol": protocol_of(config, test, time.monotonic() - started)}
+    return test
 
 
 def assess_bound(model, config, binary_test):
@@ -71,18 +72,18 @@ def assess_bound(model, config, binary_test):
 
 
 def choose_num_samples(model, config, split, jit_compile):
-    """K: 5000 for images of 28x28, and for larger ones what PATIENCE allows, by the time of a trial."""
+    """K: 5000, or as many as PATIENCE allows, by the time of a trial."""
     trial, images = take(split, slice(20)), len(split.images)
-    evidence = LogEvidence(model, split.images.shape[1:], FEWER_SAMPLES[-1], config.seed, jit_compile)
+    trial_samples = NUMBERS_OF_SAMPLES[-1]
+    evidence = LogEvidence(model, split.images.shape[1:], trial_samples, config.seed, jit_compile, "trial")
     evidence(*trial[:2])  # compiles
     started = time.monotonic()
     evidence(*trial[:2])
-    seconds_of = (time.monotonic() - started) / (len(trial.images) * FEWER_SAMPLES[-1]) * images
-    is_small = np.prod(split.images.shape[1:3]) <= FULL_PIXELS
-    fitting = [count for count in FEWER_SAMPLES if count * seconds_of <= PATIENCE]
-    num_samples = FULL_SAMPLES if is_small else max(fitting, default=FEWER_SAMPLES[-1])
+    seconds_of = (time.monotonic() - started) / (len(trial.images) * trial_samples) * images
+    num_samples = max((each for each in NUMBERS_OF_SAMPLES if each * seconds_of <= PATIENCE), default=trial_samples)
     print(
-        f"importance-weighted bound of {images:,} images, K = {num_samples:,}: about {num_samples * seconds_of:.0f} s"
+        f"importance-weighted bound of {images:,} images, K = {num_samples:,}: about {num_samples * seconds_of:.0f} s "
+        "(--iw_samples sets another K)"
     )
     return num_samples
 
@@ -94,7 +95,7 @@ def assess_latents(model, config, dataset, binary_test):
     if config.hierarchy != "chain":  # there q(z_L|z_1) is not a function of the image
         mean, log_var = top_posteriors(model, binary_test)
         numbers |= information(mean, log_var, config.seed)._asdict()
-    if has_classes(dataset.train):
+    if has_classes(dataset.train) and not config.is_cvae:  # whose posterior is given the label that it would tell
         train = take(dataset.train, slice(PROBE_IMAGES))
         train_codes = encode_split(model, binarize_once(train, config.binarization, Stream.PROBE_BINARIZATION))
         classes = [each.labels.argmax(axis=1) for each in (train, binary_test)]
@@ -128,23 +129,21 @@ def has_classes(split):
     return split.labels is not None and bool(np.all(split.labels.sum(axis=1) == 1))
 
 
-def protocol_of(config, test, seconds):
+def protocol_of(config, num_images):
     """The card that goes with the numbers."""
     return {
         "bound": f"ELBO of log p({'x|y' if config.is_cvae else 'x'}), one sample of z for each image, no beta",
         "unit": f"nats per image: {nats_of(config)}",
         "dataset": config.dataset,
-        "split": "test" if config.limit is None else f"first {test['num_images']} images of test",
+        "split": "test" if config.limit is None else f"first {num_images} images of test",
         "binarization": config.binarization,
         "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
-        "num_importance_samples": test.get("num_importance_samples"),
         "seed": config.seed,
         "model": config.model,
         "training": f"{describe_loss(config)}; {describe_training(config)}",
         "epochs": config.num_epochs,
         "batch_size": config.batch_size,
         "cpus": os.cpu_count(),
-        "evaluation_seconds": round(seconds, 1),
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("keras", "numpy")}
         | {"tensorflow": tf.__version__},

@@ -281,7 +281,7 @@ class Config:
         OUTPUT,
         whole_number(0),
         "evaluate the importance-weighted bound of the test images, with so many samples of z for each; 0: with "
-        "--evaluate 5000, or what takes ten minutes for images above 28x28, else not at all",
+        "--evaluate 5000, or as many as take a quarter of an hour, else not at all",
     )
     save_seconds: float = setting(
         30.0,

@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_utils import Reading, load_dataset
-from experiment.assessment import assess, table
+from experiment.assessment import assess, assess_further, table
 from experiment.atomic import atomic_path
 from experiment.audit import audit
 from experiment.checkpoints import (
@@ -63,7 +63,7 @@ def run_experiment(config, resumed=None):
     seconds = time.monotonic() - started
 
     binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
-    results = assess(model, config, dataset, binary_test)
+    results = assess(model, config, binary_test)
     results["protocol"] |= {
         "weights": str(weights),
         "weights_sha256": weights_checksum(weights),
@@ -74,6 +74,9 @@ def run_experiment(config, resumed=None):
     save_figures(gallery(model, config, dataset.test, binary_test), run.outputs)
     if rows := read_metrics(run.outputs / METRICS_FILE):
         save_figures({"loss_curve": draw_loss_curve(config, rows)}, run.outputs)
+    if further := assess_further(model, config, dataset, binary_test):
+        results["test"] |= further
+        write_results(run.outputs, results, table(results))
     report(results, run)
     return True
 

@@ -45,13 +45,13 @@ def test_the_bound_of_a_saved_model_is_that_of_plain_numpy_given_the_same_noise(
 
 def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, tmp_path):
     code, out, _ = cli(*QUICK, "--is_cvae", "--evaluate", "--limit", "1000")
-    assert code == 0 and "K = 5,000: about" in out
+    assert code == 0 and ", K = 5,000: about " in out
     outputs = tmp_path / "outputs/digits_cvae"
     test = json.loads((outputs / "results.json").read_text())["test"]
     assert test["num_importance_samples"] == 5000 and test["iw_bound"] > test["elbo"]
     assert test["mutual_information"] + test["marginal_kl"] == pytest.approx(test["rate"], abs=1e-3)
     assert 0 <= test["bayes_accuracy"] <= 1 and 0.5 < test["classifier_accuracy"] <= 1
-    assert 0 <= test["recognised"] <= 1 and 0 <= test["linear_probe_accuracy"] <= 1
+    assert 0 <= test["recognised"] <= 1 and "linear_probe_accuracy" not in test
     lines = (outputs / "results.txt").read_text()
     assert lines in out and "Bayes' rule" in lines and f"{test['iw_bound']:.2f} nats" in lines
 

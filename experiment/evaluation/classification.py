@@ -18,7 +18,9 @@ def bayes_accuracy(model, split, class_shares, seed, jit_compile):
 
     Args: split, with one-hot labels [N, Y]; class_shares, p(y) [Y].
     """
-    log_evidence = LogEvidence(model, split.images.shape[1:], BAYES_SAMPLES, seed, jit_compile)
+    log_evidence = LogEvidence(
+        model, split.images.shape[1:], BAYES_SAMPLES, seed, jit_compile, "Bayes' rule, each class"
+    )
     one_hot = np.eye(len(class_shares), dtype=np.uint8)
     log_joint = [
         log_evidence(split.images, np.tile(label, (len(split.images), 1))) + np.log(share)

@@ -98,7 +98,7 @@ def estimate_iw_bound(model, images, labels, num_samples, seed, jit_compile=Fals
     of the run; jit_compile, whether XLA compiles the program.
     Returns: ImportanceWeightedEstimate.
     """
-    bounds = LogEvidence(model, images.shape[1:], num_samples, seed, jit_compile)(images, labels)
+    bounds = LogEvidence(model, images.shape[1:], num_samples, seed, jit_compile, "bound")(images, labels)
     return ImportanceWeightedEstimate(
         iw_bound=float(bounds.mean()),
         iw_nll=float(-bounds.mean()),
@@ -111,10 +111,10 @@ def estimate_iw_bound(model, images, labels, num_samples, seed, jit_compile=Fals
 class LogEvidence:
     """The importance-weighted bound of every image, by a program that is compiled once."""
 
-    def __init__(self, model, image_shape, num_samples, seed, jit_compile):
+    def __init__(self, model, image_shape, num_samples, seed, jit_compile, name):
         chunk = min(num_samples, max(1, PIXELS_PER_CHUNK // (IMAGES_PER_CHUNK * prod(image_shape))))
         self._log_evidence = compile_log_evidence(model, num_samples, chunk, jit_compile)
-        self._name, self._seed = f"K = {num_samples:,}", seed
+        self._name, self._seed = f"{name}, K = {num_samples:,}", seed
 
     def __call__(self, images, labels):
         """Images [N, H, W, C], labels or None -> log 1/K sum_k w_k, nats [N]."""
