@@ -70,14 +70,11 @@ def test_evaluation_where_factors_are_known(cli, tmp_path):
 @pytest.mark.parametrize(
     "flags, loss",
     [
-        (["--objective", "iwae"], "negative importance-weighted bound; K = 5"),
         (
             ["--objective", "iwae", "--num_importance_samples", "3", "--hierarchical", "--latent_size", "4", "2"],
             "K = 3",
         ),
         (["--objective", "beta_tc", "--is_cvae"], "beta total correlation + dimension-wise KL; beta 6"),
-        (["--objective", "capacity", "--capacity", "7", "--hierarchical"], "capacity rising to 7 nats over 10 epochs"),
-        (["--objective", "mmd"], "distortion + beta MMD of q(z) and p(z); beta 1000"),
     ],
 )
 def test_objectives_train_and_are_stated(cli, tmp_path, flags, loss):

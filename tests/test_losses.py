@@ -123,3 +123,19 @@ def test_mmd_is_unbiased_and_tells_distributions_apart():
     same, shifted = estimates(0.0), estimates(1.0)
     assert abs(np.mean(same)) < 4 * np.std(same) / np.sqrt(200)
     assert np.mean(shifted) > 20 * np.std(same) / np.sqrt(200)
+
+
+def test_objectives_by_name_are_these_losses(make_config, split):
+    batch = make_batch(split.images[:6], None)
+    output = build_model(make_config())(batch, noise_seed(0))
+    terms, (latent,) = elbo_terms(output, batch.images), output.latents
+    weights = Weights(beta=3.0, free_nats=0.5, capacity=2.0, num_images=44, prior_seed=noise_seed(1))
+    expected = {
+        "elbo": negative_elbo(terms, 3.0, 0.5),
+        "iwae": negative_iw_bound(log_weight(output, batch.images), 1),
+        "beta_tc": total_correlation_loss(terms, latent, 3.0, 44),
+        "capacity": capacity_loss(terms, 3.0, 2.0),
+        "mmd": tf.reduce_mean(terms.distortion) + 3.0 * squared_mmd(latent.z, latent.prior.sample(noise_seed(1))),
+    }
+    for objective, loss in expected.items():
+        assert loss_of(objective, terms, output, batch.images, weights).numpy() == pytest.approx(float(loss), rel=1e-6)
