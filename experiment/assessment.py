@@ -31,6 +31,7 @@ from experiment.evaluation.likelihood import (
 )
 from experiment.evaluation.reconstruction import reconstruction_quality
 from experiment.preprocessing import BINARIZATION_SEED, binarize_once
+from experiment.presets import PUBLISHED
 from experiment.training import plan_execution
 from image_data.records import take
 from models.distributions import Stream
@@ -129,6 +130,17 @@ def has_classes(split):
     return split.labels is not None and bool(np.all(split.labels.sum(axis=1) == 1))
 
 
+def compare_with_published(config, test):
+    """The number that --preset is expected to end at, and whether it did: {"published": ...}, or {} without one."""
+    published = PUBLISHED.get(config.preset)
+    if published is None or published.metric not in test:
+        return {}
+    _, expected, tolerance, source, metric = published
+    reached = test[metric] >= expected - tolerance
+    card = {"preset": config.preset, "source": source, "metric": metric, "expected": expected, "tolerance": tolerance}
+    return {"published": {**card, "reached": reached}}
+
+
 def protocol_of(config, num_images):
     """The card that goes with the numbers."""
     return {
@@ -143,6 +155,7 @@ def protocol_of(config, num_images):
         "training": f"{describe_loss(config)}; {describe_training(config)}",
         "epochs": config.num_epochs,
         "batch_size": config.batch_size,
+        "first_weights": config.load_weights,
         "cpus": os.cpu_count(),
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("keras", "numpy")}
@@ -198,4 +211,10 @@ def table(results):
             names = level_names(len(test["active_units"]))
             for name, rate, active in zip(names, test["rate_per_level"], test["active_units"], strict=True):
                 lines.append(f"    {f'of {name}':<13}{rate:>10.2f} nats, {active:,} active units")
+    if published := results.get("published"):
+        verdict = "reached" if published["reached"] else "not reached"
+        lines.append(
+            "{preset}, {source}: {metric} {expected:g} expected, tolerance {tolerance:g}: ".format(**published)
+            + verdict
+        )
     return lines

@@ -1,7 +1,7 @@
 """Weights for people, training state for resuming. The only writer of model_ckpts/.
 
 model_ckpts/<run>/config.json              the settings, from which the model is rebuilt
-                  <model>.weights.h5       at the best validation ELBO: what is evaluated and drawn
+                  <model>.weights.h5       at the lowest validation loss: what is evaluated and drawn
                   <model>.last.weights.h5  after the last epoch
                   <model>.epoch_007.weights.h5  after that epoch, with --every_epoch
                   *.sha256                 checksums of the weights, as sha256sum prints them
@@ -143,7 +143,7 @@ def restore_state(state, config, folder):
         raise CheckpointError(
             f"{path}: the state of another run or version than {CONFIG_FILE} beside it describes; {instead}"
         )
-    if not all(np.isfinite(array).all() for name, array in saved.items() if name != "best_elbo"):
+    if not all(np.isfinite(array).all() for name, array in saved.items() if name != "lowest_loss"):
         raise CheckpointError(f"{path}: holds numbers that are not finite; {instead}")
     for name, variable in variables.items():
         variable.assign(saved[name])

@@ -5,7 +5,7 @@ import zlib
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from math import prod
 
-from experiment.presets import OBJECTIVES, PRESETS, settings_of
+from experiment.presets import OBJECTIVES, PRESETS, PUBLISHED, settings_of
 from experiment.rules import (
     ABOVE_0,
     AT_LEAST_0,
@@ -52,6 +52,8 @@ MEANT_FOR = {
     "level_betas": ("elbo",),
     "free_nats": ("elbo",),
 }
+# What one run was asked for, and no run that starts from its weights.
+MEASURED_ONCE = {"preset": None, "evaluate": False, "iw_samples": 0}
 NETWORK_SETTINGS = {name for settings in NETWORKS.values() for name in settings}
 # Settings of the data sets that are read from image files; those of arrays are as they are.
 PHOTOGRAPH_SETTINGS = {
@@ -259,6 +261,12 @@ class Config:
 
     run_name: str | None = setting(
         None, OUTPUT, RUN_NAME, "folder under model_ckpts/ and outputs/ (default: the data set and the model)"
+    )
+    preset: str | None = setting(
+        None,
+        OUTPUT,
+        one_of(*PUBLISHED),
+        f"settings of a published run, which flags override, and the number to expect: {', '.join(PUBLISHED)}",
     )
     load_weights: str | None = setting(
         None,
@@ -482,7 +490,7 @@ def resolve_loaded(given, saved):
     if given.get("num_epochs", saved.num_epochs) == 0:
         fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
         _refuse_changes(given, saved, fixed, "nothing is trained, and the saved weights were trained with")
-    values = asdict(saved)
+    values = asdict(saved) | MEASURED_ONCE
     if given.get("dataset", saved.dataset) != saved.dataset:
         kept = {name: values[name] for name in names_in(MODEL) | {"image_shape", "label_names"}}
         values = _with_preset({**given, **kept})

@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from experiment.atomic import write_text
@@ -22,8 +23,8 @@ class MetricsLog:
 
     A row for every call of the compiled training program and for every validation, with step, epoch, split ("train" or
     "validation") and means over images in nats: elbo, distortion, rate, rate_per_level (top level first), all without
-    beta; training rows also have the loss, with beta, the norm of its gradient, and images_per_second; validation rows
-    the active_units of each level.
+    beta, and the loss, with it; training rows also have the norm of the gradient, and images_per_second; validation
+    rows the active_units of each level.
     """
 
     def __init__(self, folder, step=0, tensorboard=False):
@@ -57,9 +58,9 @@ class MetricsLog:
             images_per_second=round(progress.images_per_second, 1),
         )
 
-    def append_validation(self, progress, estimate):
-        """Write a row from an ElboEstimate of the validation images."""
-        self._append(step=progress.step, epoch=progress.epoch, split="validation", **estimate._asdict())
+    def append_validation(self, progress, estimate, loss):
+        """Write a row from an ElboEstimate and the loss of the validation images."""
+        self._append(step=progress.step, epoch=progress.epoch, split="validation", loss=loss, **estimate._asdict())
 
     def _append(self, **row):
         self._file.write(_line(row))
@@ -98,6 +99,13 @@ def read_metrics(path):
         raise RecordError(
             f"{path}: expected a row of JSON with its step in each line; move it away to go on"
         ) from error
+
+
+def training_seconds(rows, batch_size):
+    """What the rows of a metrics.jsonl say of the time that training took, in all sessions of a run together."""
+    train = [row for row in rows if row["split"] == "train"]
+    steps = np.diff([0, *(row["step"] for row in train)])
+    return sum(count * batch_size / row["images_per_second"] for count, row in zip(steps, train, strict=True))
 
 
 def write_results(folder, results, lines):

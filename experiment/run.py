@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_utils import Reading, load_dataset
-from experiment.assessment import assess, assess_further, table
+from experiment.assessment import assess, assess_further, compare_with_published, table
 from experiment.atomic import atomic_path
 from experiment.audit import audit
 from experiment.checkpoints import (
@@ -26,9 +26,17 @@ from experiment.evaluation.likelihood import ElboEvaluator
 from experiment.gallery import draw_loss_curve, draw_reconstructions, draw_samples, gallery
 from experiment.interruption import Interruption
 from experiment.preprocessing import binarize_once
-from experiment.records import METRICS_FILE, MetricsLog, read_metrics, write_results, write_unreadable
+from experiment.records import (
+    METRICS_FILE,
+    MetricsLog,
+    read_metrics,
+    training_seconds,
+    write_results,
+    write_unreadable,
+)
 from experiment.runs import next_free_run
 from experiment.training import TrainingError, TrainingState, fit, plan_steps
+from experiment.validation import LossEvaluator
 from image_data.records import DataError
 from models import build_model
 from models.distributions import Stream
@@ -52,7 +60,6 @@ def run_experiment(config, resumed=None):
         write_unreadable(run.outputs, dataset.unreadable)
     print_audit(audit(config, model, dataset, run))
 
-    started = time.monotonic()
     if config.num_epochs > 0:
         with run.held():
             is_finished = train(model, config, dataset, run, resumed)
@@ -60,22 +67,28 @@ def run_experiment(config, resumed=None):
             return False
         weights = weights_path(run.checkpoints, config)
         restore_weights(model, weights)
-    seconds = time.monotonic() - started
 
+    started = time.monotonic()
+    rows = read_metrics(run.outputs / METRICS_FILE)
     binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
     results = assess(model, config, binary_test)
     results["protocol"] |= {
         "weights": str(weights),
         "weights_sha256": weights_checksum(weights),
         "unreadable_images_left_out": len(dataset.unreadable),
+        "training_seconds": round(training_seconds(rows, plan_steps(dataset.train, config).batch_size), 1),
     }
-    results["training_seconds_of_last_session"] = round(seconds, 1)
     write_results(run.outputs, results, table(results))
     save_figures(gallery(model, config, dataset.test, binary_test), run.outputs)
-    if rows := read_metrics(run.outputs / METRICS_FILE):
+    if rows:
         save_figures({"loss_curve": draw_loss_curve(config, rows)}, run.outputs)
     if further := assess_further(model, config, dataset, binary_test):
         results["test"] |= further
+        results |= compare_with_published(config, results["test"])
+        results["protocol"] |= {
+            "num_importance_samples": further.get("num_importance_samples"),
+            "evaluation_seconds": round(time.monotonic() - started, 1),
+        }
         write_results(run.outputs, results, table(results))
     report(results, run)
     return True
@@ -152,7 +165,7 @@ def train(model, config, dataset, run, resumed=None):
     run.outputs.mkdir(parents=True, exist_ok=True)
 
     validation = binarize_once(dataset.validation, config.binarization, Stream.VALIDATION_BINARIZATION)
-    evaluator = ElboEvaluator(model, config.seed)
+    evaluator, loss_of_validation = ElboEvaluator(model, config.seed), LossEvaluator(model, config, plan)
     last_save = time.monotonic()
     with (
         closing(MetricsLog(run.outputs, first_step, config.tensorboard)) as log,
@@ -166,13 +179,15 @@ def train(model, config, dataset, run, resumed=None):
             if progress.is_epoch_end:
                 with state.averaged():
                     estimate = evaluator(validation.images, validation.labels)
-                    if not isfinite(estimate.elbo):
-                        raise TrainingError(
-                            f"the validation ELBO became {estimate.elbo} after {progress.step} steps: expected a "
-                            "finite number; train anew with a lower --learning_rate"
-                        )
-                    log.append_validation(progress, estimate)
-                    save_epoch(state, estimate, config, run)
+                    loss = loss_of_validation(validation.images, validation.labels)
+                    for name, value in (("ELBO", estimate.elbo), ("loss", loss)):
+                        if not isfinite(value):
+                            raise TrainingError(
+                                f"the validation {name} became {value} after {progress.step} steps: expected a "
+                                "finite number; train anew with a lower --learning_rate"
+                            )
+                    log.append_validation(progress, estimate, loss)
+                    save_epoch(state, loss, config, run)
                     if config.every_epoch:
                         keep_epoch(model, config, run, f"epoch_{progress.epoch:03}", dataset.validation, validation)
             is_due = time.monotonic() - last_save > config.save_seconds
@@ -213,11 +228,11 @@ def show(bar, progress):
     bar.update(progress.num_images)
 
 
-def save_epoch(state, estimate, config, run):
-    """Weights after every epoch, and at the best validation ELBO so far."""
+def save_epoch(state, loss, config, run):
+    """Weights after every epoch, and at the lowest validation loss so far."""
     save_model_weights(state.model, config, run.checkpoints, tag="last")
-    if estimate.elbo > state.best_elbo.numpy():
-        state.best_elbo.assign(estimate.elbo)
+    if loss < state.lowest_loss.numpy():
+        state.lowest_loss.assign(loss)
         save_model_weights(state.model, config, run.checkpoints)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from experiment.atomic import held
 from experiment.config import Config, ConfigError, resolve, resolve_loaded, resolve_resumed
+from experiment.presets import PUBLISHED, with_published
 from experiment.rules import NEWEST
 
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
@@ -73,7 +74,8 @@ def find_run(name, family, file):
     for candidate in (CHECKPOINTS / name, folder):
         if (candidate / CONFIG_FILE).is_file():
             return candidate
-    raise ConfigError(f"{name}: expected a run with its {CONFIG_FILE}, found none ({_known_runs()})")
+    mend = f"; train it first: --preset {name}" if name in PUBLISHED else ""
+    raise ConfigError(f"{name}: expected a run with its {CONFIG_FILE}, found none ({_known_runs()}){mend}")
 
 
 def configure(given, resume=None):
@@ -82,10 +84,11 @@ def configure(given, resume=None):
     Args: given, the settings (a dict) that were given; resume, the run to continue, as a user typed it.
     Raises: ConfigError.
     """
+    typed, given = given, with_published(given)
     decisive = ("dataset", "is_cvae", "hierarchical", "hierarchy", "run_name")
     identity = {name: given[name] for name in decisive if name in given}
     if resume:
-        if "load_weights" in given:
+        if "load_weights" in typed:
             raise ConfigError(
                 "--resume with --load_weights: expected one of them; --resume continues a stopped run, "
                 "--load_weights starts a new one from saved weights"
@@ -94,8 +97,9 @@ def configure(given, resume=None):
         if folder.resolve().parent != CHECKPOINTS.resolve():
             raise ConfigError(f"--resume {resume}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
         run = Run(folder.resolve().name)
-        if resume != NEWEST and given.get("run_name", run.name) != run.name:
-            raise ConfigError(f"--run_name {given['run_name']}: a resumed run keeps its name, {run.name}")
+        if resume != NEWEST and typed.get("run_name", run.name) != run.name:
+            raise ConfigError(f"--run_name {typed['run_name']}: a resumed run keeps its name, {run.name}")
+        given.pop("load_weights", None)  # where a published run begins
         return resolve_resumed(given, load_config(folder)), run
     if "load_weights" in given:
         name = given["load_weights"]

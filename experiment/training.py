@@ -20,7 +20,7 @@ class TrainingError(ValueError):
 
 
 class TrainingState:
-    """The whole state of a run: weights, their moving averages, optimizer, steps made and left out, best validation."""
+    """The whole state of a run: weights, their moving averages, optimizer, steps made and left out, lowest loss."""
 
     def __init__(self, model, config, num_steps):
         self.model = model
@@ -29,7 +29,7 @@ class TrainingState:
         self.averages = [tf.Variable(weight) for weight in model.variables] if config.ema else []
         self.step = tf.Variable(0, dtype=tf.int64)
         self.num_skipped = tf.Variable(0, dtype=tf.int64)
-        self.best_elbo = tf.Variable(-np.inf, dtype=tf.float32)
+        self.lowest_loss = tf.Variable(np.inf, dtype=tf.float32)  # of the validation images
 
     def variables(self):
         """Name -> variable. Numbered, because Keras's own names depend on what else a process has built."""
@@ -37,7 +37,7 @@ class TrainingState:
         return {
             "step": self.step,
             "num_skipped": self.num_skipped,
-            "best_elbo": self.best_elbo,
+            "lowest_loss": self.lowest_loss,
             **{f"{name}/{index}": each for name, variables in lists.items() for index, each in enumerate(variables)},
         }
 

@@ -116,7 +116,7 @@ def test_state_comes_back_to_the_bit(make_config, split, tmp_path):
     state = TrainingState(build_model(config), config, 10)
     for _ in fit(state, split, config):
         pass
-    state.best_elbo.assign(-12.5)
+    state.lowest_loss.assign(12.5)
     save_state(state, config, tmp_path)
     fresh = TrainingState(build_model(make_config(seed=1)), replace(config, learning_rate=1e-2), 10)
     restore_state(fresh, config, tmp_path)

@@ -29,7 +29,7 @@ LAYERS = [
     [f"experiment.evaluation.disentanglement.{name}" for name in ("factor_vae", "beta_vae")],
     ["experiment.training", "experiment.audit", "experiment.evaluation.likelihood"],
     ["experiment.evaluation.reconstruction", "experiment.evaluation.classification"],
-    ["experiment.gallery", "experiment.assessment"],
+    ["experiment.gallery", "experiment.assessment", "experiment.validation"],
     ["experiment.run"],
     ["assignment"],
 ]

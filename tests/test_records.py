@@ -18,7 +18,7 @@ def progress(step):
 def test_rows_hold_unweighted_terms_per_level(tmp_path):
     log = MetricsLog(tmp_path)
     log.append_training(progress(10))
-    log.append_validation(progress(10), ESTIMATE)
+    log.append_validation(progress(10), ESTIMATE, 7.0)
     log.close()
     train, validation = read_metrics(tmp_path / "metrics.jsonl")
     assert train == {
@@ -63,7 +63,7 @@ def test_tensorboard_gets_the_same_numbers(tmp_path):
 
     log = MetricsLog(tmp_path, tensorboard=True)
     log.append_training(progress(10))
-    log.append_validation(progress(10), ESTIMATE)
+    log.append_validation(progress(10), ESTIMATE, 7.0)
     log.close()
     events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"tensors": 0}).Reload()
     assert {"train/loss", "train/rate_per_level/z1", "validation/active_units/z2", "validation/elbo"} <= set(
