@@ -135,7 +135,7 @@ def compare_with_published(config, test):
     published = PUBLISHED.get(config.preset)
     if published is None or published.metric not in test:
         return {}
-    _, expected, tolerance, source, metric = published
+    _, expected, tolerance, source, metric, _ = published
     reached = test[metric] >= expected - tolerance
     card = {"preset": config.preset, "source": source, "metric": metric, "expected": expected, "tolerance": tolerance}
     return {"published": {**card, "reached": reached}}

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from experiment.atomic import write_text
+from experiment.runs import METRICS_FILE, RESULTS_FILE, TABLE_FILE
 
-METRICS_FILE, RESULTS_FILE, TABLE_FILE = "metrics.jsonl", "results.json", "results.txt"
 UNREADABLE_FILE = "unreadable_images.json"
 
 

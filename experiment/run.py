@@ -27,14 +27,13 @@ from experiment.gallery import draw_loss_curve, draw_reconstructions, draw_sampl
 from experiment.interruption import Interruption
 from experiment.preprocessing import binarize_once
 from experiment.records import (
-    METRICS_FILE,
     MetricsLog,
     read_metrics,
     training_seconds,
     write_results,
     write_unreadable,
 )
-from experiment.runs import next_free_run
+from experiment.runs import METRICS_FILE, next_free_run
 from experiment.training import TrainingError, TrainingState, fit, plan_steps
 from experiment.validation import LossEvaluator
 from image_data.records import DataError

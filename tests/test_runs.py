@@ -1,12 +1,13 @@
 """Names of runs: an older run is never touched, and the one that is meant is found."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from experiment.config import ConfigError, resolve
-from experiment.runs import Run, configure, find_run, newest_run, next_free_run
+from experiment.presets import PUBLISHED
+from experiment.runs import Run, configure, find_run, load_config, newest_run, next_free_run
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +83,34 @@ def test_configure_reads_the_settings_of_the_run_that_is_meant(tmp_path):
     assert configure({}, resume="link")[1] == run
     with pytest.raises(ConfigError, match="--resume with --load_weights: expected one of them"):
         configure({"load_weights": "newest"}, resume="newest")
+
+
+def test_a_preset_is_settings_that_flags_override():
+    config, resumed = configure({"preset": "vae_1l", "num_epochs": 3})
+    settings = PUBLISHED["vae_1l"].settings
+    assert (config.preset, config.family, config.num_epochs, resumed) == ("vae_1l", "vae_1l", 3, None)
+    assert (config.hidden_sizes, config.learning_rate) == (settings["hidden_sizes"], settings["learning_rate"])
+    with pytest.raises(ConfigError, match="--preset vae_3l: expected one of vae_1l, iwae_1l_k50"):
+        configure({"preset": "vae_3l"})
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_preset_can_be_run_and_continued(name):
+    settings = dict(PUBLISHED[name].settings)
+    if first := settings.pop("load_weights", None):
+        with pytest.raises(ConfigError, match=f"{first}: expected a run .*; train it first: --preset {first}"):
+            configure({"preset": name})
+        make_run(first, **PUBLISHED[first].settings)
+    config, _ = configure({"preset": name})
+    assert {each: getattr(config, each) for each in settings} == settings
+    run = make_run(name, **asdict(config))
+    assert configure({"preset": name}, resume=name) == (load_config(run.checkpoints), run)
+
+
+def test_what_a_run_was_asked_to_measure_is_not_asked_of_those_that_start_from_it():
+    make_run("vae_1l", **PUBLISHED["vae_1l"].settings, preset="vae_1l")
+    config, _ = configure({"load_weights": "vae_1l", "num_epochs": 0})
+    assert (config.preset, config.evaluate, config.iw_samples) == (None, False, 0)
 
 
 def test_flags_that_only_fit_the_saved_run_do_not_stand_in_the_way():

@@ -1,0 +1,143 @@
+"""Run the presets of published runs, keep their results.json, and write the tables of RESULTS.md from them.
+
+    python -m benchmarks.results --runs DIR --mnist DIR --binarized_mnist DIR     # what has no record yet; hours
+    python -m benchmarks.results --runs DIR --presets sprites_vae                 # some of them
+    python -m benchmarks.results                                                  # only write the tables
+
+A run that was stopped is continued. Records are in benchmarks/records/, a file for each run, as the run wrote it; some
+runs' weights come into model_ckpts/, where --load_weights finds them.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean
+
+from experiment.atomic import write_text
+from experiment.presets import PUBLISHED
+from experiment.runs import CHECKPOINTS, CONFIG_FILE, OUTPUTS, RESULTS_FILE, STATE_FILE, WEIGHTS_SUFFIX, load_config
+
+PROJECT = Path(__file__).resolve().parent.parent
+RECORDS, RESULTS = PROJECT / "benchmarks/records", PROJECT / "RESULTS.md"
+SHIPPED = ("vae_1l", "cvae_1l", "iwae_2l_k50", "sprites_beta_tc_6")
+FACTOR_METRICS = ("mig_histogram", "mig_sampled", "factor_vae_score", "beta_vae_score", "dci_disentanglement")
+
+
+def run_name(preset, seed):
+    """The name of a preset's run: the preset's own for seed 0."""
+    return f"{preset}_seed{seed}" if seed else preset
+
+
+def dataset_of(preset):
+    return PUBLISHED[preset].settings.get("dataset", "mnist")
+
+
+def reproduce(preset, seed, folder, data_dir):
+    """Train and evaluate a preset in `folder`, or continue it there, and keep its record."""
+    run = run_name(preset, seed)
+    command = [sys.executable, PROJECT / "assignment.py", "--preset", preset, "--seed", str(seed), "--run_name", run]
+    command += ["--data_dir", Path(data_dir).resolve()] if data_dir else []
+    command += ["--resume", run] if (folder / CHECKPOINTS / run / STATE_FILE).is_file() else []
+    print(f"\n{run}")
+    subprocess.run(command, cwd=folder, check=True)
+    record = (folder / OUTPUTS / run / RESULTS_FILE).read_text(encoding="utf-8")
+    RECORDS.mkdir(exist_ok=True)
+    write_text(RECORDS / f"{run}.json", record)
+    if run in SHIPPED:
+        ship(folder / CHECKPOINTS / run, record)
+
+
+def ship(checkpoints, record):
+    """Copy a run's best weights, with its settings and its record, into model_ckpts/ of the project."""
+    shipped = PROJECT / CHECKPOINTS / checkpoints.name
+    shipped.mkdir(exist_ok=True)
+    config = replace(load_config(checkpoints), data_dir=None)
+    for path in checkpoints.glob(f"{config.model}{WEIGHTS_SUFFIX}*"):
+        shutil.copy(path, shipped)
+    write_text(shipped / CONFIG_FILE, config.to_json())
+    write_text(shipped / RESULTS_FILE, record)
+
+
+def records_of(preset):
+    """The records of a preset that are there, by seed."""
+    paths = [RECORDS / f"{run_name(preset, seed)}.json" for seed in range(PUBLISHED[preset].num_seeds)]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
+
+
+def presets_of(dataset):
+    return [name for name in PUBLISHED if dataset_of(name) == dataset]
+
+
+def likelihood_table(dataset):
+    """A line for each preset of a data set: the bound beside the number to expect, and what it took."""
+    yield "| `--preset` | -ELBO | -IW bound | K | to expect | active units | epochs | training | evaluation |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for preset in presets_of(dataset):
+        for record in records_of(preset):
+            test, protocol, published = record["test"], record["protocol"], PUBLISHED[preset]
+            is_reached = test["iw_bound"] >= published.expected - published.tolerance
+            first = published.settings.get("load_weights")
+            cells = [
+                f"`{preset}`",
+                f"{-test['elbo']:.2f}",
+                f"**{test['iw_nll']:.2f}** +- {test['iw_standard_error']:.2f}",
+                f"{test['num_importance_samples']:,}",
+                f"{-published.expected:.2f}, {published.source}: {'reached' if is_reached else 'not reached'}",
+                " ".join(map(str, test["active_units"])),
+                f"{protocol['epochs']}{f', after `{first}`' if first else ''}",
+                f"{protocol['training_seconds'] / 60:.0f} min",
+                f"{protocol['evaluation_seconds'] / 60:.0f} min",
+            ]
+            yield f"| {' | '.join(cells)} |"
+
+
+def factor_table(dataset):
+    """A line for each preset of a data set with factors: means over seeds, lowest and highest."""
+    yield f"| `--preset` | seeds | {' | '.join(FACTOR_METRICS)} | distortion | rate | training, each |"
+    yield "|---" * (5 + len(FACTOR_METRICS)) + "|"
+    for preset in presets_of(dataset):
+        if records := records_of(preset):
+            cells = [f"`{preset}`", str(len(records))]
+            for name in FACTOR_METRICS:
+                scores = [record["test"][name] for record in records]
+                cells.append(f"**{mean(scores):.3f}** ({min(scores):.3f} to {max(scores):.3f})")
+            cells += [f"{mean(record['test'][name] for record in records):.2f}" for name in ("distortion", "rate")]
+            cells.append(f"{mean(record['protocol']['training_seconds'] for record in records) / 60:.0f} min")
+            yield f"| {' | '.join(cells)} |"
+
+
+def fill(text):
+    """RESULTS.md with its tables written anew, each between the line that names its data set and the next `end`."""
+    for dataset in dict.fromkeys(map(dataset_of, PUBLISHED)):
+        lines = factor_table(dataset) if dataset == "sprites" else likelihood_table(dataset)
+        table = "\n".join(lines)
+        pattern = rf"(<!-- table: {dataset} -->\n).*?(\n<!-- end -->)"
+        text, count = re.subn(pattern, lambda match, table=table: match[1] + table + match[2], text, flags=re.DOTALL)
+        if count != 1:
+            raise ValueError(f"{RESULTS.name}: expected one table of {dataset}, found {count}")
+    return text
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, help="folder to train in; without it nothing is trained")
+    parser.add_argument("--mnist", help="folder of MNIST (default: it is downloaded)")
+    parser.add_argument("--binarized_mnist", help="folder of binarised MNIST")
+    parser.add_argument("--presets", nargs="+", choices=PUBLISHED, default=list(PUBLISHED), metavar="NAME")
+    options = parser.parse_args()
+    if options.runs:
+        options.runs.mkdir(parents=True, exist_ok=True)
+        for preset in options.presets:
+            for seed in range(PUBLISHED[preset].num_seeds):
+                if not (RECORDS / f"{run_name(preset, seed)}.json").is_file():
+                    reproduce(preset, seed, options.runs, vars(options).get(dataset_of(preset)))
+    write_text(RESULTS, fill(RESULTS.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""RESULTS.md is written from records, the shipped weights are those of the records, and runs are continued."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import results
+from experiment.checkpoints import load_weights, save_model_weights, weights_checksum
+from experiment.config import resolve
+from experiment.presets import PUBLISHED
+from models import build_model
+
+TEST = {
+    "elbo": -90.0,
+    "iw_bound": -86.2,
+    "iw_nll": 86.2,
+    "iw_standard_error": 0.25,
+    "num_importance_samples": 5000,
+    "active_units": [25],
+    "distortion": 65.0,
+    "rate": 25.0,
+}
+PROTOCOL = {"epochs": 400, "training_seconds": 1230.0, "evaluation_seconds": 290.0}
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RECORDS", tmp_path / "records")
+    return tmp_path / "records"
+
+
+def write_record(records, name, **test):
+    records.mkdir(exist_ok=True)
+    (records / f"{name}.json").write_text(json.dumps({"test": TEST | test, "protocol": PROTOCOL}))
+
+
+def test_the_tables_are_what_the_records_say():
+    text = results.RESULTS.read_text(encoding="utf-8")
+    assert results.fill(text) == text, "python -m benchmarks.results writes them"
+
+
+def test_a_line_says_whether_the_number_to_expect_was_reached(records):
+    write_record(records, "vae_1l")
+    write_record(records, "iwae_1l_k50", iw_bound=-85.0, iw_nll=85.0)
+    _, _, reached, missed = results.likelihood_table("mnist")
+    assert reached == (
+        "| `vae_1l` | 90.00 | **86.20** +- 0.25 | 5,000 | 86.76, Burda et al. (2016), table 1: reached | 25 | 400 | "
+        "20 min | 5 min |"
+    )
+    assert "84.78, Burda et al. (2016), table 1: not reached" in missed and "400, after `vae_1l`" in missed
+
+
+def test_scores_are_means_over_seeds(records):
+    for seed, score in enumerate((0.1, 0.2, 0.6)):
+        write_record(records, results.run_name("sprites_vae", seed), **dict.fromkeys(results.FACTOR_METRICS, score))
+    *_, line = results.factor_table("sprites")
+    assert (
+        line.startswith("| `sprites_vae` | 3 | **0.300** (0.100 to 0.600) |") and "| 65.00 | 25.00 | 20 min |" in line
+    )
+
+
+def test_a_run_is_continued_and_its_record_and_weights_are_kept(records, tmp_path, monkeypatch):
+    project, folder = tmp_path / "project", tmp_path / "runs"
+    config = replace(resolve({"hidden_sizes": (4,), "data_dir": "/somewhere"}), image_shape=(8, 8, 1))
+    commands = []
+
+    def train(command, cwd, check):
+        commands.append([str(word) for word in command])
+        save_model_weights(build_model(config), config, folder / "model_ckpts/vae_1l")
+        (folder / "model_ckpts/vae_1l/state.npz").touch()
+        (folder / "outputs/vae_1l").mkdir(parents=True, exist_ok=True)
+        (folder / "outputs/vae_1l/results.json").write_text("{}")
+
+    monkeypatch.setattr(results, "PROJECT", project)
+    monkeypatch.setattr("subprocess.run", train)
+    (project / "model_ckpts").mkdir(parents=True)
+    for _ in range(2):
+        results.reproduce("vae_1l", 0, folder, None)
+    first, second = commands
+    assert first[2:] == ["--preset", "vae_1l", "--seed", "0", "--run_name", "vae_1l"]
+    assert second[2:] == [*first[2:], "--resume", "vae_1l"]
+    assert (records / "vae_1l.json").read_text() == "{}"
+    shipped = project / "model_ckpts/vae_1l"
+    assert load_weights(shipped)[1] == replace(config, data_dir=None)
+    assert sorted(path.name for path in shipped.iterdir()) == [
+        "config.json",
+        "results.json",
+        "vae.weights.h5",
+        "vae.weights.h5.sha256",
+    ]
+
+
+@pytest.mark.parametrize("name", results.SHIPPED)
+def test_shipped_weights_are_those_of_the_record(name):
+    folder = results.PROJECT / "model_ckpts" / name
+    model, config = load_weights(folder)
+    record = json.loads((results.RECORDS / f"{name}.json").read_text())
+    assert record == json.loads((folder / "results.json").read_text())
+    assert record["protocol"]["weights_sha256"] == weights_checksum(folder / f"{config.model}.weights.h5")
+    assert config.preset == name and config.data_dir is None and PUBLISHED[name].num_seeds
