@@ -89,7 +89,7 @@ def test_a_preset_is_settings_that_flags_override():
     config, resumed = configure({"preset": "vae_1l", "num_epochs": 3})
     settings = PUBLISHED["vae_1l"].settings
     assert (config.preset, config.family, config.num_epochs, resumed) == ("vae_1l", "vae_1l", 3, None)
-    assert (config.hidden_sizes, config.learning_rate) == (settings["hidden_sizes"], settings["learning_rate"])
+    assert (config.hidden_sizes, config.batch_size) == (settings["hidden_sizes"], settings["batch_size"])
     with pytest.raises(ConfigError, match="--preset vae_3l: expected one of vae_1l, iwae_1l_k50"):
         configure({"preset": "vae_3l"})
 
