@@ -5,7 +5,7 @@ import json
 import pytest
 
 from experiment.evaluation.likelihood import ElboEstimate
-from experiment.records import MetricsLog, RecordError, read_metrics, write_results
+from experiment.records import MetricsLog, RecordError, read_metrics, training_seconds, write_results
 from experiment.training import Progress
 
 ESTIMATE = ElboEstimate(-12.0, 10.0, 2.0, (1.5, 0.5), 0.1, (7, 3), 44)
@@ -48,6 +48,16 @@ def test_a_continued_log_drops_rows_beyond_the_saved_step(tmp_path):
     log.append_training(progress(15))
     log.close()
     assert [row["step"] for row in read_metrics(path)] == [5, 10, 15]
+
+
+def test_training_time_is_that_of_all_steps():
+    rows = [
+        {"step": 10, "split": "train", "images_per_second": 16.0},
+        {"step": 10, "split": "validation"},
+        {"step": 30, "split": "train", "images_per_second": 80.0},
+    ]
+    assert training_seconds(rows, batch_size=8) == 10 * 8 / 16 + 20 * 8 / 80
+    assert training_seconds([], batch_size=8) == 0.0
 
 
 @pytest.mark.parametrize("line", ["garbage", "[1]", '{"epoch": 1}', "\udcff"])

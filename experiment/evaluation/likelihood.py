@@ -1,5 +1,6 @@
 """Bounds of the test log-likelihood. beta never enters; every image counts once, whatever the size of its batch."""
 
+from concurrent.futures import ThreadPoolExecutor
 from math import log, prod
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ PIXELS_PER_BATCH = 500 * 28 * 28
 MIN_BATCH = 8
 # The importance-weighted bound takes so many images at once, each with as many samples as make so many pixels.
 IMAGES_PER_CHUNK = 20
+BATCHES_AT_ONCE = 2  # one alone leaves a fifth of two cores idle
 PIXELS_PER_CHUNK = 1_000 * 28 * 28
 
 
@@ -118,16 +120,23 @@ class LogEvidence:
 
     def __call__(self, images, labels):
         """Images [N, H, W, C], labels or None -> log 1/K sum_k w_k, nats [N]."""
+
+        def of_batch(index):
+            # Batches are always full, or the program would be compiled anew for the last one.
+            start = index * IMAGES_PER_CHUNK
+            rows = np.minimum(np.arange(start, start + IMAGES_PER_CHUNK), len(images) - 1)
+            batch_seed = noise_seed(self._seed, Stream.IMPORTANCE_SAMPLES, index)
+            return self._log_evidence(images[rows], None if labels is None else labels[rows], batch_seed).numpy()
+
         bounds = []
-        with tqdm(total=len(images), desc=self._name, unit=" images", dynamic_ncols=True) as bar:
-            for index, start in enumerate(range(0, len(images), IMAGES_PER_CHUNK)):
-                # Batches are always full, or the program would be compiled anew for the last one.
-                rows = np.minimum(np.arange(start, start + IMAGES_PER_CHUNK), len(images) - 1)
-                batch_seed = noise_seed(self._seed, Stream.IMPORTANCE_SAMPLES, index)
-                labels_of_rows = None if labels is None else labels[rows]
-                bounds.append(self._log_evidence(images[rows], labels_of_rows, batch_seed).numpy())
-                bar.update(min(IMAGES_PER_CHUNK, len(images) - start))
-        return np.concatenate(bounds)[: len(images)].astype(np.float64)
+        with (
+            ThreadPoolExecutor(BATCHES_AT_ONCE) as pool,
+            tqdm(total=len(images), desc=self._name, unit=" images", dynamic_ncols=True) as bar,
+        ):
+            for of_images in pool.map(of_batch, range(-(-len(images) // IMAGES_PER_CHUNK))):
+                bounds.extend(of_images[: len(images) - len(bounds)])
+                bar.update(len(bounds) - bar.n)
+        return np.array(bounds, np.float64)
 
 
 def compile_log_evidence(model, num_samples, chunk, jit_compile):
