@@ -47,10 +47,10 @@ def image_grid(images, title, row_names=None):
 
 
 def loss_curve(train, validation, title):
-    """Loss and distortion over training, beside the validation ELBO; the rate of each level, and its active units.
+    """Loss and distortion over training and validation; the rate of each level, and its active units.
 
     Args: train, a dict of arrays step, loss, distortion, and rates, a dict of arrays by level; validation, a dict of
-    arrays step, elbo, and active_units, a dict of arrays by level; loss, distortion, rates and elbo in nats.
+    arrays step, elbo, loss, and active_units, a dict of arrays by level; loss, distortion, rates and elbo in nats.
     """
     figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
     figure.suptitle(title, fontsize=10, parse_math=False)
@@ -58,9 +58,11 @@ def loss_curve(train, validation, title):
     left.plot(train["step"], train["loss"], label="training loss", color="tab:blue")
     left.plot(train["step"], train["distortion"], label="training distortion", color="tab:green", linestyle="--")
     left.plot(validation["step"], -validation["elbo"], label="validation -ELBO", color="tab:red", marker=".")
+    if not np.allclose(validation["loss"], -validation["elbo"]):
+        left.plot(validation["step"], validation["loss"], label="validation loss", color="tab:purple", marker=".")
     # The first steps are far above everything that follows; a reader wants to see what follows.
     settled = train["loss"][len(train["loss"]) // 10 :]
-    finite = np.concatenate([settled, train["distortion"], -validation["elbo"]])
+    finite = np.concatenate([settled, train["distortion"], -validation["elbo"], validation["loss"]])
     low, high = finite.min(), np.percentile(finite, 98)
     left.set_ylim(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3)
     left.set_ylabel("nats per image")

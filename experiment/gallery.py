@@ -116,7 +116,7 @@ def draw_loss_curve(config, rows):
     return loss_curve(
         {name: np.array([row[name] for row in train]) for name in ("step", "loss", "distortion")}
         | {"rates": by_level(train, "rate_per_level")},
-        {name: np.array([row[name] for row in validation]) for name in ("step", "elbo")}
+        {name: np.array([row[name] for row in validation]) for name in ("step", "elbo", "loss")}
         | {"active_units": by_level(validation, "active_units")},
         f"{_name(config)}: loss = {describe_loss(config)}",
     )

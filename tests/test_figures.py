@@ -44,14 +44,15 @@ def test_nothing_is_cut_off():
 def test_loss_curve_shows_all_its_curves():
     steps = np.arange(1, 21)
     train = {"step": steps, "loss": 300.0 / steps, "distortion": 200.0 / steps, "rates": {"z": 100.0 / steps}}
-    figure = loss_curve(
-        train, {"step": steps[::5], "elbo": -300.0 / steps[::5], "active_units": {"z": steps[::5]}}, "a title"
-    )
+    nll = 300.0 / steps[::5]
+    validation = {"step": steps[::5], "elbo": -nll, "loss": nll - 5, "active_units": {"z": steps[::5]}}
+    figure = loss_curve(train, validation, "a title")
     drawn = {line.get_label(): line.get_ydata() for axes in figure.axes for line in axes.lines}
     np.testing.assert_array_equal(drawn["training loss"], train["loss"])
     np.testing.assert_array_equal(drawn["training distortion"], train["distortion"])
     np.testing.assert_array_equal(drawn["training rate (KL) of z"], train["rates"]["z"])
-    np.testing.assert_array_equal(drawn["validation -ELBO"], 300.0 / steps[::5])
+    np.testing.assert_array_equal(drawn["validation -ELBO"], nll)
+    np.testing.assert_array_equal(drawn["validation loss"], nll - 5)
     np.testing.assert_array_equal(drawn["active units of z"], steps[::5])
     render(figure)
 
@@ -60,7 +61,9 @@ def test_a_loss_curve_below_zero_is_in_sight():
     steps = np.arange(1, 21)
     negative = -1300.0 - steps
     train = {"step": steps, "loss": negative, "distortion": negative, "rates": {"z": np.ones(20)}}
-    left = loss_curve(train, {"step": steps, "elbo": -negative, "active_units": {}}, "a title").axes[0]
+    validation = {"step": steps, "elbo": -negative, "loss": negative, "active_units": {}}
+    left = loss_curve(train, validation, "a title").axes[0]
+    assert "validation loss" not in {line.get_label() for line in left.lines}, "the -ELBO says the same"
     low, high = left.get_ylim()
     assert low < negative.min() and high > negative.max()
 

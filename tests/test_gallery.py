@@ -164,7 +164,14 @@ def test_the_curve_has_a_line_for_each_level(make_config):
         for step in (1, 2, 3)
     ]
     rows.append(
-        {"split": "validation", "step": 3, "elbo": -3.0, "rate_per_level": [1, 1, 1], "active_units": [1, 2, 4]}
+        {
+            "split": "validation",
+            "step": 3,
+            "elbo": -3.0,
+            "loss": 3.0,
+            "rate_per_level": [1, 1, 1],
+            "active_units": [1, 2, 4],
+        }
     )
     figure = gallery.draw_loss_curve(make_config(**HIERARCHY), rows)
     drawn = {line.get_label(): line.get_ydata().tolist() for axes in figure.axes for line in axes.lines}
