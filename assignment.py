@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 from experiment.config import ConfigError, flags
 from experiment.presets import HIERARCHICAL, OBJECTIVES, PRESETS, TOP_DOWN
+from experiment.published import PUBLISHED
 from experiment.rules import NEWEST
 from experiment.runs import configure
 
@@ -26,7 +27,8 @@ Variational autoencoders: train them, load their weights, generate images.
   python assignment.py --is_cvae --load_weights --num_epochs 0                      only generate from them
   python assignment.py --resume                                                     continue a run that was stopped
 
-Settings: defaults < preset of the data set < flags. [In brackets: the default; data set: what its preset changes]"""
+Settings: defaults < preset of the data set < --preset < flags.
+[In brackets: the default; data set: what its preset changes]"""
 GROUPS = {
     "model": "model",
     "data": "data",
@@ -67,7 +69,7 @@ def build_parser():
         rule = each.metadata["rule"]
         options = {"type": rule.parse, "metavar": rule.metavar, **each.metadata["argparse"]}
         if rule.parse is bool:
-            is_in_a_preset = any(each.name in preset.settings for preset in PRESETS.values())
+            is_in_a_preset = any(each.name in preset.settings for preset in [*PRESETS.values(), *PUBLISHED.values()])
             options = {"action": argparse.BooleanOptionalAction if is_in_a_preset else "store_true"}
         groups[each.metadata["group"]].add_argument(f"--{each.name}", help=describe(each), **options)
     groups["output"].add_argument(

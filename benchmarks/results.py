@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import mean
 
 from experiment.atomic import write_text
-from experiment.presets import PUBLISHED
+from experiment.published import PUBLISHED
 from experiment.runs import CHECKPOINTS, CONFIG_FILE, OUTPUTS, RESULTS_FILE, STATE_FILE, WEIGHTS_SUFFIX, load_config
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -40,16 +40,28 @@ def dataset_of(preset):
 def reproduce(preset, seed, folder, data_dir):
     """Train and evaluate a preset in `folder`, or continue it there, and keep its record."""
     run = run_name(preset, seed)
-    command = [sys.executable, PROJECT / "assignment.py", "--preset", preset, "--seed", str(seed), "--run_name", run]
-    command += ["--data_dir", Path(data_dir).resolve()] if data_dir else []
-    command += ["--resume", run] if (folder / CHECKPOINTS / run / STATE_FILE).is_file() else []
-    print(f"\n{run}")
-    subprocess.run(command, cwd=folder, check=True)
-    record = (folder / OUTPUTS / run / RESULTS_FILE).read_text(encoding="utf-8")
+    checkpoints, path = folder / CHECKPOINTS / run, folder / OUTPUTS / run / RESULTS_FILE
+    if not is_complete(path):
+        flags = ["--preset", preset, "--seed", str(seed), "--run_name", run]
+        if (checkpoints / STATE_FILE).is_file():
+            flags = ["--resume", run]
+        elif checkpoints.exists() or path.parent.exists():
+            sys.exit(
+                f"{checkpoints}: expected a run with its {STATE_FILE}, to continue; move it and {path.parent} away"
+            )
+        flags += ["--data_dir", Path(data_dir).resolve()] if data_dir else []
+        print(f"\n{run}")
+        subprocess.run([sys.executable, PROJECT / "assignment.py", *flags], cwd=folder, check=True)
+    record = path.read_text(encoding="utf-8")
     RECORDS.mkdir(exist_ok=True)
     write_text(RECORDS / f"{run}.json", record)
     if run in SHIPPED:
-        ship(folder / CHECKPOINTS / run, record)
+        ship(checkpoints, record)
+
+
+def is_complete(path):
+    """Whether a results.json is there, and all that --evaluate adds to it."""
+    return path.is_file() and "evaluation_seconds" in json.loads(path.read_text(encoding="utf-8"))["protocol"]
 
 
 def ship(checkpoints, record):
@@ -80,14 +92,14 @@ def likelihood_table(dataset):
     for preset in presets_of(dataset):
         for record in records_of(preset):
             test, protocol, published = record["test"], record["protocol"], PUBLISHED[preset]
-            is_reached = test["iw_bound"] >= published.expected - published.tolerance
+            verdict = "reached" if published.is_reached(test) else "not reached"
             first = published.settings.get("load_weights")
             cells = [
                 f"`{preset}`",
                 f"{-test['elbo']:.2f}",
                 f"**{test['iw_nll']:.2f}** +- {test['iw_standard_error']:.2f}",
                 f"{test['num_importance_samples']:,}",
-                f"{-published.expected:.2f}, {published.source}: {'reached' if is_reached else 'not reached'}",
+                f"{-published.expected:.2f}, {published.source}: {verdict}",
                 " ".join(map(str, test["active_units"])),
                 f"{protocol['epochs']}{f', after `{first}`' if first else ''}",
                 f"{protocol['training_seconds'] / 60:.0f} min",

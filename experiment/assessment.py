@@ -31,7 +31,7 @@ from experiment.evaluation.likelihood import (
 )
 from experiment.evaluation.reconstruction import reconstruction_quality
 from experiment.preprocessing import BINARIZATION_SEED, binarize_once
-from experiment.presets import PUBLISHED
+from experiment.published import PUBLISHED
 from experiment.training import plan_execution
 from image_data.records import take
 from models.distributions import Stream
@@ -131,14 +131,12 @@ def has_classes(split):
 
 
 def compare_with_published(config, test):
-    """The number that --preset is expected to end at, and whether it did: {"published": ...}, or {} without one."""
+    """The number that a preset is to end at, and whether it did: {"published": ...}; {} where there is none."""
     published = PUBLISHED.get(config.preset)
     if published is None or published.metric not in test:
         return {}
-    _, expected, tolerance, source, metric, _ = published
-    reached = test[metric] >= expected - tolerance
-    card = {"preset": config.preset, "source": source, "metric": metric, "expected": expected, "tolerance": tolerance}
-    return {"published": {**card, "reached": reached}}
+    card = {name: getattr(published, name) for name in ("source", "metric", "expected", "tolerance")}
+    return {"published": {"preset": config.preset, **card, "reached": published.is_reached(test)}}
 
 
 def protocol_of(config, num_images):
@@ -155,7 +153,7 @@ def protocol_of(config, num_images):
         "training": f"{describe_loss(config)}; {describe_training(config)}",
         "epochs": config.num_epochs,
         "batch_size": config.batch_size,
-        "first_weights": config.load_weights,
+        "first_weights": config.load_weights if config.num_epochs else None,
         "cpus": os.cpu_count(),
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("keras", "numpy")}

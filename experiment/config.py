@@ -5,7 +5,8 @@ import zlib
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from math import prod
 
-from experiment.presets import OBJECTIVES, PRESETS, PUBLISHED, settings_of
+from experiment.presets import OBJECTIVES, PRESETS, settings_of
+from experiment.published import PUBLISHED
 from experiment.rules import (
     ABOVE_0,
     AT_LEAST_0,
@@ -520,7 +521,20 @@ def resolve_resumed(given, saved):
             f"--num_epochs {num_epochs}: the learning rate was planned to fall to 0 within {saved.num_epochs} epochs; "
             "leave the flag out, or train on with --load_weights"
         )
-    return replace(saved, **{**given, "run_name": saved.run_name})
+    preset = saved.preset if num_epochs == saved.num_epochs else None
+    return replace(saved, **{**given, "run_name": saved.run_name, "preset": preset})
+
+
+def with_published(given):
+    """The settings of the published run that `preset` names, and its name for the run < given settings.
+
+    A run whose numbers other settings may change has its name, but is not compared with what was published.
+    """
+    published = PUBLISHED.get(given.get("preset"))
+    if published is None:
+        return given
+    is_changed = given.keys() & names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "seed"}
+    return {**published.settings, "run_name": given["preset"], **given, **({"preset": None} if is_changed else {})}
 
 
 def _spelled_out(values):

@@ -1,4 +1,4 @@
-"""What the settings of data sets, objectives and published runs change against the defaults, and where from."""
+"""What the settings of data sets, hierarchies and objectives change against the defaults, and where from."""
 
 from typing import Any, NamedTuple
 
@@ -129,95 +129,6 @@ PRESETS = {
         VECTOR_LEVELS,
     ),
 }
-
-
-class Published(NamedTuple):
-    """A row of a paper's table: the settings that reproduce it, and the number that they should end at."""
-
-    settings: dict[str, Any]
-    expected: float  # of `metric`, of which more is better
-    tolerance: float
-    source: str
-    metric: str = "iw_bound"
-    num_seeds: int = 1
-
-
-# 784-200-200-50, tanh, 20 images a step, as in Burda et al. (2016), section 5 and appendix C, whose 3,280 epochs are
-# shortened. Larger batches are faster, but leave units unused: 15 are active with 100 images a step, of 50.
-BURDA = {
-    "hidden_sizes": (200, 200),
-    "activation": "tanh",
-    "latent_size": (50,),
-    "batch_size": 20,
-    "learning_rate_schedule": "cosine",
-    "evaluate": True,
-    "iw_samples": 5000,
-}
-LADDER = {
-    "hierarchical": True,
-    "latent_size": (100, 50),
-    "hidden_sizes": (200, 200),
-    "batch_size": 100,
-    "learning_rate_schedule": "cosine",
-    "beta_epochs": 10.0,
-    "evaluate": True,
-    "iw_samples": 5000,
-}
-# The second stage of Burda et al. (2016), table 2: a model trained with the ELBO is trained on with 50 samples.
-IWAE_50 = {
-    "objective": "iwae",
-    "num_importance_samples": 50,
-    "batch_size": 20,
-    "learning_rate": 0.0005,
-    "evaluate": True,
-    "iw_samples": 5000,
-}
-# 4096-600-300-10: a smaller one of the dense networks that Chen et al. (2018), appendix, took for dSprites.
-FACTORS = {
-    "dataset": "sprites",
-    "network": "mlp",
-    "hidden_sizes": (600, 300),
-    "num_epochs": 15,
-    "evaluate": True,
-    "iw_samples": 100,
-}
-
-
-def _of_factors(settings, expected=0.0, tolerance=0.1):
-    source = "measured here, mean of three seeds"
-    return Published({**FACTORS, **settings}, expected, tolerance, source, "mig_histogram", num_seeds=3)
-
-
-STATIC = {**BURDA, "dataset": "binarized_mnist", "num_epochs": 100}
-
-PUBLISHED = {
-    "vae_1l": Published({**BURDA, "num_epochs": 200}, -86.76, 0.1, "Burda et al. (2016), table 1"),
-    "iwae_1l_k50": Published(
-        {**IWAE_50, "load_weights": "vae_1l", "num_epochs": 10}, -84.78, 0.1, "Burda et al. (2016), table 1"
-    ),
-    "vae_2l": Published({**LADDER, "num_epochs": 100}, -85.33, 0.1, "Burda et al. (2016), table 1"),
-    "iwae_2l_k50": Published(
-        {**IWAE_50, "load_weights": "vae_2l", "num_epochs": 8}, -82.90, 0.1, "Burda et al. (2016), table 1"
-    ),
-    "cvae_1l": Published({**BURDA, "is_cvae": True, "num_epochs": 80}, -82.32, 0.1, "nbip/IWAE, log p(x given y)"),
-    "static_vae_1l": Published(STATIC, -88.71, 0.1, "Burda et al. (2016), fixed binarisation"),
-    "static_iwae_1l_k50": Published(
-        {**IWAE_50, "load_weights": "static_vae_1l", "num_epochs": 6},
-        -87.10,
-        0.1,
-        "Burda et al. (2016), fixed binarisation",
-    ),
-    "sprites_vae": _of_factors({"beta": 1.0}),
-    "sprites_beta_vae_4": _of_factors({"beta": 4.0}),
-    "sprites_beta_vae_10": _of_factors({"beta": 10.0}),
-    "sprites_beta_tc_6": _of_factors({"objective": "beta_tc", "beta": 6.0}),
-}
-
-
-def with_published(given):
-    """The settings of the published run that `preset` names, if any, and its name for the run < given settings."""
-    published = PUBLISHED.get(given.get("preset"))
-    return given if published is None else {**published.settings, "run_name": given["preset"], **given}
 
 
 def settings_of(given):

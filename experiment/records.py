@@ -55,7 +55,7 @@ class MetricsLog:
             distortion=progress.distortion,
             rate=rate,
             rate_per_level=progress.rate_per_level,
-            images_per_second=round(progress.images_per_second, 1),
+            images_per_second=progress.images_per_second,
         )
 
     def append_validation(self, progress, estimate, loss):

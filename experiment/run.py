@@ -84,10 +84,7 @@ def run_experiment(config, resumed=None):
     if further := assess_further(model, config, dataset, binary_test):
         results["test"] |= further
         results |= compare_with_published(config, results["test"])
-        results["protocol"] |= {
-            "num_importance_samples": further.get("num_importance_samples"),
-            "evaluation_seconds": round(time.monotonic() - started, 1),
-        }
+        results["protocol"]["evaluation_seconds"] = round(time.monotonic() - started, 1)
         write_results(run.outputs, results, table(results))
     report(results, run)
     return True
@@ -126,6 +123,11 @@ def settle_with_data(config, dataset, resumed=None):
             f"{config.data_fingerprint}, now {fingerprint}); give their --data_dir, or --load_weights to train on these"
         )
     num_train = len(dataset.train.images)
+    if config.objective == "mmd" and min(config.batch_size, num_train, len(dataset.validation.images)) < 2:
+        raise DataError(
+            f"--objective mmd: it compares codes with each other; expected at least 2 images in a batch (--batch_size "
+            f"{config.batch_size}), to train ({num_train}) and to validate ({len(dataset.validation.images)})"
+        )
     if config.batch_size > num_train:
         print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
     return replace(config, image_shape=image_shape, label_names=label_names, data_fingerprint=fingerprint)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiment.atomic import held
-from experiment.config import Config, ConfigError, resolve, resolve_loaded, resolve_resumed
-from experiment.presets import PUBLISHED, with_published
+from experiment.config import Config, ConfigError, resolve, resolve_loaded, resolve_resumed, with_published
+from experiment.published import PUBLISHED
 from experiment.rules import NEWEST
 
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
@@ -85,11 +85,13 @@ def configure(given, resume=None):
     Args: given, the settings (a dict) that were given; resume, the run to continue, as a user typed it.
     Raises: ConfigError.
     """
-    typed, given = given, with_published(given)
+    if resume and "preset" in given:
+        raise ConfigError("--resume with --preset: expected one of them; a resumed run keeps its settings")
+    given = with_published(given)
     decisive = ("dataset", "is_cvae", "hierarchical", "hierarchy", "run_name")
     identity = {name: given[name] for name in decisive if name in given}
     if resume:
-        if "load_weights" in typed:
+        if "load_weights" in given:
             raise ConfigError(
                 "--resume with --load_weights: expected one of them; --resume continues a stopped run, "
                 "--load_weights starts a new one from saved weights"
@@ -98,9 +100,8 @@ def configure(given, resume=None):
         if folder.resolve().parent != CHECKPOINTS.resolve():
             raise ConfigError(f"--resume {resume}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
         run = Run(folder.resolve().name)
-        if resume != NEWEST and typed.get("run_name", run.name) != run.name:
-            raise ConfigError(f"--run_name {typed['run_name']}: a resumed run keeps its name, {run.name}")
-        given.pop("load_weights", None)  # where a published run begins
+        if resume != NEWEST and given.get("run_name", run.name) != run.name:
+            raise ConfigError(f"--run_name {given['run_name']}: a resumed run keeps its name, {run.name}")
         return resolve_resumed(given, load_config(folder)), run
     if "load_weights" in given:
         name = given["load_weights"]

@@ -26,7 +26,7 @@ class LossEvaluator:
 
         @tf.function(reduce_retracing=True)
         def evaluate(images, labels, batch_seed):
-            weights = weights_at(tf.constant(plan.num_steps), settled, plan)
+            weights = weights_at(tf.constant(plan.num_steps), settled, plan)._replace(capacity=config.capacity)
             batch = make_batch(images, labels)
             output = model(batch, batch_seed, num_samples=weights.num_samples)
             images = tf.repeat(batch.images, weights.num_samples, axis=0)
@@ -40,8 +40,8 @@ class LossEvaluator:
 
         The loss of a batch is not always a mean over its images, so batches are as alike in size as can be.
         """
-        batch_size = max(MIN_BATCH, PIXELS_PER_BATCH // (images[0].size * self._config.num_importance_samples))
-        batches = np.array_split(np.arange(len(images)), -(-len(images) // batch_size))
+        batch_size = max(MIN_BATCH, PIXELS_PER_BATCH // images[0].size) // self._config.num_importance_samples
+        batches = np.array_split(np.arange(len(images)), -(-len(images) // max(1, batch_size)))
         losses = [
             self._evaluate(
                 images[rows],

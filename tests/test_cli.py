@@ -76,6 +76,11 @@ def test_labels_are_needed_for_a_cvae(cli, tmp_path):
     assert_refused(result, "--is_cvae: expected labels, but binarized_mnist has none")
 
 
+def test_mmd_needs_codes_to_compare(cli):
+    flags = ["--dataset", "digits", "--limit", "1", "--objective", "mmd"]
+    assert_refused(cli(*flags), r"expected at least 2 images in a batch (--batch_size 64), to train (1) and")
+
+
 def test_a_vae_from_flags_to_files_and_numbers(cli, tmp_path):
     code, out, err = cli(*QUICK, "--batch_size", "500", "--grid", "12", "--tensorboard")
     assert code == 0

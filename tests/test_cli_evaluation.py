@@ -43,19 +43,6 @@ def test_the_bound_of_a_saved_model_is_that_of_plain_numpy_given_the_same_noise(
     assert estimate.iw_standard_error == pytest.approx(bounds.std(ddof=1) / np.sqrt(20), abs=1e-3)
 
 
-def test_a_preset_says_which_number_was_to_be_expected(cli, tmp_path):
-    assert cli("--preset", "vae_1l", *QUICK, "--latent_size", "2", "--iw_samples", "2")[0] == 0
-    results = json.loads((tmp_path / "outputs/vae_1l/results.json").read_text())
-    published = results["published"]
-    assert (published["preset"], published["metric"], published["reached"]) == ("vae_1l", "iw_bound", False)
-    assert published["expected"] == -86.76 and results["test"]["iw_bound"] < -86.86
-    lines = (tmp_path / "outputs/vae_1l/results.txt").read_text().splitlines()
-    assert lines[-1] == ("vae_1l, Burda et al. (2016), table 1: iw_bound -86.76 expected, tolerance 0.1: not reached")
-    protocol = results["protocol"]
-    assert protocol["num_importance_samples"] == 2 and protocol["first_weights"] is None
-    assert 0 < protocol["training_seconds"] < 60 and 0 < protocol["evaluation_seconds"] < 60
-
-
 def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, tmp_path):
     code, out, _ = cli(*QUICK, "--is_cvae", "--evaluate", "--limit", "1000")
     assert code == 0 and ", K = 5,000: about " in out

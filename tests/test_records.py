@@ -31,7 +31,7 @@ def test_rows_hold_unweighted_terms_per_level(tmp_path):
         "distortion": 10.0,
         "rate": 2.0,
         "rate_per_level": [1.5, 0.5],
-        "images_per_second": 123.5,
+        "images_per_second": 123.456,
     }
     assert validation["split"] == "validation"
     assert (validation["elbo"], validation["rate_per_level"], validation["num_images"]) == (-12.0, [1.5, 0.5], 44)

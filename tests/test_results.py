@@ -8,7 +8,7 @@ import pytest
 from benchmarks import results
 from experiment.checkpoints import load_weights, save_model_weights, weights_checksum
 from experiment.config import resolve
-from experiment.presets import PUBLISHED
+from experiment.published import PUBLISHED
 from models import build_model
 
 TEST = {
@@ -63,6 +63,7 @@ def test_scores_are_means_over_seeds(records):
 def test_a_run_is_continued_and_its_record_and_weights_are_kept(records, tmp_path, monkeypatch):
     project, folder = tmp_path / "project", tmp_path / "runs"
     config = replace(resolve({"hidden_sizes": (4,), "data_dir": "/somewhere"}), image_shape=(8, 8, 1))
+    record = {"test": TEST, "protocol": PROTOCOL}
     commands = []
 
     def train(command, cwd, check):
@@ -70,17 +71,23 @@ def test_a_run_is_continued_and_its_record_and_weights_are_kept(records, tmp_pat
         save_model_weights(build_model(config), config, folder / "model_ckpts/vae_1l")
         (folder / "model_ckpts/vae_1l/state.npz").touch()
         (folder / "outputs/vae_1l").mkdir(parents=True, exist_ok=True)
-        (folder / "outputs/vae_1l/results.json").write_text("{}")
+        (folder / "outputs/vae_1l/results.json").write_text(json.dumps(record))
 
     monkeypatch.setattr(results, "PROJECT", project)
     monkeypatch.setattr("subprocess.run", train)
     (project / "model_ckpts").mkdir(parents=True)
-    for _ in range(2):
+    results.reproduce("vae_1l", 0, folder, None)
+    assert commands[0][2:] == ["--preset", "vae_1l", "--seed", "0", "--run_name", "vae_1l"]
+    assert json.loads((records / "vae_1l.json").read_text()) == record
+    results.reproduce("vae_1l", 0, folder, None)
+    assert len(commands) == 1, "it is complete"
+    (folder / "outputs/vae_1l/results.json").write_text(json.dumps({"protocol": {}}))
+    results.reproduce("vae_1l", 0, folder, "data")
+    assert commands[1][2:4] == ["--resume", "vae_1l"] and commands[1][4:5] == ["--data_dir"]
+    (folder / "model_ckpts/vae_1l/state.npz").unlink()
+    (folder / "outputs/vae_1l/results.json").unlink()
+    with pytest.raises(SystemExit, match="model_ckpts/vae_1l: expected a run with its state.npz"):
         results.reproduce("vae_1l", 0, folder, None)
-    first, second = commands
-    assert first[2:] == ["--preset", "vae_1l", "--seed", "0", "--run_name", "vae_1l"]
-    assert second[2:] == [*first[2:], "--resume", "vae_1l"]
-    assert (records / "vae_1l.json").read_text() == "{}"
     shipped = project / "model_ckpts/vae_1l"
     assert load_weights(shipped)[1] == replace(config, data_dir=None)
     assert sorted(path.name for path in shipped.iterdir()) == [

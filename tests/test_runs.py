@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiment.config import ConfigError, resolve
-from experiment.presets import PUBLISHED
+from experiment.published import PUBLISHED
 from experiment.runs import Run, configure, find_run, load_config, newest_run, next_free_run
 
 
@@ -86,10 +86,14 @@ def test_configure_reads_the_settings_of_the_run_that_is_meant(tmp_path):
 
 
 def test_a_preset_is_settings_that_flags_override():
-    config, resumed = configure({"preset": "vae_1l", "num_epochs": 3})
+    config, resumed = configure({"preset": "vae_1l", "seed": 4, "grid": 20})
     settings = PUBLISHED["vae_1l"].settings
-    assert (config.preset, config.family, config.num_epochs, resumed) == ("vae_1l", "vae_1l", 3, None)
+    assert (config.preset, config.family, config.seed, resumed) == ("vae_1l", "vae_1l", 4, None)
     assert (config.hidden_sizes, config.batch_size) == (settings["hidden_sizes"], settings["batch_size"])
+    changed, _ = configure({"preset": "vae_1l", "num_epochs": 3, "evaluate": False})
+    assert (changed.family, changed.num_epochs, changed.evaluate) == ("vae_1l", 3, False)
+    for given in ({"num_epochs": 3}, {"is_cvae": True}, {"limit": 1000}, {"dataset": "fashion_mnist"}):
+        assert configure({"preset": "vae_1l", **given})[0].preset is None, "another run than the published one"
     with pytest.raises(ConfigError, match="--preset vae_3l: expected one of vae_1l, iwae_1l_k50"):
         configure({"preset": "vae_3l"})
 
@@ -104,7 +108,21 @@ def test_every_preset_can_be_run_and_continued(name):
     config, _ = configure({"preset": name})
     assert {each: getattr(config, each) for each in settings} == settings
     run = make_run(name, **asdict(config))
-    assert configure({"preset": name}, resume=name) == (load_config(run.checkpoints), run)
+    assert configure({}, resume=name) == (load_config(run.checkpoints), run)
+    assert configure({"num_epochs": config.num_epochs}, resume=name)[0].preset == name
+    with pytest.raises(ConfigError, match="--resume with --preset: expected one of them"):
+        configure({"preset": name}, resume=name)
+
+
+def test_a_preset_that_is_trained_longer_is_another_run():
+    make_run("sprites_vae", **PUBLISHED["sprites_vae"].settings, preset="sprites_vae")
+    assert configure({"num_epochs": 30}, resume="sprites_vae")[0].preset is None
+
+
+def test_presets_that_begin_with_another_share_its_data():
+    for published in PUBLISHED.values():
+        if first := published.settings.get("load_weights"):
+            assert published.settings.get("dataset") == PUBLISHED[first].settings.get("dataset")
 
 
 def test_what_a_run_was_asked_to_measure_is_not_asked_of_those_that_start_from_it():

@@ -46,7 +46,15 @@ def test_for_iwae_it_is_the_bound_of_as_many_samples(make_config, split, monkeyp
     assert LossEvaluator(model, config, PLAN)(split.images, None) == pytest.approx(-np.mean(bounds), rel=1e-5)
 
 
-@pytest.mark.parametrize("objective", ["beta_tc", "capacity", "mmd"])
+def test_the_capacity_is_that_at_the_end_of_its_schedule(make_config, split):
+    config = make_config(objective="capacity", beta=3.0, capacity=5.0, capacity_epochs=100.0)
+    model = build_model(config)
+    estimate = ElboEvaluator(model, config.seed)(split.images, None)
+    expected = estimate.distortion + 3.0 * abs(estimate.rate - 5.0)
+    assert LossEvaluator(model, config, PLAN)(split.images, None) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["beta_tc", "mmd"])
 def test_every_objective_has_one(make_config, split, objective):
     config = make_config(objective=objective)
     model = build_model(config)
