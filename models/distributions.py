@@ -35,6 +35,7 @@ class Stream(IntEnum):
     TRAIN_PRIOR = 11
     RECOGNITION = 12
     PROBE_BINARIZATION = 13
+    CHOSEN_BINARIZATION = 14
 
 
 class Batch(NamedTuple):

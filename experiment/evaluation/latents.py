@@ -35,10 +35,15 @@ class ShiftVariances:
         self._squares += np.square(shifts).sum(axis=0)
 
     @property
+    def is_active(self):
+        """Whether each unit is active."""
+        means = self._sums / self._num_images
+        return self._squares / self._num_images - means**2 > ACTIVE_VARIANCE
+
+    @property
     def active(self):
         """How many units are active."""
-        means = self._sums / self._num_images
-        return int(np.sum(self._squares / self._num_images - means**2 > ACTIVE_VARIANCE))
+        return int(np.sum(self.is_active))
 
 
 def encode_split(model, split):
@@ -54,6 +59,26 @@ def encode_split(model, split):
         return encode(split.images[rows], None if split.labels is None else split.labels[rows]).numpy()
 
     return np.concatenate([of(start) for start in range(0, len(split.images), IMAGES_AT_ONCE)])
+
+
+def unit_statistics(model, split):
+    """The mean rate of each unit over a Split, nats [units], and whether it is active; all levels, top first."""
+
+    @tf.function(reduce_retracing=True)
+    def infer(images, labels):
+        batch = make_batch(images, labels)
+        latents = model.infer(model.bottom_up(batch), batch.labels, (0, 0), 0.0).latents
+        rates = [each.posterior.kl_divergence(each.prior) for each in latents]
+        shifts = [(each.posterior.mean - each.prior.mean) / each.prior.stddev for each in latents]
+        return [tf.concat([tf.reshape(each, (len(images), -1)) for each in level], axis=1) for level in (rates, shifts)]
+
+    rates, variances = [], ShiftVariances()
+    for start in range(0, len(split.images), IMAGES_AT_ONCE):
+        rows = slice(start, start + IMAGES_AT_ONCE)
+        rate, shifts = infer(split.images[rows], None if split.labels is None else split.labels[rows])
+        rates.append(rate)
+        variances.add(shifts)
+    return np.concatenate(rates).mean(axis=0), variances.is_active
 
 
 def top_posteriors(model, split):
