@@ -33,6 +33,7 @@ GROUPS = {
     "model": "model",
     "data": "data",
     "training": "training",
+    "pictures": "pictures of the latent space, after training or from saved weights",
     "output": "weights, runs and output",
 }
 

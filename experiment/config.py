@@ -10,6 +10,7 @@ from experiment.published import PUBLISHED
 from experiment.rules import (
     ABOVE_0,
     AT_LEAST_0,
+    IMAGES,
     LEVELS,
     MAX_INT,
     NEWEST,
@@ -20,6 +21,7 @@ from experiment.rules import (
     SHARE,
     SIZES,
     SWITCH,
+    UNITS,
     WEIGHTS,
     are_sizes,
     level_shape,
@@ -29,7 +31,7 @@ from experiment.rules import (
 )
 
 # Groups of settings. Those of the model are part of its weights; those of the output change no number.
-MODEL, DATA, TRAINING, OUTPUT = "model", "data", "training", "output"
+MODEL, DATA, TRAINING, PICTURES, OUTPUT = "model", "data", "training", "pictures", "output"
 
 # What a network is made of, and its defaults: settings of another network have no meaning for it.
 NETWORKS = {
@@ -54,7 +56,17 @@ MEANT_FOR = {
     "free_nats": ("elbo",),
 }
 # What one run was asked for, and no run that starts from its weights.
-MEASURED_ONCE = {"preset": None, "evaluate": False, "iw_samples": 0}
+ASKED_ONCE = {
+    "preset": None,
+    "evaluate": False,
+    "iw_samples": 0,
+    "reconstruct": (),
+    "interpolate": (),
+    "traverse": (),
+    "traverse_units": (),
+    "manifold": False,
+    "embed": False,
+}
 NETWORK_SETTINGS = {name for settings in NETWORKS.values() for name in settings}
 # Settings of the data sets that are read from image files; those of arrays are as they are.
 PHOTOGRAPH_SETTINGS = {
@@ -260,6 +272,38 @@ class Config:
     )
     seed: int = setting(0, TRAINING, whole_number(0, MAX_INT), "a run is a function of its settings and this number")
 
+    reconstruct: tuple[str, ...] = setting(
+        (), PICTURES, IMAGES, "reconstruct these images: paths of files, or indices of test images", nargs="+"
+    )
+    interpolate: tuple[str, ...] = setting(
+        (),
+        PICTURES,
+        IMAGES,
+        "go from image to image, pair by pair: paths of files, or indices of test images",
+        nargs="+",
+    )
+    traverse: tuple[str, ...] = setting(
+        (),
+        PICTURES,
+        IMAGES,
+        "vary single units of the codes of these images: paths, or indices of test images",
+        nargs="+",
+    )
+    traverse_units: tuple[int, ...] = setting(
+        (),
+        PICTURES,
+        UNITS,
+        "the units to vary, counted from 0 through all levels, the top one first (default: the ten of the most rate)",
+        nargs="+",
+    )
+    traverse_range: float = setting(
+        3.0, PICTURES, ABOVE_0, "how far to vary a unit on both sides of its prior's mean, in standard deviations"
+    )
+    manifold: bool = setting(False, PICTURES, SWITCH, "draw the whole plane of codes of a model of two units")
+    embed: bool = setting(
+        False, PICTURES, SWITCH, "draw the codes of test images in two dimensions, by principal components and t-SNE"
+    )
+
     run_name: str | None = setting(
         None, OUTPUT, RUN_NAME, "folder under model_ckpts/ and outputs/ (default: the data set and the model)"
     )
@@ -333,6 +377,7 @@ class Config:
             raise ConfigError(f"--binarization {self.binarization} with --dataset {self.dataset}: expected {expected}")
         self._refuse_impossible_levels()
         self._refuse_impossible_objectives()
+        self._refuse_impossible_pictures()
         if self.validation_split + self.test_split >= 1:
             raise ConfigError(
                 f"--validation_split {self.validation_split} and --test_split {self.test_split} leave nothing to "
@@ -392,6 +437,22 @@ class Config:
         if self.objective == "iwae" and self.num_importance_samples == 1:
             raise ConfigError(
                 f"{objective} with --num_importance_samples 1 is the ELBO: expected at least 2, such as 5"
+            )
+
+    def _refuse_impossible_pictures(self):
+        if len(self.interpolate) % 2:
+            raise ConfigError(
+                f"{received(by_name('interpolate'), self.interpolate)}: expected pairs, an even number of images"
+            )
+        if self.traverse_units and max(self.traverse_units) >= self.num_units:
+            raise ConfigError(
+                f"{received(by_name('traverse_units'), self.traverse_units)}: the model has {self.num_units} units; "
+                f"expected 0 to {self.num_units - 1}"
+            )
+        if self.manifold and self.level_shapes != ((2,),):
+            raise ConfigError(
+                f"--manifold with {received(by_name('latent_size'), self.latent_size)}: only a model of two units has a "
+                "plane of codes; expected --latent_size 2"
             )
 
     @property
@@ -466,7 +527,7 @@ def names_in(*groups):
 
 def free_when_resumed():
     """Names of what may change when a run is continued: where the data is, how long to train, and the output."""
-    return names_in(OUTPUT) | {"data_dir", "cache_dir", "num_epochs"}
+    return names_in(PICTURES, OUTPUT) | {"data_dir", "cache_dir", "num_epochs"}
 
 
 def received(each: Field, value):
@@ -491,7 +552,7 @@ def resolve_loaded(given, saved):
     if given.get("num_epochs", saved.num_epochs) == 0:
         fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
         _refuse_changes(given, saved, fixed, "nothing is trained, and the saved weights were trained with")
-    values = asdict(saved) | MEASURED_ONCE
+    values = asdict(saved) | ASKED_ONCE
     if given.get("dataset", saved.dataset) != saved.dataset:
         kept = {name: values[name] for name in names_in(MODEL) | {"image_shape", "label_names"}}
         values = _with_preset({**given, **kept})

@@ -23,6 +23,7 @@ UNITS_SHOWN = 10
 IMAGES_MEASURED = 2_000  # test images that the units' rates are means over
 IMAGES_EMBEDDED = 2_000
 MANIFOLD_SIDE = 20
+LABELS_SHOWN = 10
 PATHS = {"straight": straight, "spherical": spherical}
 
 
@@ -55,7 +56,9 @@ def draw_reconstructions(model, config, chosen):
     """Images above their reconstructions, from the posterior means."""
     batch = as_seen(chosen, config)
     rows = [chosen.images / 255.0, model.decode(model.encode(batch), batch.labels).mean.numpy()]
-    title = f"{_name(config)}: reconstructions of {', '.join(chosen.names[:4])}{', ...' if len(chosen.names) > 4 else ''}"
+    title = (
+        f"{_name(config)}: reconstructions of {', '.join(chosen.names[:4])}{', ...' if len(chosen.names) > 4 else ''}"
+    )
     return image_grid(np.stack(rows), f"{title}\nmeans of p(x|z), z the posterior means", ["image", "reconstruction"])
 
 
@@ -77,7 +80,9 @@ def draw_interpolations(model, config, chosen):
     title = f"{_name(config)}: interpolation between posterior means"
     ends = chosen.images / 255.0
     rows, names = [], []
-    for pair, images in enumerate(zip(*(decode(path, np.linspace(0, 1, COLUMNS)) for path in PATHS.values()), strict=True)):
+    for pair, images in enumerate(
+        zip(*(decode(path, np.linspace(0, 1, COLUMNS)) for path in PATHS.values()), strict=True)
+    ):
         for name, along in zip(PATHS, images, strict=True):
             rows.append(np.concatenate([ends[2 * pair, np.newaxis], along, ends[2 * pair + 1, np.newaxis]]))
             names.append(name)
@@ -143,6 +148,28 @@ def locate(config, unit):
     raise IndexError(unit)
 
 
+def _each_label(config):
+    """(name, label [Y]) for each of the first classes of a conditional model; else one pair of None."""
+    if not config.is_cvae:
+        return [(None, None)]
+    return list(zip(config.label_names, np.eye(len(config.label_names), dtype=np.float32), strict=True))[:LABELS_SHOWN]
+
+
+def _unit_name(config, unit):
+    level, within = locate(config, unit)
+    shape = tuple(reversed(config.level_shapes))[level]
+    place = ", ".join(map(str, np.unravel_index(within, shape)))
+    return (
+        f"unit {unit}"
+        if len(config.level_shapes) == 1
+        else f"unit {unit} = {level_names(len(config.level_shapes))[level]}[{place}]"
+    )
+
+
+def _name(config):
+    return f"{config.model.upper()} on {config.dataset}"
+
+
 def draw_manifold(model, config):
     """The plane of a model of two units: images at the quantiles of N(0, I). Kingma & Welling (2014), figure 4."""
     quantiles = norm.ppf((np.arange(MANIFOLD_SIDE) + 0.5) / MANIFOLD_SIDE).astype(np.float32)
@@ -168,6 +195,9 @@ def draw_embeddings(model, config, binary_test):
     perplexity = min(30.0, (len(codes) - 1) / 3)
     points["tsne"] = TSNE(2, perplexity=perplexity, init="pca", random_state=config.seed).fit_transform(codes)
     share = pca.explained_variance_ratio_.sum()
-    words = {"pca": f"first two principal components, {share:.0%} of the variance", "tsne": f"t-SNE, perplexity {perplexity:g}"}
+    words = {
+        "pca": f"first two principal components, {share:.0%} of the variance",
+        "tsne": f"t-SNE, perplexity {perplexity:g}",
+    }
     names = config.label_names or tuple(map(str, range(0 if classes is None else some.labels.shape[1])))
     return {f"codes_{name}": scatter(points[name], classes, names, f"{title}\n{words[name]}") for name in points}

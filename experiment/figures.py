@@ -1,13 +1,17 @@
 """Arrays -> matplotlib Figures. Saves nothing, knows no model and no file."""
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 DPI = 150
 CELL_PIXELS = 96  # side of an image in a grid, at least
 GRID_PIXELS = 900  # width of a grid of few columns, at least
 GAP = 2  # pixels of an image between images
 MARGIN = 15
+FRAME_MILLISECONDS = 60
 
 
 def image_grid(images, title, row_names=None):
@@ -44,6 +48,34 @@ def image_grid(images, title, row_names=None):
     axes.spines[:].set_visible(False)
     figure.text(MARGIN / figure_width, 1 - 12 / figure_height, title, fontsize=9, va="top", parse_math=False)
     return figure
+
+
+def scatter(points, classes, names, title):
+    """Points [N, 2], in the colours of their classes [N] of these names; grey where classes is None."""
+    figure = Figure(figsize=(7, 6), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    axes = figure.subplots()
+    if classes is None:
+        axes.scatter(*points.T, s=5, color="tab:gray")
+    else:
+        colours = colormaps["tab10" if len(names) <= 10 else "hsv"](np.linspace(0, 1, max(len(names), 10)))
+        for index, name in enumerate(names):
+            axes.scatter(*points[classes == index].T, s=5, color=colours[index], label=name)
+        axes.legend(fontsize=7, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(names) // 30)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return figure
+
+
+def save_animation(figures, path):
+    """Write Figures as the frames of a GIF that is played over and over."""
+    frames = []
+    for figure in figures:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+    first, *others = frames
+    first.save(path, format="GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
 
 
 def loss_curve(train, validation, title):

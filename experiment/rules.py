@@ -75,6 +75,18 @@ PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path",
 SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
 RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without slashes, not {NEWEST!r}", "NAME")
 LEVELS = Rule(level, are_levels, "whole numbers of at least 1, or maps such as 7x7x4", "SIZE")
+IMAGES = Rule(
+    str,
+    lambda value: isinstance(value, tuple) and all(isinstance(each, str) and each for each in value),
+    "paths of image files, or indices of test images",
+    "IMAGE",
+)
+UNITS = Rule(
+    int,
+    lambda value: isinstance(value, tuple) and all(type(each) is int and 0 <= each <= MAX_INT for each in value),
+    "whole numbers of at least 0",
+    "N",
+)
 WEIGHTS = Rule(
     float,
     lambda value: (

@@ -21,8 +21,11 @@ from experiment.checkpoints import (
     weights_checksum,
     weights_path,
 )
+from experiment.chosen import choose
 from experiment.config import ConfigError
 from experiment.evaluation.likelihood import ElboEvaluator
+from experiment.exploration import explore
+from experiment.figures import save_animation
 from experiment.gallery import draw_loss_curve, draw_reconstructions, draw_samples, gallery
 from experiment.interruption import Interruption
 from experiment.preprocessing import binarize_once
@@ -50,6 +53,11 @@ def run_experiment(config, resumed=None):
     reading = reading_of(config) if config.image_size else None
     dataset = load_dataset(config.dataset, config.data_dir, config.limit, reading)
     config = settle_with_data(config, dataset, resumed)
+    chosen = {
+        flag: choose(f"--{flag}", getattr(config, flag), config, dataset.test)
+        for flag in ("reconstruct", "interpolate", "traverse")
+        if getattr(config, flag)
+    }
     model = build_model(config)
     weights = config.load_weights
     if weights and not resumed:
@@ -79,6 +87,7 @@ def run_experiment(config, resumed=None):
     }
     write_results(run.outputs, results, table(results))
     save_figures(gallery(model, config, dataset.test, binary_test), run.outputs)
+    save_figures(explore(model, config, chosen, binary_test), run.outputs)
     if rows:
         save_figures({"loss_curve": draw_loss_curve(config, rows)}, run.outputs)
     if further := assess_further(model, config, dataset, binary_test):
@@ -248,11 +257,15 @@ def keep_epoch(model, config, run, tag, validation, binary_validation):
 
 
 def save_figures(figures, folder):
-    """Write each Figure of a dict as a PNG file of its name."""
+    """Write each Figure of a dict as a PNG file of its name, each list of them as the frames of a GIF."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
-        with atomic_path(folder / f"{name}.png") as temporary:
-            figure.savefig(temporary, format="png")
+        if isinstance(figure, list):
+            with atomic_path(folder / f"{name}.gif") as temporary:
+                save_animation(figure, temporary)
+        else:
+            with atomic_path(folder / f"{name}.png") as temporary:
+                figure.savefig(temporary, format="png")
 
 
 def report(results, run):
