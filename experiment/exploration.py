@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from experiment.audit import level_names
+from experiment.chosen import Chosen
 from experiment.evaluation.latents import encode_split, unit_statistics
 from experiment.figures import image_grid, scatter
 from experiment.paths import spherical, straight
@@ -18,7 +19,7 @@ from image_data.records import Split, take
 from models.distributions import Stream, repeat_rows
 
 COLUMNS = 9
-FRAMES = 25
+ANGLES = np.linspace(0, 2 * np.pi, 50, endpoint=False)  # of the frames of an animation
 UNITS_SHOWN = 10
 IMAGES_MEASURED = 2_000  # test images that the units' rates are means over
 IMAGES_EMBEDDED = 2_000
@@ -57,7 +58,7 @@ def draw_reconstructions(model, config, chosen):
     batch = as_seen(chosen, config)
     rows = [chosen.images / 255.0, model.decode(model.encode(batch), batch.labels).mean.numpy()]
     title = (
-        f"{_name(config)}: reconstructions of {', '.join(chosen.names[:4])}{', ...' if len(chosen.names) > 4 else ''}"
+        f"{name_of(config)}: reconstructions of {', '.join(chosen.names[:4])}{', ...' if len(chosen.names) > 4 else ''}"
     )
     return image_grid(np.stack(rows), f"{title}\nmeans of p(x|z), z the posterior means", ["image", "reconstruction"])
 
@@ -72,57 +73,67 @@ def draw_interpolations(model, config, chosen):
         along = path(values[::2], values[1::2], weights)
         return tf.constant(along.reshape(-1, *along.shape[2:]), tf.float32)
 
-    def decode(path, weights):
+    def decode(weights):
+        """[pairs, paths, T, H, W, C]"""
         labels = None if batch.labels is None else between(straight, batch.labels.numpy(), weights)
-        images = model.decode(tuple(between(path, code, weights) for code in codes), labels).mean.numpy()
-        return images.reshape(num_pairs, len(weights), *images.shape[1:])
+        images = [
+            model.decode(tuple(between(path, code, weights) for code in codes), labels).mean.numpy()
+            for path in PATHS.values()
+        ]
+        shape = (num_pairs, len(weights), *images[0].shape[1:])
+        return np.stack([each.reshape(shape) for each in images], axis=1)
 
-    title = f"{_name(config)}: interpolation between posterior means"
-    ends = chosen.images / 255.0
-    rows, names = [], []
-    for pair, images in enumerate(
-        zip(*(decode(path, np.linspace(0, 1, COLUMNS)) for path in PATHS.values()), strict=True)
-    ):
-        for name, along in zip(PATHS, images, strict=True):
-            rows.append(np.concatenate([ends[2 * pair, np.newaxis], along, ends[2 * pair + 1, np.newaxis]]))
-            names.append(name)
-    picture = image_grid(np.stack(rows), f"{title}\nfirst and last column: the images themselves", names)
-
-    weights = 0.5 - 0.5 * np.cos(np.linspace(0, 2 * np.pi, 2 * FRAMES, endpoint=False))  # there and back, slow at ends
-    moving = np.stack([decode(path, weights) for path in PATHS.values()])  # [paths, pairs, frames, H, W, C]
-    frames = [image_grid(moving[:, :, index], title, list(PATHS)) for index in range(len(weights))]
+    title = f"{name_of(config)}: interpolation between posterior means"
+    along = decode(np.linspace(0, 1, COLUMNS))
+    first, last = (
+        np.broadcast_to(ends[:, None, None], (*along.shape[:2], 1, *ends.shape[1:])) for ends in _pairs(chosen)
+    )
+    rows = np.concatenate([first, along, last], axis=2)
+    picture = image_grid(
+        rows.reshape(-1, *rows.shape[2:]),
+        f"{title}\nfirst and last column: the images themselves",
+        num_pairs * list(PATHS),
+    )
+    moving = decode(0.5 - 0.5 * np.cos(ANGLES))  # there and back, slowly at the ends
+    frames = [image_grid(np.swapaxes(moving[:, :, index], 0, 1), title, list(PATHS)) for index in range(len(ANGLES))]
     return {"chosen_interpolation": picture, "chosen_interpolation_moving": frames}
 
 
+def _pairs(chosen):
+    images = chosen.images / 255.0
+    return images[::2], images[1::2]
+
+
 def draw_traversals(model, config, chosen, binary_test):
-    """What each of the units with the most rate does to an image: a picture for each image, and an animation."""
+    """What each of some units does to an image: a picture for each image, and an animation."""
     measured = take(binary_test, slice(IMAGES_MEASURED))
     rates, is_active = unit_statistics(model, measured)
     units = list(config.traverse_units) or np.argsort(-rates, kind="stable")[:UNITS_SHOWN].tolist()
     names = [
-        f"{_unit_name(config, unit)}, {rates[unit]:.2f} nats{'' if is_active[unit] else ', inactive'}" for unit in units
+        f"{unit_name(config, unit)}, {rates[unit]:.2f} nats{'' if is_active[unit] else ', inactive'}" for unit in units
     ]
-    batch = as_seen(chosen, config)
     reach = config.traverse_range
     given = f"from -{reach:g} to {reach:g} standard deviations of its prior"
+    source = f"rates are means over {len(measured.images):,} test images"
     pictures = {}
-    values = np.linspace(-reach, reach, COLUMNS)
-    turning = reach * np.sin(np.linspace(0, 2 * np.pi, 2 * FRAMES, endpoint=False))
     for index, name in enumerate(chosen.names):
-        one = type(batch)(*(None if each is None else each[index : index + 1] for each in batch))
-        title = f"{_name(config)}: one unit a row, {given}\n{name}; rates are means over {len(measured.images):,} test images"
-        grid = np.stack([traverse(model, one, config, unit, values) for unit in units])
-        originals = np.broadcast_to(chosen.images[index] / 255.0, (len(units), 1, *chosen.images.shape[1:]))
-        pictures[f"traversal_{index}"] = image_grid(np.concatenate([originals, grid], axis=1), title, names)
-        moving = np.stack([traverse(model, one, config, unit, turning) for unit in units])
+        batch = as_seen(Chosen(*(None if each is None else each[index : index + 1] for each in chosen)), config)
+        rows = np.stack([traverse(model, config, batch, unit, np.linspace(-reach, reach, COLUMNS)) for unit in units])
+        original = np.broadcast_to(chosen.images[index] / 255.0, (len(units), 1, *chosen.images.shape[1:]))
+        pictures[f"traversal_{index}"] = image_grid(
+            np.concatenate([original, rows], axis=1),
+            f"{name_of(config)}: one unit a row, {given}\nfirst column: {name}; {source}",
+            names,
+        )
+        moving = np.stack([traverse(model, config, batch, unit, reach * np.sin(ANGLES)) for unit in units])
         pictures[f"traversal_{index}_moving"] = [
-            image_grid(moving[np.newaxis, :, frame], f"{_name(config)}: one unit a column, {given}\n{name}")
-            for frame in range(len(turning))
+            image_grid(moving[np.newaxis, :, frame], f"{name_of(config)}: one unit a column, {given}\n{name}")
+            for frame in range(len(ANGLES))
         ]
     return pictures
 
 
-def traverse(model, batch, config, unit, values):
+def traverse(model, config, batch, unit, values):
     """One image with one unit at values, in standard deviations from its prior's mean: [T, H, W, C].
 
     Units are counted through all levels, the top one first. Levels below that of the unit follow it, at the means of
@@ -131,8 +142,9 @@ def traverse(model, batch, config, unit, values):
     level, within = locate(config, unit)
     codes, labels = repeat_rows((model.encode(batch)[: level + 1], batch.labels), len(values))
     prior = model.generate(len(values), labels, (0, 0), 0.0, codes[:level]).latents[level].prior
-    flat = [tf.reshape(each, (len(values), -1)).numpy() for each in (codes[level], prior.mean, prior.stddev)]
-    moved, mean, stddev = flat
+    moved, mean, stddev = (
+        tf.reshape(each, (len(values), -1)).numpy() for each in (codes[level], prior.mean, prior.stddev)
+    )
     moved[:, within] = mean[:, within] + values * stddev[:, within]
     moved = tf.reshape(moved, tf.shape(codes[level]))
     return model.decode((*codes[:level], moved), labels).mean.numpy()
@@ -155,7 +167,7 @@ def _each_label(config):
     return list(zip(config.label_names, np.eye(len(config.label_names), dtype=np.float32), strict=True))[:LABELS_SHOWN]
 
 
-def _unit_name(config, unit):
+def unit_name(config, unit):
     level, within = locate(config, unit)
     shape = tuple(reversed(config.level_shapes))[level]
     place = ", ".join(map(str, np.unravel_index(within, shape)))
@@ -166,7 +178,7 @@ def _unit_name(config, unit):
     )
 
 
-def _name(config):
+def name_of(config):
     return f"{config.model.upper()} on {config.dataset}"
 
 
@@ -178,7 +190,7 @@ def draw_manifold(model, config):
     for name, label in _each_label(config):
         labels = None if label is None else np.tile(label, (len(codes), 1))
         images = model.decode((tf.constant(codes),), labels).mean.numpy()
-        title = f"{_name(config)}: means of p(x|z){f', y = {name}' if name else ''}\nz at quantiles of N(0, I), the first unit from left to right"
+        title = f"{name_of(config)}: means of p(x|z){f', y = {name}' if name else ''}\nz at quantiles of N(0, I), the first unit from left to right"
         grid = images.reshape(MANIFOLD_SIDE, MANIFOLD_SIDE, *images.shape[1:])
         pictures[f"manifold_{name}" if name else "manifold"] = image_grid(grid, title)
     return pictures
@@ -189,7 +201,7 @@ def draw_embeddings(model, config, binary_test):
     some = take(binary_test, slice(IMAGES_EMBEDDED))
     codes = encode_split(model, some)
     classes = None if some.labels is None else some.labels.argmax(axis=1)
-    title = f"{_name(config)}: posterior means of {len(codes):,} test images"
+    title = f"{name_of(config)}: posterior means of {len(codes):,} test images"
     pca = PCA(2, random_state=config.seed)
     points = {"pca": pca.fit_transform(codes)}
     perplexity = min(30.0, (len(codes) - 1) / 3)
