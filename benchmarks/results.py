@@ -46,17 +46,36 @@ def reproduce(preset, seed, folder, data_dir):
         if (checkpoints / STATE_FILE).is_file():
             flags = ["--resume", run]
         elif checkpoints.exists() or path.parent.exists():
-            sys.exit(
-                f"{checkpoints}: expected a run with its {STATE_FILE}, to continue; move it and {path.parent} away"
-            )
+            fail(f"{checkpoints}: expected a run with its {STATE_FILE}, to continue; move what is there of {run} away")
+        first = PUBLISHED[preset].settings.get("load_weights")
+        if first in SHIPPED and not (folder / CHECKPOINTS / first).exists():
+            shutil.copytree(PROJECT / CHECKPOINTS / first, folder / CHECKPOINTS / first)
         flags += ["--data_dir", Path(data_dir).resolve()] if data_dir else []
         print(f"\n{run}")
-        subprocess.run([sys.executable, PROJECT / "assignment.py", *flags], cwd=folder, check=True)
+        run_program(flags, folder)
     record = as_record(path)
     RECORDS.mkdir(exist_ok=True)
     write_text(RECORDS / f"{run}.json", record)
     if run in SHIPPED:
         ship(checkpoints, record)
+
+
+def run_program(flags, folder):
+    """Run assignment.py; where it fails, or the user stops it, this program ends as it did."""
+    process = subprocess.Popen([sys.executable, PROJECT / "assignment.py", *flags], cwd=folder)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:  # it has been told too, and saves
+        code = process.wait()
+        print("stopped; the same command continues", file=sys.stderr)
+    if code:
+        sys.exit(code)
+
+
+def fail(message):
+    """Say in one line what went wrong, and exit with 2."""
+    print(f"benchmarks.results: error: {message}", file=sys.stderr)
+    sys.exit(2)
 
 
 def is_complete(path):
@@ -147,13 +166,18 @@ def main():
     parser.add_argument("--runs", type=Path, help="folder to train in; without it nothing is trained")
     parser.add_argument("--mnist", help="folder of MNIST (default: it is downloaded)")
     parser.add_argument("--binarized_mnist", help="folder of binarised MNIST")
-    parser.add_argument("--presets", nargs="+", choices=PUBLISHED, default=list(PUBLISHED), metavar="NAME")
+    parser.add_argument(
+        "--presets", nargs="+", choices=PUBLISHED, default=list(PUBLISHED), metavar="NAME", help="(default: all)"
+    )
     options = parser.parse_args()
     if options.runs:
         options.runs.mkdir(parents=True, exist_ok=True)
         for preset in options.presets:
             for seed in range(PUBLISHED[preset].num_seeds):
-                if not (RECORDS / f"{run_name(preset, seed)}.json").is_file():
+                record = RECORDS / f"{run_name(preset, seed)}.json"
+                if record.is_file():
+                    print(f"{record.stem}: has a record, {record.relative_to(PROJECT)}; remove it to run it anew")
+                else:
                     reproduce(preset, seed, options.runs, vars(options).get(dataset_of(preset)))
     write_text(RESULTS, fill(RESULTS.read_text(encoding="utf-8")))
 

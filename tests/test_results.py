@@ -60,34 +60,35 @@ def test_scores_are_means_over_seeds(records):
     )
 
 
-def test_a_run_is_continued_and_its_record_and_weights_are_kept(records, tmp_path, monkeypatch):
+def test_a_run_is_continued_and_its_record_and_weights_are_kept(records, tmp_path, monkeypatch, capsys):
     project, folder = tmp_path / "project", tmp_path / "runs"
     config = replace(resolve({"hidden_sizes": (4,), "data_dir": "/somewhere"}), image_shape=(8, 8, 1))
     record = {"test": TEST, "protocol": PROTOCOL}
     commands = []
 
-    def train(command, cwd, check):
-        commands.append([str(word) for word in command])
+    def train(flags, folder):
+        commands.append([str(word) for word in flags])
         save_model_weights(build_model(config), config, folder / "model_ckpts/vae_1l")
         (folder / "model_ckpts/vae_1l/state.npz").touch()
         (folder / "outputs/vae_1l").mkdir(parents=True, exist_ok=True)
         (folder / "outputs/vae_1l/results.json").write_text(json.dumps(record))
 
     monkeypatch.setattr(results, "PROJECT", project)
-    monkeypatch.setattr("subprocess.run", train)
+    monkeypatch.setattr(results, "run_program", train)
     (project / "model_ckpts").mkdir(parents=True)
     results.reproduce("vae_1l", 0, folder, None)
-    assert commands[0][2:] == ["--preset", "vae_1l", "--seed", "0", "--run_name", "vae_1l"]
+    assert commands[0] == ["--preset", "vae_1l", "--seed", "0", "--run_name", "vae_1l"]
     assert json.loads((records / "vae_1l.json").read_text()) == record
     results.reproduce("vae_1l", 0, folder, None)
     assert len(commands) == 1, "it is complete"
     (folder / "outputs/vae_1l/results.json").write_text(json.dumps({"protocol": {}}))
     results.reproduce("vae_1l", 0, folder, "data")
-    assert commands[1][2:4] == ["--resume", "vae_1l"] and commands[1][4:5] == ["--data_dir"]
+    assert commands[1][:2] == ["--resume", "vae_1l"] and commands[1][2:3] == ["--data_dir"]
     (folder / "model_ckpts/vae_1l/state.npz").unlink()
     (folder / "outputs/vae_1l/results.json").unlink()
-    with pytest.raises(SystemExit, match="model_ckpts/vae_1l: expected a run with its state.npz"):
+    with pytest.raises(SystemExit):
         results.reproduce("vae_1l", 0, folder, None)
+    assert "model_ckpts/vae_1l: expected a run with its state.npz" in capsys.readouterr().err
     shipped = project / "model_ckpts/vae_1l"
     assert load_weights(shipped)[1] == replace(config, data_dir=None)
     assert sorted(path.name for path in shipped.iterdir()) == [
@@ -96,6 +97,23 @@ def test_a_run_is_continued_and_its_record_and_weights_are_kept(records, tmp_pat
         "vae.weights.h5",
         "vae.weights.h5.sha256",
     ]
+
+
+def test_a_second_stage_begins_with_the_shipped_weights(records, tmp_path, monkeypatch):
+    def train(flags, folder):
+        assert load_weights(folder / "model_ckpts/vae_1l")[1].preset == "vae_1l"
+        (folder / "outputs/iwae_1l_k5").mkdir(parents=True)
+        (folder / "outputs/iwae_1l_k5/results.json").write_text(json.dumps({"protocol": PROTOCOL}))
+
+    monkeypatch.setattr(results, "run_program", train)
+    results.reproduce("iwae_1l_k5", 0, tmp_path, None)
+    assert (records / "iwae_1l_k5.json").is_file()
+
+
+def test_the_program_ends_as_the_run_did(tmp_path, capfd):
+    with pytest.raises(SystemExit, match="2"):
+        results.run_program(["--preset", "vae_3l"], tmp_path)
+    assert capfd.readouterr().err.startswith("assignment.py: error: --preset vae_3l")
 
 
 @pytest.mark.parametrize("name", results.SHIPPED)
