@@ -116,22 +116,22 @@ def likelihood_table(dataset):
     yield "| `--preset` | -ELBO | -IW bound | K | to expect | active units | epochs | training | evaluation |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for preset in presets_of(dataset):
+        published = PUBLISHED[preset]
+        first = published.settings.get("load_weights")
+        epochs = f"{published.settings['num_epochs']}{f', after `{first}`' if first else ''}"
+        expected = f"{-published.expected:.2f}, {published.source}"
+        cells = [f"`{preset}`", "", "not run yet", "", expected, "", epochs, "", ""]
         for record in records_of(preset):
-            test, protocol, published = record["test"], record["protocol"], PUBLISHED[preset]
-            verdict = "reached" if published.is_reached(test) else "not reached"
-            first = published.settings.get("load_weights")
-            cells = [
-                f"`{preset}`",
+            test, protocol = record["test"], record["protocol"]
+            cells[1:4] = [
                 f"{-test['elbo']:.2f}",
                 f"**{test['iw_nll']:.2f}** +- {test['iw_standard_error']:.2f}",
                 f"{test['num_importance_samples']:,}",
-                f"{-published.expected:.2f}, {published.source}: {verdict}",
-                " ".join(map(str, test["active_units"])),
-                f"{protocol['epochs']}{f', after `{first}`' if first else ''}",
-                f"{protocol['training_seconds'] / 60:.0f} min",
-                f"{protocol['evaluation_seconds'] / 60:.0f} min",
             ]
-            yield f"| {' | '.join(cells)} |"
+            cells[4] += ": reached" if published.is_reached(test) else ": not reached"
+            cells[5] = " ".join(map(str, test["active_units"]))
+            cells[7:] = [f"{protocol[f'{name}_seconds'] / 60:.0f} min" for name in ("training", "evaluation")]
+        yield f"| {' | '.join(cells)} |"
 
 
 def factor_table(dataset):
@@ -139,14 +139,15 @@ def factor_table(dataset):
     yield f"| `--preset` | seeds | {' | '.join(FACTOR_METRICS)} | distortion | rate | training, each |"
     yield "|---" * (5 + len(FACTOR_METRICS)) + "|"
     for preset in presets_of(dataset):
-        if records := records_of(preset):
-            cells = [f"`{preset}`", str(len(records))]
+        records = records_of(preset)
+        cells = [f"`{preset}`", f"{len(records)} of {PUBLISHED[preset].num_seeds}"]
+        if records:
             for name in FACTOR_METRICS:
                 scores = [record["test"][name] for record in records]
                 cells.append(f"**{mean(scores):.3f}** ({min(scores):.3f} to {max(scores):.3f})")
             cells += [f"{mean(record['test'][name] for record in records):.2f}" for name in ("distortion", "rate")]
             cells.append(f"{mean(record['protocol']['training_seconds'] for record in records) / 60:.0f} min")
-            yield f"| {' | '.join(cells)} |"
+        yield f"| {' | '.join(cells)} |"
 
 
 def fill(text):
