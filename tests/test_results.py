@@ -40,6 +40,16 @@ def test_the_tables_are_what_the_records_say():
     assert results.fill(text) == text, "python -m benchmarks.results writes them"
 
 
+@pytest.mark.parametrize("preset", PUBLISHED)
+def test_records_are_of_the_presets_as_they_are(preset):
+    settings = PUBLISHED[preset].settings
+    for seed, record in enumerate(results.records_of(preset)):
+        protocol, test = record["protocol"], record["test"]
+        assert (protocol["epochs"], protocol["seed"]) == (settings["num_epochs"], seed)
+        assert protocol["dataset"] == results.dataset_of(preset)
+        assert (protocol["split"], test["num_importance_samples"]) == ("test", settings["iw_samples"])
+
+
 def test_a_line_says_whether_the_number_to_expect_was_reached(records):
     write_record(records, "vae_2l")
     write_record(records, "iwae_2l_k5", iw_bound=-85.0, iw_nll=85.0)
