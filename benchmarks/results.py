@@ -4,7 +4,7 @@
     python -m benchmarks.results --runs DIR --presets sprites_vae                 # some of them
     python -m benchmarks.results                                                  # only write the tables
 
-A run that was stopped is continued. Records are in benchmarks/records/, a file for each run, as the run wrote it; some
+A run that was stopped is continued. Records are in benchmarks/records/, a file for each run; some
 runs' weights come into model_ckpts/, where --load_weights finds them.
 """
 
@@ -24,7 +24,7 @@ from experiment.runs import CHECKPOINTS, CONFIG_FILE, OUTPUTS, RESULTS_FILE, STA
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECORDS, RESULTS = PROJECT / "benchmarks/records", PROJECT / "RESULTS.md"
-SHIPPED = ("vae_1l", "cvae_1l", "iwae_2l_k50", "sprites_beta_tc_6")
+SHIPPED = ("vae_1l", "vae_2l", "cvae_1l")
 FACTOR_METRICS = ("mig_histogram", "mig_sampled", "factor_vae_score", "beta_vae_score", "dci_disentanglement")
 
 
@@ -46,22 +46,48 @@ def reproduce(preset, seed, folder, data_dir):
         if (checkpoints / STATE_FILE).is_file():
             flags = ["--resume", run]
         elif checkpoints.exists() or path.parent.exists():
-            sys.exit(
-                f"{checkpoints}: expected a run with its {STATE_FILE}, to continue; move it and {path.parent} away"
-            )
+            fail(f"{checkpoints}: expected a run with its {STATE_FILE}, to continue; move what is there of {run} away")
+        first = PUBLISHED[preset].settings.get("load_weights")
+        if first in SHIPPED and not (folder / CHECKPOINTS / first).exists():
+            shutil.copytree(PROJECT / CHECKPOINTS / first, folder / CHECKPOINTS / first)
         flags += ["--data_dir", Path(data_dir).resolve()] if data_dir else []
         print(f"\n{run}")
-        subprocess.run([sys.executable, PROJECT / "assignment.py", *flags], cwd=folder, check=True)
-    record = path.read_text(encoding="utf-8")
+        run_program(flags, folder)
+    record = as_record(path)
     RECORDS.mkdir(exist_ok=True)
     write_text(RECORDS / f"{run}.json", record)
     if run in SHIPPED:
         ship(checkpoints, record)
 
 
+def run_program(flags, folder):
+    """Run assignment.py; where it fails, or the user stops it, this program ends as it did."""
+    process = subprocess.Popen([sys.executable, PROJECT / "assignment.py", *flags], cwd=folder)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:  # it has been told too, and saves
+        code = process.wait()
+        print("stopped; the same command continues", file=sys.stderr)
+    if code:
+        sys.exit(code)
+
+
+def fail(message):
+    """Say in one line what went wrong, and exit with 2."""
+    print(f"benchmarks.results: error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
 def is_complete(path):
     """Whether a results.json is there, and all that --evaluate adds to it."""
     return path.is_file() and "evaluation_seconds" in json.loads(path.read_text(encoding="utf-8"))["protocol"]
+
+
+def as_record(path):
+    """A results.json without what was expected of it: that is said once, in experiment/published.py."""
+    results = json.loads(path.read_text(encoding="utf-8"))
+    results.pop("published", None)
+    return json.dumps(results, indent=2) + "\n"
 
 
 def ship(checkpoints, record):
@@ -90,22 +116,22 @@ def likelihood_table(dataset):
     yield "| `--preset` | -ELBO | -IW bound | K | to expect | active units | epochs | training | evaluation |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for preset in presets_of(dataset):
+        published = PUBLISHED[preset]
+        first = published.settings.get("load_weights")
+        epochs = f"{published.settings['num_epochs']}{f', after `{first}`' if first else ''}"
+        expected = f"{-published.expected:.2f}, {published.source}"
+        cells = [f"`{preset}`", "", "not run yet", "", expected, "", epochs, "", ""]
         for record in records_of(preset):
-            test, protocol, published = record["test"], record["protocol"], PUBLISHED[preset]
-            verdict = "reached" if published.is_reached(test) else "not reached"
-            first = published.settings.get("load_weights")
-            cells = [
-                f"`{preset}`",
+            test, protocol = record["test"], record["protocol"]
+            cells[1:4] = [
                 f"{-test['elbo']:.2f}",
                 f"**{test['iw_nll']:.2f}** +- {test['iw_standard_error']:.2f}",
                 f"{test['num_importance_samples']:,}",
-                f"{-published.expected:.2f}, {published.source}: {verdict}",
-                " ".join(map(str, test["active_units"])),
-                f"{protocol['epochs']}{f', after `{first}`' if first else ''}",
-                f"{protocol['training_seconds'] / 60:.0f} min",
-                f"{protocol['evaluation_seconds'] / 60:.0f} min",
             ]
-            yield f"| {' | '.join(cells)} |"
+            cells[4] += ": reached" if published.is_reached(test) else ": not reached"
+            cells[5] = " ".join(map(str, test["active_units"]))
+            cells[7:] = [f"{protocol[f'{name}_seconds'] / 60:.0f} min" for name in ("training", "evaluation")]
+        yield f"| {' | '.join(cells)} |"
 
 
 def factor_table(dataset):
@@ -113,14 +139,15 @@ def factor_table(dataset):
     yield f"| `--preset` | seeds | {' | '.join(FACTOR_METRICS)} | distortion | rate | training, each |"
     yield "|---" * (5 + len(FACTOR_METRICS)) + "|"
     for preset in presets_of(dataset):
-        if records := records_of(preset):
-            cells = [f"`{preset}`", str(len(records))]
+        records = records_of(preset)
+        cells = [f"`{preset}`", f"{len(records)} of {PUBLISHED[preset].num_seeds}"]
+        if records:
             for name in FACTOR_METRICS:
                 scores = [record["test"][name] for record in records]
                 cells.append(f"**{mean(scores):.3f}** ({min(scores):.3f} to {max(scores):.3f})")
             cells += [f"{mean(record['test'][name] for record in records):.2f}" for name in ("distortion", "rate")]
             cells.append(f"{mean(record['protocol']['training_seconds'] for record in records) / 60:.0f} min")
-            yield f"| {' | '.join(cells)} |"
+        yield f"| {' | '.join(cells)} |"
 
 
 def fill(text):
@@ -140,13 +167,18 @@ def main():
     parser.add_argument("--runs", type=Path, help="folder to train in; without it nothing is trained")
     parser.add_argument("--mnist", help="folder of MNIST (default: it is downloaded)")
     parser.add_argument("--binarized_mnist", help="folder of binarised MNIST")
-    parser.add_argument("--presets", nargs="+", choices=PUBLISHED, default=list(PUBLISHED), metavar="NAME")
+    parser.add_argument(
+        "--presets", nargs="+", choices=PUBLISHED, default=list(PUBLISHED), metavar="NAME", help="(default: all)"
+    )
     options = parser.parse_args()
     if options.runs:
         options.runs.mkdir(parents=True, exist_ok=True)
         for preset in options.presets:
             for seed in range(PUBLISHED[preset].num_seeds):
-                if not (RECORDS / f"{run_name(preset, seed)}.json").is_file():
+                record = RECORDS / f"{run_name(preset, seed)}.json"
+                if record.is_file():
+                    print(f"{record.stem}: has a record, {record.relative_to(PROJECT)}; remove it to run it anew")
+                else:
                     reproduce(preset, seed, options.runs, vars(options).get(dataset_of(preset)))
     write_text(RESULTS, fill(RESULTS.read_text(encoding="utf-8")))
 

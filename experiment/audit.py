@@ -58,7 +58,8 @@ def audit(config, model, dataset, run):
         ("loss", describe_loss(config) + (f" ({mean_beta})" if config.objective == "elbo" else "")),
         ("training", describe_training(config)),
         ("device", f"{device}, {keras.config.dtype_policy().name}"),
-        ("writes to", f"{run.checkpoints}/ and {run.outputs}/"),
+        *([("weights", f"begins with {config.load_weights}")] if config.load_weights else []),
+        ("writes to", f"{run.checkpoints}/ and {run.outputs}/" if config.num_epochs else f"{run.outputs}/"),
     ]
 
 

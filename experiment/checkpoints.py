@@ -128,7 +128,10 @@ def restore_state(state, config, folder):
     """Set every variable of a TrainingState to what `save_state` wrote, or raise CheckpointError and say why."""
     path = Path(folder) / STATE_FILE
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file; the run was stopped before its state was saved: train it anew")
+        raise CheckpointError(
+            f"{path}: no such file; expected the state of a run that was stopped. Weights alone can be trained on from "
+            f"with --load_weights {Path(folder).name}"
+        )
     instead = f"--load_weights {Path(folder).name} trains on from the weights instead"
     try:
         saved = read_npz(path)

@@ -552,7 +552,7 @@ def resolve_loaded(given, saved):
     if given.get("num_epochs", saved.num_epochs) == 0:
         fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
         _refuse_changes(given, saved, fixed, "nothing is trained, and the saved weights were trained with")
-    values = asdict(saved) | ASKED_ONCE
+    values = asdict(saved) | ASKED_ONCE | {"beta_schedule": "constant"}  # what it rose for is behind these weights
     if given.get("dataset", saved.dataset) != saved.dataset:
         kept = {name: values[name] for name in names_in(MODEL) | {"image_shape", "label_names"}}
         values = _with_preset({**given, **kept})
@@ -594,7 +594,8 @@ def with_published(given):
     published = PUBLISHED.get(given.get("preset"))
     if published is None:
         return given
-    is_changed = given.keys() & names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "seed"}
+    decisive = names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "seed"} | {"load_weights"}
+    is_changed = given.keys() & decisive
     return {**published.settings, "run_name": given["preset"], **given, **({"preset": None} if is_changed else {})}
 
 

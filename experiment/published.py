@@ -20,7 +20,7 @@ class Published(NamedTuple):
 
 MEASURED = {"evaluate": True, "iw_samples": 5000}
 # Sizes of Burda et al. (2016), appendix C: 784-200-200-50, and a second level of 50 above 100. Their tanh networks took
-# 3,280 epochs; ReLU with a residual block, a KL warm-up and averaged weights need a small part of these.
+# 3,280 epochs; ReLU with a residual block, a KL warm-up and averaged weights reaches in 120 the ELBO of tanh in 400.
 BURDA = {
     **MEASURED,
     "hidden_sizes": (200, 200),
@@ -63,8 +63,8 @@ PUBLISHED = {
     "static_iwae_1l_k50": Published(
         {**IWAE_50, "dataset": "binarized_mnist", "load_weights": "static_vae_1l", "num_epochs": 4}, -87.10, 0.1, FIXED
     ),
-    "sprites_vae": Published({**FACTORS, "beta": 1.0}, 0.0, 0.1, HERE, "mig_histogram", 3),
-    "sprites_beta_vae_4": Published({**FACTORS, "beta": 4.0}, 0.0, 0.1, HERE, "mig_histogram", 3),
-    "sprites_beta_vae_10": Published({**FACTORS, "beta": 10.0}, 0.0, 0.1, HERE, "mig_histogram", 3),
-    "sprites_beta_tc_6": Published({**FACTORS, "objective": "beta_tc"}, 0.0, 0.1, HERE, "mig_histogram", 3),
+    "sprites_vae": Published({**FACTORS, "beta": 1.0}, 0.055, 0.02, HERE, "mig_histogram", 3),
+    "sprites_beta_vae_4": Published({**FACTORS, "beta": 4.0}, 0.051, 0.03, HERE, "mig_histogram", 3),
+    "sprites_beta_vae_10": Published({**FACTORS, "beta": 10.0}, 0.065, 0.05, HERE, "mig_histogram", 3),
+    "sprites_beta_tc_6": Published({**FACTORS, "objective": "beta_tc"}, 0.167, 0.08, HERE, "mig_histogram", 3),
 }

@@ -90,7 +90,13 @@ def run_experiment(config, resumed=None):
     save_figures(explore(model, config, chosen, binary_test), run.outputs)
     if rows:
         save_figures({"loss_curve": draw_loss_curve(config, rows)}, run.outputs)
-    if further := assess_further(model, config, dataset, binary_test):
+    try:
+        further = assess_further(model, config, dataset, binary_test)
+    except KeyboardInterrupt:
+        again = f"--resume {run.name}" if config.num_epochs else "the same command"
+        print(f"stopped in the evaluation; all else is saved; evaluate again with: {again}")
+        return False
+    if further:
         results["test"] |= further
         results |= compare_with_published(config, results["test"])
         results["protocol"]["evaluation_seconds"] = round(time.monotonic() - started, 1)
@@ -176,6 +182,11 @@ def train(model, config, dataset, run, resumed=None):
 
     validation = binarize_once(dataset.validation, config.binarization, Stream.VALIDATION_BINARIZATION)
     evaluator, loss_of_validation = ElboEvaluator(model, config.seed), LossEvaluator(model, config, plan)
+    if config.load_weights and first_step == 0:
+        loss = loss_of_validation(validation.images, validation.labels)
+        print(f"validation loss of the weights it begins with: {loss:.2f} nats; they are kept where none is lower")
+        state.lowest_loss.assign(loss)
+        save_model_weights(model, config, run.checkpoints)
     last_save = time.monotonic()
     with (
         closing(MetricsLog(run.outputs, first_step, config.tensorboard)) as log,

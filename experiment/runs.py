@@ -107,6 +107,8 @@ def configure(given, resume=None):
         name = given["load_weights"]
         folder = find_run(name, resolve(identity).family, f"*{WEIGHTS_SUFFIX}")
         saved = load_config(folder)
+        if given.get("preset") and saved.preset != name:  # another first stage than the published one
+            given = {**given, "preset": None}
         path = Path(name) if name.endswith(WEIGHTS_SUFFIX) else folder / f"{saved.model}{WEIGHTS_SUFFIX}"
         return resolve_loaded({**given, "load_weights": str(path)}, saved), None
     return resolve(given), None

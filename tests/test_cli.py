@@ -187,6 +187,29 @@ def test_loaded_weights_train_on_in_a_run_of_their_own(cli, tmp_path):
     assert second[0]["loss"] < first[0]["loss"] - 10, "it starts from what was learned"
 
 
+def test_training_that_only_makes_weights_worse_keeps_those_it_began_with(cli, tmp_path):
+    assert cli("--dataset", "digits", "--num_epochs", "5", "--hidden_sizes", "32")[0] == 0
+    code, out, _ = cli("--load_weights", "digits_vae", "--num_epochs", "1", "--learning_rate", "0.3", "--seed", "1")
+    assert code == 0 and "validation loss of the weights it begins with: " in out
+    first, second = (load_weights(tmp_path / f"model_ckpts/digits_vae{end}")[0] for end in ("", "_2"))
+    last, _ = load_weights(tmp_path / "model_ckpts/digits_vae_2/vae.last.weights.h5")
+    for one, other, trained in zip(first.weights, second.weights, last.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert not np.array_equal(one, trained)
+
+
+def test_ctrl_c_in_the_evaluation_says_what_is_saved(cli, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiment.run.assess_further", interrupt)
+    code, out, _ = cli(*QUICK, "--evaluate")
+    assert (
+        code == 130 and "stopped in the evaluation; all else is saved; evaluate again with: --resume digits_vae" in out
+    )
+    assert (tmp_path / "outputs/digits_vae/results.json").is_file()
+
+
 def test_a_run_of_the_same_name_does_not_touch_the_older_one(cli, tmp_path):
     assert cli(*QUICK, "--run_name", "mine")[0] == 0
     before = {path: (tmp_path / path).read_bytes() for path in files(tmp_path)}

@@ -104,7 +104,7 @@ def test_every_preset_can_be_run_and_continued(name):
     if first := settings.pop("load_weights", None):
         with pytest.raises(ConfigError, match=f"{first}: expected a run .*; train it first: --preset {first}"):
             configure({"preset": name})
-        make_run(first, **PUBLISHED[first].settings)
+        make_run(first, **PUBLISHED[first].settings, preset=first)
     config, _ = configure({"preset": name})
     assert {each: getattr(config, each) for each in settings} == settings
     run = make_run(name, **asdict(config))
@@ -117,6 +117,19 @@ def test_every_preset_can_be_run_and_continued(name):
 def test_a_preset_that_is_trained_longer_is_another_run():
     make_run("sprites_vae", **PUBLISHED["sprites_vae"].settings, preset="sprites_vae")
     assert configure({"num_epochs": 30}, resume="sprites_vae")[0].preset is None
+
+
+def test_only_the_published_first_stage_makes_a_published_second_one():
+    make_run("vae_1l", **PUBLISHED["vae_1l"].settings)  # of other epochs, say
+    assert configure({"preset": "iwae_1l_k5"})[0].preset is None
+    make_run("cvae_1l", **PUBLISHED["cvae_1l"].settings, preset="cvae_1l")
+    assert configure({"preset": "vae_1l", "load_weights": "cvae_1l"})[0].preset is None
+
+
+def test_weights_that_are_trained_on_are_past_the_warm_up():
+    make_run("vae_1l", **PUBLISHED["vae_1l"].settings)
+    assert configure({"load_weights": "vae_1l"})[0].beta_schedule == "constant"
+    assert configure({"load_weights": "vae_1l", "beta_schedule": "linear"})[0].beta_schedule == "linear"
 
 
 def test_presets_that_begin_with_another_share_its_data():
