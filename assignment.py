@@ -11,9 +11,10 @@ import sys
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-from experiment.config import ConfigError, flags
+from experiment.config import flags
 from experiment.presets import HIERARCHICAL, OBJECTIVES, PRESETS, TOP_DOWN
 from experiment.published import PUBLISHED
+from experiment.refusals import ConfigError
 from experiment.rules import NEWEST
 from experiment.runs import configure
 

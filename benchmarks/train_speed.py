@@ -20,8 +20,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from experiment.config import resolve
 from experiment.preprocessing import binarize, make_batch
+from experiment.resolution import resolve
 from experiment.training import TrainingState, fit
 from image_data.records import Split
 from models import build_model, networks

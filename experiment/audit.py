@@ -63,6 +63,11 @@ def audit(config, model, dataset, run):
     ]
 
 
+def name_of(config):
+    """'CVAE on mnist', for titles."""
+    return f"{config.model.upper()} on {config.dataset}"
+
+
 def level_names(num_levels):
     """z3, z2, z1: the top level first, as everywhere, and z1 next to the image; z where there is but one."""
     return [f"z{level}" for level in range(num_levels, 0, -1)] if num_levels > 1 else ["z"]

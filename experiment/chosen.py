@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from experiment.config import ConfigError
+from experiment.refusals import ConfigError
 from image_data.decoding import ImageForm, UnreadableImage, decode
 from image_data.records import one_hot
 

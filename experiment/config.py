@@ -1,12 +1,13 @@
-"""Config: every setting of a run, its help, its validation, to and from JSON. Imports neither TensorFlow nor numpy."""
+"""Config: every setting of a run, its help, and what it accepts. Imports neither TensorFlow nor numpy."""
 
 import json
 import zlib
-from dataclasses import Field, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from math import prod
 
-from experiment.presets import OBJECTIVES, PRESETS, settings_of
+from experiment.presets import NETWORKS, OBJECTIVES, PRESETS
 from experiment.published import PUBLISHED
+from experiment.refusals import ConfigError, received, refuse_impossible
 from experiment.rules import (
     ABOVE_0,
     AT_LEAST_0,
@@ -32,56 +33,6 @@ from experiment.rules import (
 
 # Groups of settings. Those of the model are part of its weights; those of the output change no number.
 MODEL, DATA, TRAINING, PICTURES, OUTPUT = "model", "data", "training", "pictures", "output"
-
-# What a network is made of, and its defaults: settings of another network have no meaning for it.
-NETWORKS = {
-    "mlp": {"hidden_sizes": (400, 400), "activation": "relu"},
-    "conv": {
-        "hidden_sizes": (32, 64),
-        "activation": "silu",
-        "encoder_normalization": "none",
-        "decoder_normalization": "none",
-        "upsampling": "transposed",
-        "num_features": 256,
-    },
-}
-# What only some objectives look at.
-MEANT_FOR = {
-    "num_importance_samples": ("iwae",),
-    "capacity": ("capacity",),
-    "capacity_epochs": ("capacity",),
-    "beta": ("elbo", "beta_tc", "capacity", "mmd"),
-    "beta_schedule": ("elbo", "beta_tc", "capacity", "mmd"),
-    "level_betas": ("elbo",),
-    "free_nats": ("elbo",),
-}
-# What one run was asked for, and no run that starts from its weights.
-ASKED_ONCE = {
-    "preset": None,
-    "evaluate": False,
-    "iw_samples": 0,
-    "reconstruct": (),
-    "interpolate": (),
-    "traverse": (),
-    "traverse_units": (),
-    "manifold": False,
-    "embed": False,
-}
-NETWORK_SETTINGS = {name for settings in NETWORKS.values() for name in settings}
-# Settings of the data sets that are read from image files; those of arrays are as they are.
-PHOTOGRAPH_SETTINGS = {
-    "image_size",
-    "crop",
-    "grayscale",
-    "validation_split",
-    "test_split",
-    "skip_unreadable",
-    "cache_dir",
-}
-
-
-class ConfigError(ValueError):
-    """A setting, or a combination of settings, that cannot be run. One line: received, expected, what to do."""
 
 
 def defaults_of_networks(name):
@@ -299,6 +250,14 @@ class Config:
     traverse_range: float = setting(
         3.0, PICTURES, ABOVE_0, "how far to vary a unit on both sides of its prior's mean, in standard deviations"
     )
+    relabel: tuple[str, ...] = setting(
+        (),
+        PICTURES,
+        IMAGES,
+        "encode these images with their own label and decode them with others (attributes: each of them flipped); for "
+        "--is_cvae: paths in folders named as their labels, or indices of test images",
+        nargs="+",
+    )
     manifold: bool = setting(False, PICTURES, SWITCH, "draw the whole plane of codes of a model of two units")
     embed: bool = setting(
         False, PICTURES, SWITCH, "draw the codes of test images in two dimensions, by principal components and t-SNE"
@@ -359,101 +318,12 @@ class Config:
             if value is None and each.default is None:
                 continue
             if not each.metadata["rule"].accepts(value):
-                raise ConfigError(f"{received(each, value)}: expected {each.metadata['rule'].expected}")
+                raise ConfigError(f"{received(each.name, value)}: expected {each.metadata['rule'].expected}")
         if self.image_shape is not None and not (are_sizes(self.image_shape) and len(self.image_shape) == 3):
             raise ConfigError(f"image_shape {self.image_shape}: expected height, width and channels")
         if not (isinstance(self.label_names, tuple) and all(isinstance(name, str) for name in self.label_names)):
             raise ConfigError(f"label_names {self.label_names}: expected a list of names")
-        self._refuse_impossible_combinations()
-
-    def _refuse_impossible_combinations(self):
-        if self.num_epochs == 0 and not self.load_weights:
-            raise ConfigError(
-                "--num_epochs 0 trains nothing: expected at least 1, or --load_weights to generate from saved weights"
-            )
-        is_static = PRESETS[self.dataset].settings.get("binarization") == "static"
-        if is_static != (self.binarization == "static"):
-            expected = "static" if is_static else "dynamic or none"
-            raise ConfigError(f"--binarization {self.binarization} with --dataset {self.dataset}: expected {expected}")
-        self._refuse_impossible_levels()
-        self._refuse_impossible_objectives()
-        self._refuse_impossible_pictures()
-        if self.validation_split + self.test_split >= 1:
-            raise ConfigError(
-                f"--validation_split {self.validation_split} and --test_split {self.test_split} leave nothing to "
-                "train on: expected a sum below 1"
-            )
-        if self.binarization != "none" and self.likelihood != "bernoulli":
-            raise ConfigError(
-                f"--likelihood {self.likelihood} with binarisation {self.binarization}: binary pixels have no "
-                f"other density; expected --likelihood bernoulli{'' if is_static else ', or --binarization none'}"
-            )
-
-    def _refuse_impossible_levels(self):
-        levels = received(by_name("latent_size"), self.latent_size)
-        num_levels = len(self.latent_size)
-        has_maps = any(len(shape) > 1 for shape in self.level_shapes)
-        if not self.hierarchical and (num_levels > 1 or has_maps):
-            raise ConfigError(f"{levels}: expected one whole number, or --hierarchical for levels and maps")
-        if self.level_betas and len(self.level_betas) != num_levels:
-            raise ConfigError(
-                f"{received(by_name('level_betas'), self.level_betas)}: expected a number for each level of {levels}"
-            )
-        if not self.hierarchical:
-            if self.hierarchy != "top_down":
-                raise ConfigError(f"--hierarchy {self.hierarchy}: expected --hierarchical with it")
-            return
-        if self.hierarchy == "chain":
-            if self.is_cvae:
-                raise ConfigError(
-                    "--hierarchy chain with --is_cvae: the land-use project's chain knows no labels; expected "
-                    "--hierarchy top_down"
-                )
-            if has_maps:
-                raise ConfigError(f"--hierarchy chain with {levels}: expected whole numbers, its levels are vectors")
-        elif self.num_blocks == 0 and num_levels > 1:
-            raise ConfigError(
-                "--num_blocks 0 with --hierarchical: expected at least 1, as what leads from level to level"
-            )
-        if self.num_features == 0 and any(len(shape) == 1 for shape in self.level_shapes):
-            raise ConfigError(
-                "--num_features 0 with --hierarchical and a level that is a vector: expected at least 1, such as 256"
-            )
-
-    def _refuse_impossible_objectives(self):
-        objective = f"--objective {self.objective}"
-        if self.objective in ("beta_tc", "mmd") and self.hierarchical:
-            raise ConfigError(
-                f"{objective} with --hierarchical: it compares one aggregate posterior q(z) with one fixed prior p(z), "
-                "and the levels of a hierarchy are each given those above; expected elbo, iwae or capacity"
-            )
-        for name, objectives in MEANT_FOR.items():
-            value = getattr(self, name)
-            if value != by_name(name).default and self.objective not in objectives:
-                raise ConfigError(
-                    f"{received(by_name(name), value)} with {objective}: its loss does not look at it; expected "
-                    f"--objective {' or '.join(objectives)}, or to leave the flag out"
-                )
-        if self.objective == "iwae" and self.num_importance_samples == 1:
-            raise ConfigError(
-                f"{objective} with --num_importance_samples 1 is the ELBO: expected at least 2, such as 5"
-            )
-
-    def _refuse_impossible_pictures(self):
-        if len(self.interpolate) % 2:
-            raise ConfigError(
-                f"{received(by_name('interpolate'), self.interpolate)}: expected pairs, an even number of images"
-            )
-        if self.traverse_units and max(self.traverse_units) >= self.num_units:
-            raise ConfigError(
-                f"{received(by_name('traverse_units'), self.traverse_units)}: the model has {self.num_units} units; "
-                f"expected 0 to {self.num_units - 1}"
-            )
-        if self.manifold and self.level_shapes != ((2,),):
-            raise ConfigError(
-                f"--manifold with {received(by_name('latent_size'), self.latent_size)}: only a model of two units has a "
-                "plane of codes; expected --latent_size 2"
-            )
+        refuse_impossible(self)
 
     @property
     def level_shapes(self):
@@ -488,36 +358,10 @@ class Config:
     def to_json(self):
         return json.dumps(asdict(self), indent=2) + "\n"
 
-    @classmethod
-    def from_json(cls, text, source):
-        """The Config saved in `text`; `source` names the file in errors. Raises ConfigError for anything else."""
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(
-                f"{source}: expected the JSON settings of a run, found a damaged file ({error})"
-            ) from None
-        if not isinstance(values, dict):
-            raise ConfigError(f"{source}: expected the JSON settings of a run, found {type(values).__name__}")
-        unknown = values.keys() - {each.name for each in fields(cls)}
-        if unknown:
-            raise ConfigError(f"{source}: unknown settings {', '.join(sorted(unknown))}; saved by another version?")
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        values = _spelled_out(values)
-        try:
-            return _settle(values, given=values)
-        except ConfigError as error:
-            raise ConfigError(f"{source}: {error}") from None
-
 
 def flags():
     """The fields of Config that are flags."""
     return [each for each in fields(Config) if each.metadata]
-
-
-def by_name(name):
-    """The field of Config of this name."""
-    return next(each for each in flags() if each.name == name)
 
 
 def names_in(*groups):
@@ -528,119 +372,3 @@ def names_in(*groups):
 def free_when_resumed():
     """Names of what may change when a run is continued: where the data is, how long to train, and the output."""
     return names_in(PICTURES, OUTPUT) | {"data_dir", "cache_dir", "num_epochs"}
-
-
-def received(each: Field, value):
-    """A setting as it was typed: '--hidden_sizes 400 400'."""
-    shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
-    return f"--{each.name} {shown}"
-
-
-def resolve(given):
-    """Defaults < preset of the data set < given settings (a dict)."""
-    given = _spelled_out(given)
-    return _settle(_with_preset(given), given)
-
-
-def resolve_loaded(given, saved):
-    """Settings of a new run that starts from the weights of another: saved < given, but the model's stay as saved.
-
-    For another data set than the saved one, its own preset stands in for what is not the model's.
-    """
-    given = _spelled_out(given)
-    _refuse_changes(given, saved, names_in(MODEL), "the saved weights were made with")
-    if given.get("num_epochs", saved.num_epochs) == 0:
-        fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
-        _refuse_changes(given, saved, fixed, "nothing is trained, and the saved weights were trained with")
-    values = asdict(saved) | ASKED_ONCE | {"beta_schedule": "constant"}  # what it rose for is behind these weights
-    if given.get("dataset", saved.dataset) != saved.dataset:
-        kept = {name: values[name] for name in names_in(MODEL) | {"image_shape", "label_names"}}
-        values = _with_preset({**given, **kept})
-        if values.get("image_size"):
-            height, _, channels = saved.image_shape
-            values |= {"image_size": height, "grayscale": channels == 1}
-    values |= OBJECTIVES.get(given.get("objective"), {})
-    return _settle({**values, **given}, given)
-
-
-def _with_preset(given):
-    """The preset of the data set < given settings."""
-    preset = settings_of(given)
-    if "network" in given and given["network"] != preset.get("network", Config.network):
-        preset = {name: value for name, value in preset.items() if name not in NETWORK_SETTINGS}
-    return {**preset, **given}
-
-
-def resolve_resumed(given, saved):
-    """Settings of a run that is continued: as saved, but for where the data is, how long to train, and the output."""
-    _refuse_changes(given, saved, names_in(MODEL, DATA, TRAINING) - free_when_resumed(), "a resumed run keeps")
-    if given.get("num_epochs") == 0:
-        raise ConfigError("--num_epochs 0 with --resume: expected the epochs of the whole run, at least 1")
-    num_epochs = given.get("num_epochs", saved.num_epochs)
-    if saved.learning_rate_schedule != "constant" and num_epochs != saved.num_epochs:
-        raise ConfigError(
-            f"--num_epochs {num_epochs}: the learning rate was planned to fall to 0 within {saved.num_epochs} epochs; "
-            "leave the flag out, or train on with --load_weights"
-        )
-    preset = saved.preset if num_epochs == saved.num_epochs else None
-    return replace(saved, **{**given, "run_name": saved.run_name, "preset": preset})
-
-
-def with_published(given):
-    """The settings of the published run that `preset` names, and its name for the run < given settings.
-
-    A run whose numbers other settings may change has its name, but is not compared with what was published.
-    """
-    published = PUBLISHED.get(given.get("preset"))
-    if published is None:
-        return given
-    decisive = names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "seed"} | {"load_weights"}
-    is_changed = given.keys() & decisive
-    return {**published.settings, "run_name": given["preset"], **given, **({"preset": None} if is_changed else {})}
-
-
-def _spelled_out(values):
-    """A single level may be given as a number: 15 for (15,)."""
-    latent_size = values.get("latent_size")
-    return values if type(latent_size) is not int else {**values, "latent_size": (latent_size,)}
-
-
-def _refuse_changes(given, saved, fixed, reason):
-    for each in flags():
-        if each.name in fixed and given.get(each.name, getattr(saved, each.name)) != getattr(saved, each.name):
-            raise ConfigError(
-                f"{received(each, given[each.name])}: {reason} {received(each, getattr(saved, each.name))}; "
-                "leave the flag out, or train a new run"
-            )
-
-
-def _settle(values, given):
-    """The Config of some values, with what follows from them where it was not given."""
-    config = {"network": Config.network, "likelihood": Config.likelihood, "dataset": Config.dataset, **values}
-    _refuse_settings_without_meaning(config, given)
-    for name, default in NETWORKS.get(config["network"], {}).items():
-        if config.get(name) is None:
-            config[name] = default
-    is_dynamic = config.get("binarization", Config.binarization) == "dynamic"
-    if is_dynamic and config["likelihood"] != "bernoulli" and "binarization" not in given:
-        config["binarization"] = "none"
-    return Config(**config)
-
-
-def _refuse_settings_without_meaning(config, given):
-    """Raise ConfigError for a given setting that the network or the data set would not look at."""
-    network, dataset = config["network"], config["dataset"]
-    has_photographs = dataset in PRESETS and "image_size" in PRESETS[dataset].settings
-    for each in flags():
-        if given.get(each.name, each.default) == each.default:
-            continue
-        if each.name in NETWORK_SETTINGS and network in NETWORKS and each.name not in NETWORKS[network]:
-            fitting = " or ".join(name for name, settings in NETWORKS.items() if each.name in settings)
-            raise ConfigError(
-                f"{received(each, given[each.name])} with --network {network}: expected --network {fitting}"
-            )
-        if each.name in PHOTOGRAPH_SETTINGS and dataset in PRESETS and not has_photographs:
-            raise ConfigError(
-                f"{received(each, given[each.name])} with --dataset {dataset}: its images are as they are; expected a "
-                "data set of image files, such as --dataset folder"
-            )

@@ -9,29 +9,30 @@ from scipy.stats import norm
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from experiment.audit import level_names
+from experiment.audit import name_of
 from experiment.chosen import Chosen
-from experiment.evaluation.latents import encode_split, unit_statistics
+from experiment.evaluation.latents import encode_split
 from experiment.figures import image_grid, scatter
 from experiment.paths import spherical, straight
 from experiment.preprocessing import binarize_once, make_batch
+from experiment.units import decode_moved, measure_units, unit_name
 from image_data.records import Split, take
 from models.distributions import Stream, repeat_rows
 
 COLUMNS = 9
 ANGLES = np.linspace(0, 2 * np.pi, 50, endpoint=False)  # of the frames of an animation
 UNITS_SHOWN = 10
-IMAGES_MEASURED = 2_000  # test images that the units' rates are means over
+LABELS_SHOWN = 10
 IMAGES_EMBEDDED = 2_000
 MANIFOLD_SIDE = 20
-LABELS_SHOWN = 10
 PATHS = {"straight": straight, "spherical": spherical}
 
 
-def explore(model, config, chosen, binary_test):
+def explore(model, config, chosen, binary_test, label_names):
     """All pictures that a Config asks for: a dict of file names (without suffix) and pictures.
 
-    Args: chosen, a dict of flags and the Chosen images that they name; binary_test, a Split as the model is given it.
+    Args: chosen, a dict of flags and the Chosen images that they name; binary_test, a Split as the model is given it;
+    label_names, of its labels.
     """
     pictures = {}
     if config.reconstruct:
@@ -40,10 +41,12 @@ def explore(model, config, chosen, binary_test):
         pictures |= draw_interpolations(model, config, chosen["interpolate"])
     if config.traverse:
         pictures |= draw_traversals(model, config, chosen["traverse"], binary_test)
+    if config.relabel:
+        pictures["relabelled"] = draw_relabelled(model, config, chosen["relabel"])
     if config.manifold:
         pictures |= draw_manifold(model, config)
     if config.embed:
-        pictures |= draw_embeddings(model, config, binary_test)
+        pictures |= draw_embeddings(model, config, binary_test, label_names)
     return pictures
 
 
@@ -57,10 +60,9 @@ def draw_reconstructions(model, config, chosen):
     """Images above their reconstructions, from the posterior means."""
     batch = as_seen(chosen, config)
     rows = [chosen.images / 255.0, model.decode(model.encode(batch), batch.labels).mean.numpy()]
-    title = (
-        f"{name_of(config)}: reconstructions of {', '.join(chosen.names[:4])}{', ...' if len(chosen.names) > 4 else ''}"
-    )
-    return image_grid(np.stack(rows), f"{title}\nmeans of p(x|z), z the posterior means", ["image", "reconstruction"])
+    names = ", ".join(chosen.names[:4]) + (", ..." if len(chosen.names) > 4 else "")
+    title = f"{name_of(config)}: reconstructions of {names}\nmeans of p(x|z), z the posterior means"
+    return image_grid(np.stack(rows), title, ["image", "reconstruction"])
 
 
 def draw_interpolations(model, config, chosen):
@@ -70,6 +72,7 @@ def draw_interpolations(model, config, chosen):
     num_pairs = len(chosen.images) // 2
 
     def between(path, values, weights):
+        """[images, ...] -> [pairs * T, ...]"""
         along = path(values[::2], values[1::2], weights)
         return tf.constant(along.reshape(-1, *along.shape[2:]), tf.float32)
 
@@ -80,136 +83,127 @@ def draw_interpolations(model, config, chosen):
             model.decode(tuple(between(path, code, weights) for code in codes), labels).mean.numpy()
             for path in PATHS.values()
         ]
-        shape = (num_pairs, len(weights), *images[0].shape[1:])
-        return np.stack([each.reshape(shape) for each in images], axis=1)
+        return np.stack([each.reshape(num_pairs, len(weights), *each.shape[1:]) for each in images], axis=1)
 
-    title = f"{name_of(config)}: interpolation between posterior means"
-    along = decode(np.linspace(0, 1, COLUMNS))
-    first, last = (
-        np.broadcast_to(ends[:, None, None], (*along.shape[:2], 1, *ends.shape[1:])) for ends in _pairs(chosen)
+    moved = "z and label y" if config.is_cvae else "z"
+    title = f"{name_of(config)}: interpolation between posterior means\n"
+    originals = np.broadcast_to(
+        (chosen.images / 255.0).reshape(num_pairs, 1, 2, *chosen.images.shape[1:]),
+        (num_pairs, len(PATHS), 2, *chosen.images.shape[1:]),
     )
-    rows = np.concatenate([first, along, last], axis=2)
+    along = decode(np.linspace(0, 1, COLUMNS))
+    rows = np.concatenate([originals[:, :, :1], along, originals[:, :, 1:]], axis=2)
     picture = image_grid(
         rows.reshape(-1, *rows.shape[2:]),
-        f"{title}\nfirst and last column: the images themselves",
+        f"{title}{moved} from {_between(chosen)}; first and last column: the images themselves",
         num_pairs * list(PATHS),
     )
     moving = decode(0.5 - 0.5 * np.cos(ANGLES))  # there and back, slowly at the ends
-    frames = [image_grid(np.swapaxes(moving[:, :, index], 0, 1), title, list(PATHS)) for index in range(len(ANGLES))]
+    frames = [
+        image_grid(
+            np.swapaxes(moving[:, :, index], 0, 1), f"{title}{moved} there and back, a pair a column", list(PATHS)
+        )
+        for index in range(len(ANGLES))
+    ]
     return {"chosen_interpolation": picture, "chosen_interpolation_moving": frames}
 
 
-def _pairs(chosen):
-    images = chosen.images / 255.0
-    return images[::2], images[1::2]
+def _between(chosen):
+    pairs = [f"{start} to {end}" for start, end in zip(chosen.names[::2], chosen.names[1::2], strict=True)]
+    return "; ".join(pairs[:2]) + ("; ..." if len(pairs) > 2 else "")
 
 
 def draw_traversals(model, config, chosen, binary_test):
     """What each of some units does to an image: a picture for each image, and an animation."""
-    measured = take(binary_test, slice(IMAGES_MEASURED))
-    rates, is_active = unit_statistics(model, measured)
-    units = list(config.traverse_units) or np.argsort(-rates, kind="stable")[:UNITS_SHOWN].tolist()
+    carried = measure_units(model, binary_test)
+    units = list(config.traverse_units) or carried.by_rate[:UNITS_SHOWN]
     names = [
-        f"{unit_name(config, unit)}, {rates[unit]:.2f} nats{'' if is_active[unit] else ', inactive'}" for unit in units
+        f"{unit_name(config, unit)}, {carried.rates[unit]:.2f} nats{'' if carried.is_active[unit] else ', inactive'}"
+        for unit in units
     ]
     reach = config.traverse_range
     given = f"from -{reach:g} to {reach:g} standard deviations of its prior"
-    source = f"rates are means over {len(measured.images):,} test images"
     pictures = {}
     for index, name in enumerate(chosen.names):
-        batch = as_seen(Chosen(*(None if each is None else each[index : index + 1] for each in chosen)), config)
-        rows = np.stack([traverse(model, config, batch, unit, np.linspace(-reach, reach, COLUMNS)) for unit in units])
-        original = np.broadcast_to(chosen.images[index] / 255.0, (len(units), 1, *chosen.images.shape[1:]))
+        one = Chosen(*(None if each is None else each[index : index + 1] for each in chosen))
+        batch = as_seen(one, config)
+
+        def along(values, batch=batch):
+            """[units, T, H, W, C]"""
+            return np.stack([decode_moved(model, config, batch, [unit], values[:, np.newaxis]) for unit in units])
+
+        original = np.broadcast_to(one.images / 255.0, (len(units), *one.images.shape))
         pictures[f"traversal_{index}"] = image_grid(
-            np.concatenate([original, rows], axis=1),
-            f"{name_of(config)}: one unit a row, {given}\nfirst column: {name}; {source}",
+            np.concatenate([original, along(np.linspace(-reach, reach, COLUMNS))], axis=1),
+            f"{name_of(config)}: one unit a row, {given}\n"
+            f"first column: {name}; rates are means over {carried.num_images:,} test images",
             names,
         )
-        moving = np.stack([traverse(model, config, batch, unit, reach * np.sin(ANGLES)) for unit in units])
         pictures[f"traversal_{index}_moving"] = [
-            image_grid(moving[np.newaxis, :, frame], f"{name_of(config)}: one unit a column, {given}\n{name}")
-            for frame in range(len(ANGLES))
+            image_grid(frame[np.newaxis], f"{name_of(config)}: one unit a column, {given}\n{name}; {_units_of(units)}")
+            for frame in np.swapaxes(along(reach * np.sin(ANGLES)), 0, 1)
         ]
     return pictures
 
 
-def traverse(model, config, batch, unit, values):
-    """One image with one unit at values, in standard deviations from its prior's mean: [T, H, W, C].
+def _units_of(units):
+    return f"unit{'s' if len(units) > 1 else ''} {', '.join(map(str, units))}"
 
-    Units are counted through all levels, the top one first. Levels below that of the unit follow it, at the means of
-    their priors.
+
+def draw_relabelled(model, config, chosen):
+    """Images, encoded with their own label, decoded with others: what the label does, the style being kept.
+
+    Where an image has one label, a column for each; where it has attributes, a column with each of them flipped.
     """
-    level, within = locate(config, unit)
-    codes, labels = repeat_rows((model.encode(batch)[: level + 1], batch.labels), len(values))
-    prior = model.generate(len(values), labels, (0, 0), 0.0, codes[:level]).latents[level].prior
-    moved, mean, stddev = (
-        tf.reshape(each, (len(values), -1)).numpy() for each in (codes[level], prior.mean, prior.stddev)
-    )
-    moved[:, within] = mean[:, within] + values * stddev[:, within]
-    moved = tf.reshape(moved, tf.shape(codes[level]))
-    return model.decode((*codes[:level], moved), labels).mean.numpy()
-
-
-def locate(config, unit):
-    """The level of a unit, the top one being 0, and its place within the level."""
-    for level, shape in enumerate(reversed(config.level_shapes)):
-        size = int(np.prod(shape))
-        if unit < size:
-            return level, unit
-        unit -= size
-    raise IndexError(unit)
-
-
-def _each_label(config):
-    """(name, label [Y]) for each of the first classes of a conditional model; else one pair of None."""
-    if not config.is_cvae:
-        return [(None, None)]
-    return list(zip(config.label_names, np.eye(len(config.label_names), dtype=np.float32), strict=True))[:LABELS_SHOWN]
-
-
-def unit_name(config, unit):
-    level, within = locate(config, unit)
-    shape = tuple(reversed(config.level_shapes))[level]
-    place = ", ".join(map(str, np.unravel_index(within, shape)))
-    return (
-        f"unit {unit}"
-        if len(config.level_shapes) == 1
-        else f"unit {unit} = {level_names(len(config.level_shapes))[level]}[{place}]"
-    )
-
-
-def name_of(config):
-    return f"{config.model.upper()} on {config.dataset}"
+    batch = as_seen(chosen, config)
+    codes = model.encode(batch)
+    shown = config.label_names[: 2 * LABELS_SHOWN]
+    has_one = bool(np.all(chosen.labels.sum(axis=1) == 1))
+    columns = [chosen.images / 255.0, model.decode(codes, batch.labels).mean.numpy()]
+    for index in range(len(shown)):
+        flipped = np.zeros_like(chosen.labels) if has_one else chosen.labels.copy()
+        flipped[:, index] = 1 - flipped[:, index]
+        columns.append(model.decode(codes, tf.constant(flipped, tf.float32)).mean.numpy())
+    given = "every label" if has_one else "one attribute flipped"
+    left_out = f", the first {len(shown)} of {len(config.label_names)}" if len(shown) < len(config.label_names) else ""
+    title = f"{name_of(config)}: encoded with its own label, decoded with {given}{left_out}\n"
+    title += "an image a row: itself, its reconstruction, then the labels from left to right"
+    return image_grid(np.stack(columns, axis=1), title, list(chosen.names), ["image", "as it is", *shown])
 
 
 def draw_manifold(model, config):
     """The plane of a model of two units: images at the quantiles of N(0, I). Kingma & Welling (2014), figure 4."""
     quantiles = norm.ppf((np.arange(MANIFOLD_SIDE) + 0.5) / MANIFOLD_SIDE).astype(np.float32)
-    codes = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1).reshape(-1, 2)
+    plane = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)
+    codes = tf.constant(plane.reshape(-1, 2))
+    title = f"{name_of(config)}: means of p(x|z), z at quantiles of N(0, I)\n"
+    title += "the first unit from left to right, the second upwards"
     pictures = {}
-    for name, label in _each_label(config):
-        labels = None if label is None else np.tile(label, (len(codes), 1))
-        images = model.decode((tf.constant(codes),), labels).mean.numpy()
-        title = f"{name_of(config)}: means of p(x|z){f', y = {name}' if name else ''}\nz at quantiles of N(0, I), the first unit from left to right"
-        grid = images.reshape(MANIFOLD_SIDE, MANIFOLD_SIDE, *images.shape[1:])
-        pictures[f"manifold_{name}" if name else "manifold"] = image_grid(grid, title)
+    names = config.label_names[:LABELS_SHOWN] if config.is_cvae else (None,)
+    for index, name in enumerate(names):
+        labels = None
+        if name:
+            labels = repeat_rows(tf.one_hot([index], len(config.label_names)), len(codes))
+        images = model.decode((codes,), labels).mean.numpy().reshape(*plane.shape[:2], *config.image_shape)
+        pictures[f"manifold_{name}" if name else "manifold"] = image_grid(
+            images, f"{title}{f'; y = {name}' if name else ''}"
+        )
     return pictures
 
 
-def draw_embeddings(model, config, binary_test):
+def draw_embeddings(model, config, binary_test, label_names):
     """Codes in two dimensions, by principal components and by t-SNE (van der Maaten & Hinton 2008)."""
     some = take(binary_test, slice(IMAGES_EMBEDDED))
     codes = encode_split(model, some)
-    classes = None if some.labels is None else some.labels.argmax(axis=1)
-    title = f"{name_of(config)}: posterior means of {len(codes):,} test images"
+    has_classes = some.labels is not None and bool(np.all(some.labels.sum(axis=1) == 1))
+    classes = some.labels.argmax(axis=1) if has_classes else None
     pca = PCA(2, random_state=config.seed)
-    points = {"pca": pca.fit_transform(codes)}
     perplexity = min(30.0, (len(codes) - 1) / 3)
-    points["tsne"] = TSNE(2, perplexity=perplexity, init="pca", random_state=config.seed).fit_transform(codes)
-    share = pca.explained_variance_ratio_.sum()
+    tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=config.seed)
+    points = {"pca": pca.fit_transform(codes), "tsne": tsne.fit_transform(codes)}
     words = {
-        "pca": f"first two principal components, {share:.0%} of the variance",
+        "pca": f"first two principal components, {pca.explained_variance_ratio_.sum():.0%} of the variance",
         "tsne": f"t-SNE, perplexity {perplexity:g}",
     }
-    names = config.label_names or tuple(map(str, range(0 if classes is None else some.labels.shape[1])))
-    return {f"codes_{name}": scatter(points[name], classes, names, f"{title}\n{words[name]}") for name in points}
+    title = f"{name_of(config)}: posterior means of {len(codes):,} test images"
+    return {f"codes_{name}": scatter(points[name], classes, label_names, f"{title}\n{words[name]}") for name in points}

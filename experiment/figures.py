@@ -14,10 +14,10 @@ MARGIN = 15
 FRAME_MILLISECONDS = 60
 
 
-def image_grid(images, title, row_names=None):
+def image_grid(images, title, row_names=None, column_names=None):
     """Rows of images under a title, every pixel of an image shown as the same whole number of the figure's.
 
-    Args: images [rows, columns, H, W, C] in [0, 1], C = 1 or 3; row_names, a name for each row or None.
+    Args: images [rows, columns, H, W, C] in [0, 1], C = 1 or 3; row_names and column_names, a name for each or None.
     """
     num_rows, num_columns, height, width, channels = images.shape
     canvas = np.full((num_rows * (height + GAP) - GAP, num_columns * (width + GAP) - GAP, channels), 255, np.uint8)
@@ -33,14 +33,25 @@ def image_grid(images, title, row_names=None):
     names, lines = row_names or [], title.split("\n")
     left = MARGIN + 11 * max((len(name) for name in names), default=0)
     figure_width = max(left + grid_width + MARGIN, 13 * max(map(len, lines)))
-    figure_height = MARGIN + 29 * len(lines) + grid_height + MARGIN
+    longest = max((len(name) for name in column_names or []), default=0)
+    is_upright = 13 * longest > scale * width
+    above = 0 if not longest else 13 * longest if is_upright else 25
+    figure_height = MARGIN + 29 * len(lines) + above + grid_height + MARGIN
     figure = Figure(figsize=(figure_width / DPI, figure_height / DPI), dpi=DPI)
     axes = figure.add_axes(
         (left / figure_width, MARGIN / figure_height, grid_width / figure_width, grid_height / figure_height)
     )
     shown = canvas[..., 0] if channels == 1 else canvas
     axes.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
-    axes.set_xticks([])
+    columns = column_names or []
+    axes.set_xticks(
+        [column * (width + GAP) + width / 2 for column in range(len(columns))],
+        columns,
+        fontsize=8,
+        parse_math=False,
+        rotation=90 if is_upright else 0,
+    )
+    axes.xaxis.tick_top()
     axes.set_yticks(
         [row * (height + GAP) + height / 2 for row in range(len(names))], names, fontsize=8, parse_math=False
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from experiment.audit import describe_loss, level_names
+from experiment.audit import describe_loss, level_names, name_of
 from experiment.figures import image_grid, loss_curve
 from experiment.preprocessing import make_batch
 from image_data.records import take
@@ -48,7 +48,9 @@ def draw_samples(model, config, split):
     num_rows = -(-config.grid // num_columns)
     blank = np.ones((num_rows * num_columns - config.grid, *images.shape[1:]), images.dtype)
     rows = np.concatenate([images, blank]).reshape(num_rows, num_columns, *images.shape[1:])
-    return image_grid(rows, f"{_name(config)}: samples\nmeans of p({_given('z', config)}), z ~ {_prior(config)}{given}")
+    return image_grid(
+        rows, f"{name_of(config)}: samples\nmeans of p({_given('z', config)}), z ~ {_prior(config)}{given}"
+    )
 
 
 def draw_reconstructions(model, config, split, binary_split, split_name="test"):
@@ -60,7 +62,7 @@ def draw_reconstructions(model, config, split, binary_split, split_name="test"):
     rows = {f"{split_name} image": originals, "binarised": batch.images.numpy(), "reconstruction": reconstructions}
     if config.binarization != "dynamic":
         del rows["binarised"]
-    title = f"{_name(config)}: reconstructions\nmeans of p({_given('z', config)}), z ~ q({_posterior(config)})"
+    title = f"{name_of(config)}: reconstructions\nmeans of p({_given('z', config)}), z ~ q({_posterior(config)})"
     return image_grid(np.stack(list(rows.values())), title, list(rows))
 
 
@@ -80,7 +82,9 @@ def draw_interpolation(model, config, binary_test):
     labels = None if pairs.labels is None else between(pairs.labels)
     images = model.decode(tuple(map(between, codes)), labels).mean.numpy()
     moved = "z and label y" if config.is_cvae else "z"
-    title = f"{_name(config)}: interpolation between pairs of test images\n{moved} on a straight line between the ends"
+    title = (
+        f"{name_of(config)}: interpolation between pairs of test images\n{moved} on a straight line between the ends"
+    )
     return image_grid(images.reshape(num_pairs, COLUMNS, *images.shape[1:]), title)
 
 
@@ -100,7 +104,7 @@ def draw_classes(model, config, split):
     if len(names) < len(config.label_names):
         given += f", the first {len(names)} of {len(config.label_names)}"
     shared = "the same noise in every row" if config.hierarchical else "shared by the rows"
-    title = f"{_name(config)}: {given}, one z a column\nmeans of p(x|z,y), z ~ {_prior(config)}, {shared}"
+    title = f"{name_of(config)}: {given}, one z a column\nmeans of p(x|z,y), z ~ {_prior(config)}, {shared}"
     return image_grid(np.stack(images), title, list(names))
 
 
@@ -118,7 +122,7 @@ def draw_loss_curve(config, rows):
         | {"rates": by_level(train, "rate_per_level")},
         {name: np.array([row[name] for row in validation]) for name in ("step", "elbo", "loss")}
         | {"active_units": by_level(validation, "active_units")},
-        f"{_name(config)}: loss = {describe_loss(config)}",
+        f"{name_of(config)}: loss = {describe_loss(config)}",
     )
 
 
@@ -127,7 +131,7 @@ def draw_temperatures(model, config, split):
     labels, given = _labels_for(COLUMNS, config, split)
     seed = noise_seed(config.seed, Stream.SAMPLES)
     rows = [model.sample(COLUMNS, seed, labels, temperature).numpy() for temperature in TEMPERATURES]
-    title = f"{_name(config)}: samples, standard deviations of every prior times the temperature\n"
+    title = f"{name_of(config)}: samples, standard deviations of every prior times the temperature\n"
     title += f"means of p({_given('z', config)}), the same noise in each column{given}"
     return image_grid(np.stack(rows), title, [f"temperature {temperature:g}" for temperature in TEMPERATURES])
 
@@ -141,7 +145,7 @@ def draw_top_levels(model, config, binary_test):
     for count in range(1, model.num_levels + 1):
         name = names[0] if count == 1 else f"{names[0]} to {names[count - 1]}"
         rows[f"from {name}"] = model.decode(codes[:count], batch.labels).mean.numpy()
-    title = f"{_name(config)}: reconstructions from the top levels only\nlower levels are the means of their priors"
+    title = f"{name_of(config)}: reconstructions from the top levels only\nlower levels are the means of their priors"
     return image_grid(np.stack(list(rows.values())), title, list(rows))
 
 
@@ -156,7 +160,7 @@ def draw_resampled(model, config, binary_test, index):
     grid = np.concatenate([batch.images.numpy()[:, np.newaxis], grid], axis=1)
     kept = " to ".join(dict.fromkeys([names[0], names[index - 1]])) if index else "nothing"
     drawn = " to ".join(dict.fromkeys([names[index], names[-1]]))
-    title = f"{_name(config)}: what {names[index]} adds\n"
+    title = f"{name_of(config)}: what {names[index]} adds\n"
     title += f"first column: test image; {kept} kept, {drawn} drawn from the prior"
     return image_grid(grid, title)
 
@@ -168,10 +172,6 @@ def _labels_for(num_images, config, split):
     if _is_one_hot(split.labels):
         return _in_turn(np.eye(len(config.label_names)), num_images), ", y the labels in turn"
     return _in_turn(split.labels, num_images), ", y those of real images"
-
-
-def _name(config):
-    return f"{config.model.upper()} on {config.dataset}"
 
 
 def _given(code, config):

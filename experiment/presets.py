@@ -25,6 +25,21 @@ TOP_DOWN = {
 }
 
 
+# What a network is made of, and its defaults: settings of another network have no meaning for it.
+NETWORKS = {
+    "mlp": {"hidden_sizes": (400, 400), "activation": "relu"},
+    "conv": {
+        "hidden_sizes": (32, 64),
+        "activation": "silu",
+        "encoder_normalization": "none",
+        "decoder_normalization": "none",
+        "upsampling": "transposed",
+        "num_features": 256,
+    },
+}
+NETWORK_SETTINGS = {name for settings in NETWORKS.values() for name in settings}
+
+
 # Losses, and what they change: weights in use for them, and aids that have no meaning for them.
 UNAIDED = {"beta_schedule": "constant", "free_nats": 0.0}
 OBJECTIVES = {
@@ -60,6 +75,8 @@ AT_256 = {
     "hidden_sizes": (32, 64, 128, 256, 256, 256),
     "latent_size": (128,),
 }
+# Pictures that these projects drew after training.
+TRAVERSAL = {"traverse": ("0",)}
 BETA_VAE_PROJECT = {
     **AT_128,
     **GREY_CROSS_ENTROPY,
@@ -67,6 +84,7 @@ BETA_VAE_PROJECT = {
     "batch_size": 128,
     "learning_rate": 0.005,
     "tensorboard": True,
+    **TRAVERSAL,
 }
 
 # Between convolutions and levels that are vectors, hierarchies need a dense layer.
@@ -78,6 +96,7 @@ SPRITES = {
     "hidden_sizes": (32, 32, 64, 64),
     "latent_size": (10,),
     "binarization": "static",
+    **TRAVERSAL,
 }
 
 PRESETS = {
@@ -119,7 +138,7 @@ PRESETS = {
     "animals": Preset(BETA_VAE_PROJECT, "animals, in class folders or in one", VECTOR_LEVELS),
     "butterflies": Preset(BETA_VAE_PROJECT, "butterflies, in class folders or in one", VECTOR_LEVELS),
     "celeba": Preset(
-        {**AT_64, **GREY_CROSS_ENTROPY, "batch_size": 64},
+        {**AT_64, **GREY_CROSS_ENTROPY, **TRAVERSAL, "batch_size": 64},
         "CelebA of Liu et al. (2015): 202,599 aligned faces, 178x218, with 40 attributes",
         VECTOR_LEVELS,
     ),

@@ -22,7 +22,6 @@ from experiment.checkpoints import (
     weights_path,
 )
 from experiment.chosen import choose
-from experiment.config import ConfigError
 from experiment.evaluation.likelihood import ElboEvaluator
 from experiment.exploration import explore
 from experiment.figures import save_animation
@@ -36,6 +35,7 @@ from experiment.records import (
     write_results,
     write_unreadable,
 )
+from experiment.refusals import ConfigError
 from experiment.runs import METRICS_FILE, next_free_run
 from experiment.training import TrainingError, TrainingState, fit, plan_steps
 from experiment.validation import LossEvaluator
@@ -55,7 +55,7 @@ def run_experiment(config, resumed=None):
     config = settle_with_data(config, dataset, resumed)
     chosen = {
         flag: choose(f"--{flag}", getattr(config, flag), config, dataset.test)
-        for flag in ("reconstruct", "interpolate", "traverse")
+        for flag in ("reconstruct", "interpolate", "traverse", "relabel")
         if getattr(config, flag)
     }
     model = build_model(config)
@@ -87,7 +87,7 @@ def run_experiment(config, resumed=None):
     }
     write_results(run.outputs, results, table(results))
     save_figures(gallery(model, config, dataset.test, binary_test), run.outputs)
-    save_figures(explore(model, config, chosen, binary_test), run.outputs)
+    save_figures(explore(model, config, chosen, binary_test, dataset.label_names), run.outputs)
     if rows:
         save_figures({"loss_curve": draw_loss_curve(config, rows)}, run.outputs)
     try:
@@ -143,6 +143,8 @@ def settle_with_data(config, dataset, resumed=None):
             f"--objective mmd: it compares codes with each other; expected at least 2 images in a batch (--batch_size "
             f"{config.batch_size}), to train ({num_train}) and to validate ({len(dataset.validation.images)})"
         )
+    if config.embed and len(dataset.test.images) < 4:
+        raise DataError(f"--embed: expected at least 4 test images, found {len(dataset.test.images)}")
     if config.batch_size > num_train:
         print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
     return replace(config, image_shape=image_shape, label_names=label_names, data_fingerprint=fingerprint)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiment.atomic import held
-from experiment.config import Config, ConfigError, resolve, resolve_loaded, resolve_resumed, with_published
 from experiment.published import PUBLISHED
+from experiment.refusals import ConfigError
+from experiment.resolution import config_of, resolve, resolve_loaded, resolve_resumed, with_published
 from experiment.rules import NEWEST
 
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
@@ -119,7 +120,7 @@ def load_config(folder):
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; expected the settings that were saved with the weights")
-    config = Config.from_json(path.read_text(encoding="utf-8", errors="replace"), path)
+    config = config_of(path.read_text(encoding="utf-8", errors="replace"), path)
     if config.image_shape is None or config.hidden_sizes is None:
         raise ConfigError(f"{path}: expected the settings of a trained run, found no image_shape or hidden_sizes")
     return config

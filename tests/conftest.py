@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import assignment
-from experiment.config import resolve
+from experiment.resolution import resolve
 from image_data.records import Split
 
 PROJECT = Path(__file__).resolve().parent.parent

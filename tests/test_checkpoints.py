@@ -17,7 +17,7 @@ from experiment.checkpoints import (
     save_model_weights,
     save_state,
 )
-from experiment.config import ConfigError
+from experiment.refusals import ConfigError
 from experiment.training import TrainingState, fit
 from models import build_model
 from models.distributions import noise_seed

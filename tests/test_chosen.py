@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from experiment.chosen import choose
-from experiment.config import ConfigError
+from experiment.refusals import ConfigError
 
 
 def test_an_index_is_a_test_image(make_config, split):

@@ -8,8 +8,10 @@ import pytest
 from data_utils import ARRAYS, PHOTOGRAPHS
 from experiment import config as settings
 from experiment.audit import nats_of
-from experiment.config import Config, ConfigError, flags, resolve, resolve_loaded, resolve_resumed
+from experiment.config import Config, flags
 from experiment.presets import HIERARCHICAL, PRESETS, TOP_DOWN
+from experiment.refusals import ConfigError
+from experiment.resolution import config_of, resolve, resolve_loaded, resolve_resumed
 from models import MODELS
 from models.distributions import LIKELIHOODS
 from models.networks import TRUNKS
@@ -133,7 +135,7 @@ def test_refusals(given, message):
 
 def test_json_holds_every_setting():
     config = replace(resolve({"is_cvae": True, "beta": 4.0}), image_shape=(28, 28, 1), label_names=("a", "b"))
-    assert Config.from_json(config.to_json(), "config.json") == config
+    assert config_of(config.to_json(), "config.json") == config
     assert json.loads(config.to_json()).keys() == asdict(config).keys()
 
 
@@ -151,7 +153,7 @@ def test_json_holds_every_setting():
 )
 def test_a_damaged_config_is_refused(text, message):
     with pytest.raises(ConfigError) as error:
-        Config.from_json(text, "config.json")
+        config_of(text, "config.json")
     assert message in str(error.value)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import results
 from experiment.checkpoints import load_weights, save_model_weights, weights_checksum
-from experiment.config import resolve
 from experiment.published import PUBLISHED
+from experiment.resolution import resolve
 from models import build_model
 
 TEST = {

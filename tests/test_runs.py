@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from experiment.config import ConfigError, resolve
 from experiment.published import PUBLISHED
+from experiment.refusals import ConfigError
+from experiment.resolution import resolve
 from experiment.runs import Run, configure, find_run, load_config, newest_run, next_free_run
 
 
