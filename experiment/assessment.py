@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from importlib.metadata import version
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -193,26 +194,47 @@ ROWS = {
 }
 
 
-def table(results):
-    """The results as lines of text: name, number, unit and what to know of it."""
+class Number(NamedTuple):
+    """A line of a table of results."""
+
+    name: str
+    number: str
+    words: str
+    is_detail: bool = False  # of the line above it
+
+
+def numbers(results):
+    """The results, a Number each, and whether a published number was reached."""
     test = results["test"]
-    lines = [f"Test, {test['num_images']:,} images, {results['protocol']['unit']}"]
     for key, (name, unit, remark) in ROWS.items():
         if key not in test:
             continue
         number = f"{test[key]:.1%}" if unit == SHARE else f"{test[key]:.{2 if unit == NATS else 3}f}"
-        words = " ".join(
-            part for part in (unit if unit != SHARE else "", remark and f"({remark.format(**test)})") if part
-        )
-        lines.append(f"  {name:<15}{number:>10} {words}".rstrip())
+        remarks = [unit if unit != SHARE else "", remark and f"({remark.format(**test)})"]
+        yield Number(name, number, " ".join(filter(None, remarks)))
         if key == "rate":
             names = level_names(len(test["active_units"]))
             for name, rate, active in zip(names, test["rate_per_level"], test["active_units"], strict=True):
-                lines.append(f"    {f'of {name}':<13}{rate:>10.2f} nats, {active:,} active units")
-    if published := results.get("published"):
-        verdict = "reached" if published["reached"] else "not reached"
-        lines.append(
-            "{preset}, {source}: {metric} {expected:g} expected, tolerance {tolerance:g}: ".format(**published)
-            + verdict
-        )
-    return lines
+                yield Number(f"of {name}", f"{rate:.2f}", f"nats, {active:,} active units", True)
+
+
+def verdict(results):
+    """Whether a published number was reached: a list of one line, or of none."""
+    if "published" not in results:
+        return []
+    words = "{preset}, {source}: {metric} {expected:g} expected, tolerance {tolerance:g}: "
+    return [words.format(**results["published"]) + ("reached" if results["published"]["reached"] else "not reached")]
+
+
+def table(results):
+    """The results as lines of text: name, number, unit and what to know of it."""
+    lines = [heading(results)]
+    for name, number, words, is_detail in numbers(results):
+        shown = f"    {name:<13}" if is_detail else f"  {name:<15}"
+        lines.append(f"{shown}{number:>10} {words}".rstrip())
+    return lines + verdict(results)
+
+
+def heading(results):
+    """What the numbers are of, and what a nat means."""
+    return f"Test, {results['test']['num_images']:,} images, {results['protocol']['unit']}"

@@ -15,7 +15,7 @@ from experiment.evaluation.latents import encode_split
 from experiment.figures import image_grid, scatter
 from experiment.paths import spherical, straight
 from experiment.preprocessing import binarize_once, make_batch
-from experiment.units import decode_moved, measure_units, unit_name
+from experiment.units import decode_moved, unit_name
 from image_data.records import Split, take
 from models.distributions import Stream, repeat_rows
 
@@ -28,11 +28,11 @@ MANIFOLD_SIDE = 20
 PATHS = {"straight": straight, "spherical": spherical}
 
 
-def explore(model, config, chosen, binary_test, label_names):
+def explore(model, config, chosen, units, binary_test, label_names):
     """All pictures that a Config asks for: a dict of file names (without suffix) and pictures.
 
-    Args: chosen, a dict of flags and the Chosen images that they name; binary_test, a Split as the model is given it;
-    label_names, of its labels.
+    Args: chosen, a dict of flags and the Chosen images that they name; units, the Units of the model; binary_test, a
+    Split as the model is given it; label_names, of its labels.
     """
     pictures = {}
     if config.reconstruct:
@@ -40,7 +40,7 @@ def explore(model, config, chosen, binary_test, label_names):
     if config.interpolate:
         pictures |= draw_interpolations(model, config, chosen["interpolate"])
     if config.traverse:
-        pictures |= draw_traversals(model, config, chosen["traverse"], binary_test)
+        pictures |= draw_traversals(model, config, chosen["traverse"], units)
     if config.relabel:
         pictures["relabelled"] = draw_relabelled(model, config, chosen["relabel"])
     if config.manifold:
@@ -113,13 +113,12 @@ def _between(chosen):
     return "; ".join(pairs[:2]) + ("; ..." if len(pairs) > 2 else "")
 
 
-def draw_traversals(model, config, chosen, binary_test):
+def draw_traversals(model, config, chosen, units):
     """What each of some units does to an image: a picture for each image, and an animation."""
-    carried = measure_units(model, binary_test)
-    units = list(config.traverse_units) or carried.by_rate[:UNITS_SHOWN]
+    moved = list(config.traverse_units) or units.by_rate[:UNITS_SHOWN]
     names = [
-        f"{unit_name(config, unit)}, {carried.rates[unit]:.2f} nats{'' if carried.is_active[unit] else ', inactive'}"
-        for unit in units
+        f"{unit_name(config, unit)}, {units.rates[unit]:.2f} nats{'' if units.is_active[unit] else ', inactive'}"
+        for unit in moved
     ]
     reach = config.traverse_range
     given = f"from -{reach:g} to {reach:g} standard deviations of its prior"
@@ -130,17 +129,17 @@ def draw_traversals(model, config, chosen, binary_test):
 
         def along(values, batch=batch):
             """[units, T, H, W, C]"""
-            return np.stack([decode_moved(model, config, batch, [unit], values[:, np.newaxis]) for unit in units])
+            return np.stack([decode_moved(model, config, batch, [unit], values[:, np.newaxis]) for unit in moved])
 
-        original = np.broadcast_to(one.images / 255.0, (len(units), *one.images.shape))
+        original = np.broadcast_to(one.images / 255.0, (len(moved), *one.images.shape))
         pictures[f"traversal_{index}"] = image_grid(
             np.concatenate([original, along(np.linspace(-reach, reach, COLUMNS))], axis=1),
             f"{name_of(config)}: one unit a row, {given}\n"
-            f"first column: {name}; rates are means over {carried.num_images:,} test images",
+            f"first column: {name}; rates are means over {units.num_images:,} test images",
             names,
         )
         pictures[f"traversal_{index}_moving"] = [
-            image_grid(frame[np.newaxis], f"{name_of(config)}: one unit a column, {given}\n{name}; {_units_of(units)}")
+            image_grid(frame[np.newaxis], f"{name_of(config)}: one unit a column, {given}\n{name}; {_units_of(moved)}")
             for frame in np.swapaxes(along(reach * np.sin(ANGLES)), 0, 1)
         ]
     return pictures

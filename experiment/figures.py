@@ -125,3 +125,26 @@ def loss_curve(train, validation, title):
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8 if len(train["rates"]) < 5 else 6)
     return figure
+
+
+def unit_rates(rates, is_active, title):
+    """The rate of every unit, a bar each, sorted within its level.
+
+    Args: rates and is_active, dicts of arrays by level; rates in nats.
+    """
+    figure = Figure(figsize=(13, 3), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    axes = figure.subplots()
+    start = 0
+    for name, rate in rates.items():
+        order = np.argsort(-rate, kind="stable")
+        active, edges = is_active[name][order], start + np.arange(len(rate) + 1)
+        words = f"{name}, {int(active.sum()):,} of {len(rate):,} active"
+        shown = axes.stairs(np.where(active, rate[order], 0.0), edges, fill=True, label=words)
+        axes.stairs(np.where(active, 0.0, rate[order]), edges, fill=True, color=shown.get_facecolor(), alpha=0.3)
+        start = edges[-1] + max(1, len(rate) // 20)
+    axes.set_xlabel("units, sorted by rate within their level; pale: not active")
+    axes.set_ylabel("rate, nats per image")
+    axes.set_xticks([])
+    axes.legend(fontsize=8)
+    return figure

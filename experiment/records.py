@@ -1,4 +1,4 @@
-"""Numbers on disk. The only writer of metrics.jsonl and results.json in outputs/<run>/."""
+"""What a run leaves in outputs/<run>/: metrics.jsonl, results.json, pictures, report.html. Their only writer."""
 
 import json
 import os
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from experiment.atomic import write_text
-from experiment.runs import METRICS_FILE, RESULTS_FILE, TABLE_FILE
+from experiment.atomic import atomic_path, write_text
+from experiment.figures import save_animation
+from experiment.runs import METRICS_FILE, REPORT_FILE, RESULTS_FILE, TABLE_FILE
 
 UNREADABLE_FILE = "unreadable_images.json"
 
@@ -118,6 +119,26 @@ def write_unreadable(folder, unreadable):
     """unreadable_images.json: the files that a run goes without, each with the reason."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     write_text(Path(folder) / UNREADABLE_FILE, json.dumps(dict(unreadable), indent=2) + "\n")
+
+
+def write_figures(folder, figures):
+    """Each Figure of a dict as a PNG file of its name, each list of them as the frames of a GIF; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in figures.items():
+        is_animation = isinstance(figure, list)
+        paths.append(folder / f"{name}.{'gif' if is_animation else 'png'}")
+        with atomic_path(paths[-1]) as temporary:
+            if is_animation:
+                save_animation(figure, temporary)
+            else:
+                figure.savefig(temporary, format="png")
+    return paths
+
+
+def write_report(folder, html):
+    """report.html."""
+    write_text(Path(folder) / REPORT_FILE, html)
 
 
 def _line(row):

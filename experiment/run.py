@@ -1,44 +1,36 @@
 """The composition root: one Config -> data, model, training, evaluation, pictures, files."""
 
 import time
-from contextlib import closing
 from dataclasses import replace
-from math import isfinite
 from pathlib import Path
-
-from tqdm import tqdm
 
 from data_utils import Reading, load_dataset
 from experiment.assessment import assess, assess_further, compare_with_published, table
-from experiment.atomic import atomic_path
 from experiment.audit import audit
 from experiment.checkpoints import (
-    restore_state,
     restore_weights,
-    save_config,
-    save_model_weights,
-    save_state,
     weights_checksum,
     weights_path,
 )
 from experiment.chosen import choose
-from experiment.evaluation.likelihood import ElboEvaluator
 from experiment.exploration import explore
-from experiment.figures import save_animation
-from experiment.gallery import draw_loss_curve, draw_reconstructions, draw_samples, gallery
-from experiment.interruption import Interruption
+from experiment.gallery import draw_loss_curve, gallery
 from experiment.preprocessing import binarize_once
 from experiment.records import (
-    MetricsLog,
     read_metrics,
     training_seconds,
+    write_figures,
+    write_report,
     write_results,
     write_unreadable,
 )
 from experiment.refusals import ConfigError
+from experiment.report.explorer import explorer_data
+from experiment.report.of_run import report_of_run
 from experiment.runs import METRICS_FILE, next_free_run
-from experiment.training import TrainingError, TrainingState, fit, plan_steps
-from experiment.validation import LossEvaluator
+from experiment.session import train
+from experiment.training import plan_steps
+from experiment.units import measure_units
 from image_data.records import DataError
 from models import build_model
 from models.distributions import Stream
@@ -65,7 +57,8 @@ def run_experiment(config, resumed=None):
     run = resumed or new_run(config)
     if dataset.unreadable:
         write_unreadable(run.outputs, dataset.unreadable)
-    print_audit(audit(config, model, dataset, run))
+    lines = audit(config, model, dataset, run)
+    print_audit(lines)
 
     if config.num_epochs > 0:
         with run.held():
@@ -75,6 +68,11 @@ def run_experiment(config, resumed=None):
         weights = weights_path(run.checkpoints, config)
         restore_weights(model, weights)
 
+    return evaluate(model, config, dataset, run, chosen, weights, lines)
+
+
+def evaluate(model, config, dataset, run, chosen, weights, lines):
+    """Measure and draw a model with these weights, and write it all down. Returns False where the user stopped it."""
     started = time.monotonic()
     rows = read_metrics(run.outputs / METRICS_FILE)
     binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
@@ -86,22 +84,29 @@ def run_experiment(config, resumed=None):
         "training_seconds": round(training_seconds(rows, plan_steps(dataset.train, config).batch_size), 1),
     }
     write_results(run.outputs, results, table(results))
-    save_figures(gallery(model, config, dataset.test, binary_test), run.outputs)
-    save_figures(explore(model, config, chosen, binary_test, dataset.label_names), run.outputs)
+    units = measure_units(model, binary_test)
+    figures = gallery(model, config, dataset.test, binary_test)
+    figures |= explore(model, config, chosen, units, binary_test, dataset.label_names)
     if rows:
-        save_figures({"loss_curve": draw_loss_curve(config, rows)}, run.outputs)
+        figures["loss_curve"] = draw_loss_curve(config, rows)
+    pictures = write_figures(run.outputs, figures)
+
+    further = None
     try:
         further = assess_further(model, config, dataset, binary_test)
     except KeyboardInterrupt:
         again = f"--resume {run.name}" if config.num_epochs else "the same command"
         print(f"stopped in the evaluation; all else is saved; evaluate again with: {again}")
-        return False
     if further:
         results["test"] |= further
         results |= compare_with_published(config, results["test"])
         results["protocol"]["evaluation_seconds"] = round(time.monotonic() - started, 1)
         write_results(run.outputs, results, table(results))
-    report(results, run)
+    explorer = explorer_data(model, config, units, binary_test)
+    write_report(run.outputs, report_of_run(run.name, config, lines, results, rows, pictures, units, explorer))
+    if further is None:
+        return False
+    print_results(results, config, run)
     return True
 
 
@@ -166,122 +171,7 @@ def print_audit(lines):
         print(f"{name:>12}  {text}")
 
 
-def train(model, config, dataset, run, resumed=None):
-    """Train to the last epoch, saving on the way. Returns False where the user stopped it."""
-    plan = plan_steps(dataset.train, config)
-    state = TrainingState(model, config, plan.num_steps)
-    if resumed:
-        restore_state(state, config, run.checkpoints)
-    first_step = int(state.step.numpy())
-    if not 0 <= first_step <= plan.num_steps:
-        raise ConfigError(
-            f"--num_epochs {config.num_epochs}: {run.name} has made {first_step // plan.steps_per_epoch} epochs "
-            "already; expected at least as many, or --load_weights to train anew from its weights"
-        )
-    save_config(config, run.checkpoints)
-    save_state(state, config, run.checkpoints)
-    run.outputs.mkdir(parents=True, exist_ok=True)
-
-    validation = binarize_once(dataset.validation, config.binarization, Stream.VALIDATION_BINARIZATION)
-    evaluator, loss_of_validation = ElboEvaluator(model, config.seed), LossEvaluator(model, config, plan)
-    if config.load_weights and first_step == 0:
-        loss = loss_of_validation(validation.images, validation.labels)
-        print(f"validation loss of the weights it begins with: {loss:.2f} nats; they are kept where none is lower")
-        state.lowest_loss.assign(loss)
-        save_model_weights(model, config, run.checkpoints)
-    last_save = time.monotonic()
-    with (
-        closing(MetricsLog(run.outputs, first_step, config.tensorboard)) as log,
-        progress_bar(first_step, plan) as bar,
-        Interruption() as interruption,
-    ):
-        for progress in fit(state, dataset.train, config):
-            if progress.num_made:
-                log.append_training(progress)
-            show(bar, progress)
-            if progress.is_epoch_end:
-                with state.averaged():
-                    estimate = evaluator(validation.images, validation.labels)
-                    loss = loss_of_validation(validation.images, validation.labels)
-                    for name, value in (("ELBO", estimate.elbo), ("loss", loss)):
-                        if not isfinite(value):
-                            raise TrainingError(
-                                f"the validation {name} became {value} after {progress.step} steps: expected a "
-                                "finite number; train anew with a lower --learning_rate"
-                            )
-                    log.append_validation(progress, estimate, loss)
-                    save_epoch(state, loss, config, run)
-                    if config.every_epoch:
-                        keep_epoch(model, config, run, f"epoch_{progress.epoch:03}", dataset.validation, validation)
-            is_due = time.monotonic() - last_save > config.save_seconds
-            if progress.is_epoch_end or is_due or interruption.requested:
-                log.sync()
-                save_state(state, config, run.checkpoints)
-                last_save = time.monotonic()
-            if interruption.requested:
-                break
-    step, num_skipped = int(state.step.numpy()), int(state.num_skipped.numpy())
-    if num_skipped:
-        print(f"left out {num_skipped} of {step:,} steps, whose loss or gradient was not finite")
-    if step < plan.num_steps:
-        print(
-            f"stopped at step {step:,} of {plan.num_steps:,}; continue with: python assignment.py --resume {run.name}"
-        )
-    return step == plan.num_steps
-
-
-def progress_bar(first_step, plan):
-    """A bar over images, from where the run stands."""
-    return tqdm(
-        initial=first_step * plan.batch_size,
-        total=plan.num_steps * plan.batch_size,
-        unit=" images",
-        unit_scale=True,
-        dynamic_ncols=True,
-    )
-
-
-def show(bar, progress):
-    """Move the bar, and write the latest means beside it."""
-    bar.set_description_str(f"epoch {progress.epoch}", refresh=False)
-    bar.set_postfix_str(
-        f"loss {progress.loss:.1f}, distortion {progress.distortion:.1f}, rate {sum(progress.rate_per_level):.1f} nats",
-        refresh=False,
-    )
-    bar.update(progress.num_images)
-
-
-def save_epoch(state, loss, config, run):
-    """Weights after every epoch, and at the lowest validation loss so far."""
-    save_model_weights(state.model, config, run.checkpoints, tag="last")
-    if loss < state.lowest_loss.numpy():
-        state.lowest_loss.assign(loss)
-        save_model_weights(state.model, config, run.checkpoints)
-
-
-def keep_epoch(model, config, run, tag, validation, binary_validation):
-    """The weights of this epoch, and pictures of what they make: outputs/<run>/epochs/."""
-    save_model_weights(model, config, run.checkpoints, tag)
-    pictures = {
-        f"{tag}_samples": draw_samples(model, config, validation),
-        f"{tag}_reconstructions": draw_reconstructions(model, config, validation, binary_validation, "validation"),
-    }
-    save_figures(pictures, run.outputs / "epochs")
-
-
-def save_figures(figures, folder):
-    """Write each Figure of a dict as a PNG file of its name, each list of them as the frames of a GIF."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in figures.items():
-        if isinstance(figure, list):
-            with atomic_path(folder / f"{name}.gif") as temporary:
-                save_animation(figure, temporary)
-        else:
-            with atomic_path(folder / f"{name}.png") as temporary:
-                figure.savefig(temporary, format="png")
-
-
-def report(results, run):
+def print_results(results, config, run):
     """Print the numbers that were reached, and name every file that was written."""
     print("\n" + "\n".join(table(results)))
     print("\nFiles")

@@ -13,7 +13,7 @@ from experiment.rules import NEWEST
 
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
 CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX = "config.json", "state.npz", ".weights.h5"
-METRICS_FILE, RESULTS_FILE, TABLE_FILE = "metrics.jsonl", "results.json", "results.txt"
+METRICS_FILE, RESULTS_FILE, TABLE_FILE, REPORT_FILE = "metrics.jsonl", "results.json", "results.txt", "report.html"
 
 
 class Run(NamedTuple):

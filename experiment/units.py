@@ -55,16 +55,17 @@ def unit_name(config, unit):
     return f"unit {unit} = {level_names(num_levels)[level]}[{', '.join(map(str, place))}]"
 
 
-def decode_moved(model, config, batch, units, values):
+def decode_moved(model, config, batch, units, values, label=None):
     """One image with some of its units moved, once for each row of values: means of p(x|z), [N, H, W, C].
 
     The other units of their levels, and levels above and between, keep the image's codes; levels below all of them take
     the means of their priors.
 
     Args: batch, a Batch of one image; units [U]; values [N, U], in standard deviations from the mean of a unit's prior
-    given the levels above it.
+    given the levels above it; label [1, Y], to decode with, where it is another than the image was encoded with.
     """
-    given, labels = repeat_rows((model.encode(batch), batch.labels), len(values))
+    label = batch.labels if label is None else label
+    given, labels = repeat_rows((model.encode(batch), label), len(values))
     places = [locate(config, unit) for unit in units]
     codes = ()
     for level in range(1 + max(level for level, _ in places)):

@@ -76,6 +76,9 @@ class ResidualBlock(layers.Layer):
     def call(self, features):
         return features + self.branch(features)
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
 
 class Trunk:
     """Lists of layers that lead from stage to stage.

@@ -1,0 +1,136 @@
+"""What the latent explorer of a report moves about in: the decoder itself, or images that were decoded beforehand."""
+
+from base64 import b64encode
+from io import BytesIO
+from itertools import product
+from math import ceil, sqrt
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from experiment.preprocessing import make_batch
+from experiment.report.export import export_decoder, num_multiplications
+from experiment.units import decode_moved, unit_name
+from image_data.records import take
+
+# What a browser decodes within a tenth of a second or so, in a file of a few megabytes.
+MAX_PARAMETERS, MAX_MULTIPLICATIONS = 1_500_000, 60_000_000
+UNITS_LIVE, UNITS_IN_GRID, UNITS_BESIDE_LABELS = 10, 3, 2
+RANGE = 3.0  # standard deviations of the prior, on both sides
+VALUES = np.linspace(-RANGE, RANGE, 7)
+STARTS = 8
+LABELS_IN_GRID = 10
+MAX_SIDE = 128  # pixels of an image in a grid
+JPEG_QUALITY = 90
+
+
+def explorer_data(model, config, carried, binary_test):
+    """What explorer.js needs, as a dict for JSON: kind "live" where the decoder is small, else kind "grid".
+
+    Args: carried, the Units of the model; binary_test, a Split as the model is given it.
+    """
+    return (live_data if is_small(model, config) else grid_data)(model, config, carried, binary_test)
+
+
+def is_small(model, config):
+    """Whether a browser can run the decoder: of one level, few weights and few products."""
+    if model.num_levels > 1:
+        return False
+    size = config.num_units + len(config.label_names)
+    products = num_multiplications(model.decoder.layers, (size,))
+    return model.decoder.count_params() <= MAX_PARAMETERS and products <= MAX_MULTIPLICATIONS
+
+
+def live_data(model, config, carried, binary_test):
+    """The decoder, the most informative units, and codes to begin with: the prior's mean, and those of test images."""
+    some = take(binary_test, slice(STARTS))
+    codes = model.encode(make_batch(some.images, some.labels))[0].numpy()
+    labels = some.labels if config.is_cvae else np.zeros((len(codes), 0))
+    names = [*(f"test image {index}" for index in range(len(codes))), "the mean of the prior"]
+    codes, labels = np.concatenate([codes, 0 * codes[:1]]), np.concatenate([labels, labels[:1]])
+    return {
+        "kind": "live",
+        "decoder": export_decoder(model, config),
+        "units": describe_units(config, carried, UNITS_LIVE),
+        "range": max(RANGE, float(np.ceil(np.abs(codes).max()))),
+        "labels": config.label_names,
+        "has_one_label": bool(np.all(labels.sum(axis=1) == 1)),
+        "starts": [
+            {"name": name, "z": z, "y": y} for name, z, y in zip(names, codes.tolist(), labels.tolist(), strict=True)
+        ],
+    }
+
+
+def grid_data(model, config, carried, binary_test):
+    """The first test image with every combination of values of a few units, and of labels, on one sheet of images."""
+    first = take(binary_test, slice(1))
+    options = label_options(config, first.labels)
+    units = carried.by_rate[: UNITS_BESIDE_LABELS if config.is_cvae else UNITS_IN_GRID]
+    values = np.array(list(product(VALUES, repeat=len(units))))
+    images = []
+    for label in options.values():
+        # The code is that of the image with its own label; only the decoder is given the other.
+        batch = make_batch(first.images, first.labels)
+        images.append(decode_moved(model, config, batch, units, values, label))
+    images = np.concatenate(images)
+    columns = ceil(sqrt(len(images)))
+    height, width = config.image_shape[:2]
+    scale = min(1.0, MAX_SIDE / max(height, width))
+    return {
+        "kind": "grid",
+        "sheet": contact_sheet(images, columns, (round(scale * width), round(scale * height))),
+        "columns": columns,
+        "units": describe_units(config, carried, len(units)),
+        "values": VALUES.tolist(),
+        "labels": list(options),
+        "width": round(scale * width),
+        "height": round(scale * height),
+    }
+
+
+def label_options(config, labels):
+    """Names and labels [1, Y] to choose from: every class, or the image's attributes with each of some flipped."""
+    if not config.is_cvae:
+        return {"": None}
+    if np.all(labels.sum(axis=1) == 1):
+        rows = np.eye(len(config.label_names), dtype=np.float32)[:, np.newaxis]
+        return dict(list(zip(config.label_names, map(tf.constant, rows), strict=True))[:LABELS_IN_GRID])
+    options = {"as it is": tf.constant(labels, tf.float32)}
+    for index, name in enumerate(config.label_names[: LABELS_IN_GRID - 1]):
+        flipped = labels.astype(np.float32)
+        flipped[0, index] = 1 - flipped[0, index]
+        options[f"{name} {'on' if flipped[0, index] else 'off'}"] = tf.constant(flipped)
+    return options
+
+
+def describe_units(config, carried, number):
+    """The first units by rate, for the names of sliders."""
+    return [
+        {
+            "index": unit,
+            "name": unit_name(config, unit),
+            "rate": float(carried.rates[unit]),
+            "is_active": bool(carried.is_active[unit]),
+        }
+        for unit in carried.by_rate[:number]
+    ]
+
+
+def contact_sheet(images, columns, size):
+    """Images [N, H, W, C] in [0, 1], each brought to a size, side by side, as the data of a JPEG."""
+    width, height = size
+    sheet = Image.new("RGB", (columns * width, ceil(len(images) / columns) * height))
+    for index, image in enumerate(np.rint(255 * images).astype(np.uint8)):
+        picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        sheet.paste(
+            picture.resize(size, Image.Resampling.LANCZOS), (index % columns * width, index // columns * height)
+        )
+    data = BytesIO()
+    sheet.save(data, "JPEG", quality=JPEG_QUALITY)
+    return as_url(data.getvalue(), "image/jpeg")
+
+
+def as_url(data, media_type):
+    """Bytes as an address that holds them."""
+    return f"data:{media_type};base64,{b64encode(data).decode('ascii')}"

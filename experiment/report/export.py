@@ -1,0 +1,88 @@
+"""A decoder as data: its layers, with their weights, for a program that is not Python."""
+
+from base64 import b64encode
+from math import sqrt
+
+import numpy as np
+from keras import layers
+
+from models.networks import BatchNormalization, ResidualBlock
+
+
+def export_decoder(model, config):
+    """What takes codes (and labels) to means of p(x|z), for a model of one level.
+
+    Returns: {"label_scale", what labels are multiplied by before they join the codes; "layers", a list of dicts with a
+    kind each; "shape", that of the images}. The means are the sigmoid of the first channels.
+    """
+    size = config.num_units + len(config.label_names)
+    return {
+        "label_scale": sqrt(config.num_units),
+        "layers": export_layers(model.decoder.layers, (size,)),
+        "shape": list(config.image_shape),
+    }
+
+
+def export_layers(keras_layers, shape):
+    """Dicts for a list of Keras layers, applied to features of a shape (without the batch)."""
+    exported = []
+    for layer in keras_layers:
+        exported += _export(layer, shape)
+        shape = tuple(layer.compute_output_shape((1, *shape)))[1:]
+    return exported
+
+
+def _export(layer, shape):
+    if isinstance(layer, layers.Dense):
+        return [{"kind": "dense", **_weights(layer)}, *_activation(layer.activation)]
+    if isinstance(layer, layers.Conv2DTranspose):
+        return [{"kind": "transposed_convolution", **_weights(layer)}, *_activation(layer.activation)]
+    if isinstance(layer, layers.Conv2D):
+        return [{"kind": "convolution", **_weights(layer)}, *_activation(layer.activation)]
+    if isinstance(layer, layers.Reshape):
+        return [{"kind": "reshape", "shape": list(layer.target_shape)}]
+    if isinstance(layer, layers.UpSampling2D):
+        return [{"kind": "upsampling"}]
+    if isinstance(layer, layers.Activation):
+        return _activation(layer.activation)
+    if isinstance(layer, BatchNormalization):
+        scale = layer.gamma.numpy() / np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
+        shift = layer.beta.numpy() - layer.moving_mean.numpy() * scale
+        return [{"kind": "affine", "scale": encode_floats(scale), "shift": encode_floats(shift)}]
+    if isinstance(layer, layers.GroupNormalization):
+        scale, shift = encode_floats(layer.gamma.numpy()), encode_floats(layer.beta.numpy())
+        return [{"kind": "instance_normalization", "epsilon": layer.epsilon, "scale": scale, "shift": shift}]
+    if isinstance(layer, ResidualBlock):
+        return [{"kind": "residual", "layers": export_layers(layer.branch.layers, shape)}]
+    raise TypeError(f"{type(layer).__name__}: no program for this layer; add it here and to explorer.js")
+
+
+def _weights(layer):
+    kernel = layer.kernel.numpy()
+    return {"shape": list(kernel.shape), "kernel": encode_floats(kernel), "bias": encode_floats(layer.bias.numpy())}
+
+
+def _activation(function):
+    return [] if function.__name__ == "linear" else [{"kind": "activation", "name": function.__name__}]
+
+
+def num_multiplications(keras_layers, shape):
+    """How many products the convolutions and dense layers of a decoder take for one image."""
+    total = 0
+    for layer in keras_layers:
+        output_shape = tuple(layer.compute_output_shape((1, *shape)))[1:]
+        if isinstance(layer, ResidualBlock):
+            total += num_multiplications(layer.branch.layers, shape)
+        elif isinstance(layer, layers.Conv2DTranspose):  # each pixel that comes in meets the whole kernel
+            total += layer.kernel.numpy().size * shape[0] * shape[1]
+        elif isinstance(layer, layers.Conv2D):  # each that goes out does
+            total += layer.kernel.numpy().size * output_shape[0] * output_shape[1]
+        elif isinstance(layer, layers.Dense):
+            total += layer.kernel.numpy().size
+        shape = output_shape
+    return total
+
+
+def encode_floats(array):
+    """32-bit floats, little-endian, in base 64."""
+    return b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode("ascii")

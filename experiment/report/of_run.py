@@ -1,0 +1,26 @@
+"""The report of a run."""
+
+from experiment.assessment import heading, numbers, verdict
+from experiment.audit import name_of
+from experiment.gallery import draw_loss_curve, draw_unit_rates
+from experiment.report.page import card, explorer, numbers_table, page, paragraph, picture, section, vector_graphic
+
+
+def report_of_run(name, config, lines, results, rows, pictures, units, explorer_data):
+    """report.html as text.
+
+    Args: lines, of the audit; results, as in results.json; rows, of metrics.jsonl; pictures, paths; units, the Units of
+    the model; explorer_data, what the latent explorer moves about in.
+    """
+    curves = [draw_unit_rates(config, units)] + ([draw_loss_curve(config, rows)] if rows else [])
+    sections = [
+        section("Look into the latent space", explorer(explorer_data, units.num_images)),
+        section(
+            "Numbers", paragraph(heading(results)), numbers_table(numbers(results)), *map(paragraph, verdict(results))
+        ),
+        section("Curves", *map(vector_graphic, curves)),
+        section("Pictures", *map(picture, pictures)),
+        section("Protocol", card(results["protocol"].items())),
+        section("Run", card(lines)),
+    ]
+    return page(f"{name}: {name_of(config)}", sections)

@@ -1,0 +1,102 @@
+"""The parts of a report and the whole of it, as HTML that asks for nothing from outside."""
+
+import json
+import re
+from html import escape
+from importlib.resources import files
+from io import StringIO
+from pathlib import Path
+from string import Template
+
+from experiment.report.explorer import as_url
+
+MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
+HOW_LIVE = (
+    "The decoder itself runs in this page: the image is the mean of p(x|z) at the values of the sliders, the "
+    "other units being those of the image that it begins with. Units are sorted by their rate, a mean over {num_images:,} test "
+    "images."
+)
+HOW_GRID = (
+    "This model is too large, or has too many levels, to run in a page: images were decoded beforehand, of the first "
+    "test image with the {number} units of the most rate at {values} values each, in standard deviations of their "
+    "priors, all combinations. "
+    "Rates are means over {num_images:,} test images."
+)
+
+
+def page(title, sections):
+    """The whole page, of a title and a list of sections."""
+    source = files(__package__)
+    parts = {name: source.joinpath(file).read_text(encoding="utf-8") for name, file in FILES.items()}
+    template = Template(parts.pop("template"))
+    return template.substitute(parts, title=escape(title), sections="\n".join(sections))
+
+
+FILES = {"template": "page.html", "style": "page.css", "script": "explorer.js"}
+
+
+def section(title, *parts):
+    return f"<section>\n<h2>{escape(title)}</h2>\n" + "\n".join(parts) + "\n</section>"
+
+
+def paragraph(text):
+    return f"<p>{escape(text)}</p>"
+
+
+def card(rows):
+    """Names and texts, (name, text) each; nested dicts are spelled out."""
+    lines = [f"<tr><th>{escape(str(name))}</th><td>{escape(_spelled_out(value))}</td></tr>" for name, value in rows]
+    return "<table>\n" + "\n".join(lines) + "\n</table>"
+
+
+def _spelled_out(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_spelled_out(each)}" for name, each in value.items())
+    return "-" if value is None else str(value)
+
+
+def numbers_table(rows):
+    """The rows of experiment.assessment.numbers."""
+    lines = [
+        f"<tr{' class=detail' if row.is_detail else ''}><th>{escape(row.name)}</th>"
+        f'<td class="number">{escape(row.number)}</td><td>{escape(row.words)}</td></tr>'
+        for row in rows
+    ]
+    return "<table>\n" + "\n".join(lines) + "\n</table>"
+
+
+def grid_table(header, rows):
+    """A table of texts with a line of headings."""
+    lines = ["<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in header) + "</tr>"]
+    lines += ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
+    return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
+
+
+def picture(path):
+    """A PNG or GIF file, within the page."""
+    address = as_url(Path(path).read_bytes(), MEDIA_TYPES[Path(path).suffix])
+    name = escape(Path(path).name)
+    return f'<figure><img src="{address}" alt="{name}"><figcaption>{name}</figcaption></figure>'
+
+
+def vector_graphic(figure):
+    """A matplotlib Figure as lines, not pixels."""
+    text = StringIO()
+    figure.savefig(text, format="svg")
+    svg = text.getvalue()
+    return f"<figure>{re.sub(r'^.*?(?=<svg)', '', svg, count=1, flags=re.DOTALL)}</figure>"
+
+
+def explorer(data, num_images):
+    """The latent explorer, for what experiment.report.explorer wrote."""
+    if data["kind"] == "live":
+        words, (height, width) = HOW_LIVE.format(num_images=num_images), data["decoder"]["shape"][:2]
+    else:
+        number, values = len(data["units"]), len(data["values"])
+        words = HOW_GRID.format(number=number, values=values, num_images=num_images)
+        height, width = data["height"], data["width"]
+    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")  # nothing in it may end the element
+    return (
+        f'{paragraph(words)}\n<div class="explorer">\n<canvas width="{width}" height="{height}"></canvas>\n'
+        f'<div class="controls"></div>\n<script type="application/json">{text}</script>\n</div>'
+    )
