@@ -17,6 +17,7 @@ from experiment.published import PUBLISHED
 from experiment.refusals import ConfigError
 from experiment.rules import NEWEST
 from experiment.runs import configure
+from experiment.studies import is_study, plan_study
 
 DESCRIPTION = """\
 Variational autoencoders: train them, load their weights, generate images.
@@ -74,6 +75,13 @@ def build_parser():
             is_in_a_preset = any(each.name in preset.settings for preset in [*PRESETS.values(), *PUBLISHED.values()])
             options = {"action": argparse.BooleanOptionalAction if is_in_a_preset else "store_true"}
         groups[each.metadata["group"]].add_argument(f"--{each.name}", help=describe(each), **options)
+    groups["training"].add_argument(
+        "--seeds",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="train a run with each of these seeds, as with several --beta, and compare them",
+    )
     groups["output"].add_argument(
         "--resume",
         nargs="?",
@@ -115,7 +123,10 @@ def parse(argv):
     if unknown:
         close = get_close_matches(unknown[0], [f"--{each.name}" for each in flags()] + ["--resume"], n=1)
         parser.error(f"{unknown[0]}: no such flag" + (f"; did you mean {close[0]}?" if close else ""))
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in vars(given).items()}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(given).items()}
+    if len(given.get("beta", ())) == 1:
+        (given["beta"],) = given["beta"]
+    return given
 
 
 def fail(message):
@@ -150,12 +161,15 @@ def main(argv=None):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         given = parse(argv)
-        config, resumed = configure(given, given.pop("resume", None))
+        resume = given.pop("resume", None)
+        study = plan_study(given, resume) if is_study(given) else None
+        config, resumed = (None, None) if study else configure(given, resume)
         with quiet_start():
             import tensorflow as tf
         from experiment.checkpoints import CheckpointError
         from experiment.records import RecordError
         from experiment.run import run_experiment
+        from experiment.study import run_study
         from experiment.training import TrainingError
         from image_data.records import DataError
         from models.networks import NetworkError
@@ -165,7 +179,8 @@ def main(argv=None):
         return interrupted()
 
     try:
-        return 0 if run_experiment(config, resumed) else 130
+        is_finished = run_study(study) if study else run_experiment(config, resumed)
+        return 0 if is_finished else 130
     except (ConfigError, DataError, NetworkError, CheckpointError, RecordError, TrainingError) as error:
         fail(error)
     except (tf.errors.ResourceExhaustedError, MemoryError):

@@ -189,7 +189,12 @@ class Config:
     )
     capacity_epochs: float = setting(10.0, TRAINING, ABOVE_0, "epochs in which the capacity rises from 0 to that")
     beta: float = setting(
-        1.0, TRAINING, AT_LEAST_0, "weight of the rate (KL) in the loss; 1 is the ELBO. Evaluation never uses it"
+        1.0,
+        TRAINING,
+        AT_LEAST_0,
+        "weight of the rate (KL) in the loss; 1 is the ELBO. Evaluation never uses it. Several: a run is trained with "
+        "each, and they are compared; the same command continues",
+        nargs="+",
     )
     level_betas: tuple[float, ...] = setting(
         (), TRAINING, WEIGHTS, "what beta is multiplied by at each level, that next to the image first", nargs="+"

@@ -69,9 +69,8 @@ def scatter(points, classes, names, title):
     if classes is None:
         axes.scatter(*points.T, s=5, color="tab:gray")
     else:
-        colours = colormaps["tab10" if len(names) <= 10 else "hsv"](np.linspace(0, 1, max(len(names), 10)))
-        for index, name in enumerate(names):
-            axes.scatter(*points[classes == index].T, s=5, color=colours[index], label=name)
+        for index, (name, colour) in enumerate(colours_of(names).items()):
+            axes.scatter(*points[classes == index].T, s=5, color=colour, label=name)
         axes.legend(fontsize=7, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(names) // 30)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -148,3 +147,84 @@ def unit_rates(rates, is_active, title):
     axes.set_xticks([])
     axes.legend(fontsize=8)
     return figure
+
+
+def validation_curves(curves, title):
+    """-ELBO, distortion and rate over epochs, a line for each run, a colour for each group.
+
+    Args: curves, pairs of a group's name and a dict of arrays epoch, elbo, distortion and rate, in nats.
+    """
+    figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    colours = colours_of(group for group, _ in curves)
+    terms = {"-ELBO (without beta)": lambda run: -run["elbo"], "distortion": _term("distortion"), "rate": _term("rate")}
+    for axes, (name, value_of) in zip(figure.subplots(1, 3), terms.items(), strict=True):
+        labelled = set()
+        for group, run in curves:
+            label = None if group in labelled else group
+            axes.plot(run["epoch"], value_of(run), color=colours[group], label=label, marker=".", linewidth=1)
+            labelled.add(group)
+        axes.set_title(name, fontsize=9)
+        axes.set_ylabel("nats per image")
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    return figure
+
+
+def _term(name):
+    return lambda run: run[name]
+
+
+def rate_distortion(points, title):
+    """Points (group, rate, distortion), in nats, over lines of equal ELBO."""
+    figure = Figure(figsize=(7, 5.5), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    axes = figure.subplots()
+    colours = colours_of(group for group, *_ in points)
+    for group, rate, distortion in points:
+        axes.scatter(rate, distortion, color=colours[group], s=40, zorder=3)
+        axes.annotate(group, (rate, distortion), (6, 6), textcoords="offset points", fontsize=8, parse_math=False)
+    axes.margins(0.15)
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    grid_rate, grid_distortion = np.meshgrid(np.linspace(left, right, 50), np.linspace(low, high, 50))
+    lines = axes.contour(grid_rate, grid_distortion, -grid_rate - grid_distortion, 8, colors="tab:gray", linewidths=0.6)
+    axes.clabel(lines, fmt="ELBO %g", fontsize=7)
+    axes.set_xlabel("rate, nats per image")
+    axes.set_ylabel("distortion, nats per image")
+    return figure
+
+
+def panels(numbers, title):
+    """A panel for each number: its values in each group as points, and their mean with its interval.
+
+    Args: numbers, title of a number -> group -> (values, mean, half width of the interval or None).
+    """
+    num_columns = min(4, len(numbers))
+    num_rows = -(-len(numbers) // num_columns)
+    figure = Figure(figsize=(3.3 * num_columns, 0.6 + 2.4 * num_rows), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    everywhere = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
+    for axes in everywhere[len(numbers) :]:
+        axes.set_axis_off()
+    for axes, (name, groups) in zip(everywhere, numbers.items(), strict=False):
+        for at, (values, mean, half_width) in enumerate(groups.values()):
+            axes.plot([at] * len(values), values, ".", color="tab:blue")
+            if half_width is not None:
+                axes.errorbar(at + 0.15, mean, half_width, fmt="_", color="black", capsize=4)
+        axes.set_xticks(range(len(groups)), groups, fontsize=8, parse_math=False)
+        axes.set_xlim(-0.5, len(groups) - 0.5)
+        axes.set_title(name, fontsize=9, parse_math=False)
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def colours_of(groups):
+    """A colour for each of some groups, in the order in which they come."""
+    names = list(dict.fromkeys(groups))
+    return dict(zip(names, colormaps["tab10" if len(names) <= 10 else "turbo"](_spread(len(names))), strict=True))
+
+
+def _spread(number):
+    """Where the colours of so many classes stand in a colour map: the first ones of ten, or all evenly."""
+    return np.arange(number) if number <= 10 else np.linspace(0, 1, number)

@@ -44,7 +44,7 @@ def gallery(model, config, test, binary_test):
 
 def draw_samples(model, config, split):
     """config.grid images from random codes, given the classes in turn, or attributes of real images."""
-    labels, given = _labels_for(config.grid, config, split)
+    labels, given = labels_for(config.grid, config, split)
     images = model.sample(config.grid, noise_seed(config.seed, Stream.SAMPLES), labels).numpy()
     num_columns = min(COLUMNS, config.grid)
     num_rows = -(-config.grid // num_columns)
@@ -141,7 +141,7 @@ def draw_unit_rates(config, units):
 
 def draw_temperatures(model, config, split):
     """A row for each temperature, a column for each draw of noise."""
-    labels, given = _labels_for(COLUMNS, config, split)
+    labels, given = labels_for(COLUMNS, config, split)
     seed = noise_seed(config.seed, Stream.SAMPLES)
     rows = [model.sample(COLUMNS, seed, labels, temperature).numpy() for temperature in TEMPERATURES]
     title = f"{name_of(config)}: samples, standard deviations of every prior times the temperature\n"
@@ -178,7 +178,7 @@ def draw_resampled(model, config, binary_test, index):
     return image_grid(grid, title)
 
 
-def _labels_for(num_images, config, split):
+def labels_for(num_images, config, split):
     """Labels to generate images for, and the words for them: the classes in turn, or the attributes of real images."""
     if not config.is_cvae:
         return None, ""

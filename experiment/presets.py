@@ -149,6 +149,8 @@ PRESETS = {
     ),
 }
 
+WITH_FACTORS = ("sprites", "dsprites")  # data sets whose images are made from known factors
+
 
 def settings_of(given):
     """The differences from the defaults for the data set and the kind of hierarchy of some given settings."""

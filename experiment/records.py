@@ -13,6 +13,7 @@ from experiment.figures import save_animation
 from experiment.runs import METRICS_FILE, REPORT_FILE, RESULTS_FILE, TABLE_FILE
 
 UNREADABLE_FILE = "unreadable_images.json"
+STUDY_FILE, STUDY_TABLE_FILE = "study.json", "study.md"
 
 
 class RecordError(ValueError):
@@ -113,6 +114,12 @@ def write_results(folder, results, lines):
     """results.json: the numbers of a finished run beside their protocol; results.txt: the same as a table to read."""
     write_text(Path(folder) / RESULTS_FILE, json.dumps(results, indent=2, allow_nan=False) + "\n")
     write_text(Path(folder) / TABLE_FILE, "".join(f"{line}\n" for line in lines))
+
+
+def write_study(folder, card, table):
+    """study.json: the numbers of a study's runs, and their means; study.md: the means as a table in Markdown."""
+    write_text(Path(folder) / STUDY_FILE, json.dumps(card, indent=2, allow_nan=False) + "\n")
+    write_text(Path(folder) / STUDY_TABLE_FILE, table)
 
 
 def write_unreadable(folder, unreadable):

@@ -42,8 +42,7 @@ def run_experiment(config, resumed=None):
 
     Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
     """
-    reading = reading_of(config) if config.image_size else None
-    dataset = load_dataset(config.dataset, config.data_dir, config.limit, reading)
+    dataset = read_data(config)
     config = settle_with_data(config, dataset, resumed)
     chosen = {
         flag: choose(f"--{flag}", getattr(config, flag), config, dataset.test)
@@ -108,6 +107,12 @@ def evaluate(model, config, dataset, run, chosen, weights, lines):
         return False
     print_results(results, config, run)
     return True
+
+
+def read_data(config):
+    """The Dataset that a Config names."""
+    reading = reading_of(config) if config.image_size else None
+    return load_dataset(config.dataset, config.data_dir, config.limit, reading)
 
 
 def reading_of(config):

@@ -30,7 +30,13 @@ LAYERS = [
     ["experiment.runs", "models.losses", "models.vae", "models.cvae", "models.hvae", "models.chain"],
     ["models.chvae"],
     ["models"],
-    ["experiment.checkpoints", "experiment.records", "experiment.preprocessing", "experiment.chosen"],
+    [
+        "experiment.studies",
+        "experiment.checkpoints",
+        "experiment.records",
+        "experiment.preprocessing",
+        "experiment.chosen",
+    ],
     ["experiment.schedules", "experiment.evaluation.latents"],
     ["experiment.evaluation.disentanglement.histogram", "experiment.evaluation.disentanglement.groups"],
     [f"experiment.evaluation.disentanglement.{name}" for name in ("mig", "dci", "sap", "modularity")],
@@ -41,8 +47,9 @@ LAYERS = [
     ["experiment.report.explorer"],
     ["experiment.report.page"],
     ["experiment.gallery", "experiment.assessment", "experiment.validation", "experiment.exploration"],
-    ["experiment.session", "experiment.report.of_run"],
+    ["experiment.session", "experiment.comparison", "experiment.report.of_run", "experiment.report.of_study"],
     ["experiment.run"],
+    ["experiment.study"],
     ["assignment"],
 ]
 LAYER_OF = {module: index for index, layer in enumerate(LAYERS) for module in layer}
@@ -88,7 +95,7 @@ def test_imports_point_downwards(name, path):
             }
 
 
-@pytest.mark.parametrize("module", ["experiment.config", "experiment.runs", "assignment"])
+@pytest.mark.parametrize("module", ["experiment.config", "experiment.studies", "assignment"])
 def test_the_command_line_starts_without_tensorflow_or_numpy(module):
     code = f"import sys, {module}; sys.exit(bool({{'tensorflow', 'keras', 'numpy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0

@@ -13,8 +13,8 @@ from experiment.report.explorer import as_url
 MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
 HOW_LIVE = (
     "The decoder itself runs in this page: the image is the mean of p(x|z) at the values of the sliders, the "
-    "other units being those of the image that it begins with. Units are sorted by their rate, a mean over {num_images:,} test "
-    "images."
+    "other units being those of the image that it begins with. Units are sorted by their rate, a mean over "
+    "{num_images:,} test images."
 )
 HOW_GRID = (
     "This model is too large, or has too many levels, to run in a page: images were decoded beforehand, of the first "
@@ -70,6 +70,12 @@ def grid_table(header, rows):
     lines = ["<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in header) + "</tr>"]
     lines += ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
     return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
+
+
+def links(addresses):
+    """A list of links: a dict of texts and addresses."""
+    items = [f'<li><a href="{escape(address)}">{escape(text)}</a></li>' for text, address in addresses.items()]
+    return "<ul>\n" + "\n".join(items) + "\n</ul>"
 
 
 def picture(path):

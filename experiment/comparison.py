@@ -1,0 +1,164 @@
+"""Runs beside each other: means over seeds with their intervals, tables, pictures."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import t
+
+from experiment.assessment import NATS, ROWS, SHARE
+from experiment.audit import name_of
+from experiment.config import Config
+from experiment.figures import image_grid, panels, rate_distortion, validation_curves
+from experiment.gallery import labels_for
+from experiment.preprocessing import make_batch
+from image_data.records import take
+from models.distributions import Stream, noise_seed
+
+CONFIDENCE = 0.95
+COLUMNS = 10
+
+
+class Compared(NamedTuple):
+    """A finished run."""
+
+    name: str
+    group: str  # what it shares with those that differ by their seed alone
+    config: Config
+    test: dict  # of results.json
+    rows: list  # of metrics.jsonl
+
+
+class Mean(NamedTuple):
+    """A mean over seeds, and half of its interval; None where there is but one seed."""
+
+    mean: float
+    half_width: float | None
+    num_seeds: int
+
+
+def mean_over_seeds(values):
+    """The mean, and t_{0.975, n - 1} s / sqrt(n): the interval of Student (1908) for n normal values."""
+    values = np.asarray(values, np.float64)
+    if len(values) < 2:
+        return Mean(float(values[0]), None, 1)
+    spread = values.std(ddof=1) / np.sqrt(len(values))
+    return Mean(float(values.mean()), float(t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1) * spread), len(values))
+
+
+def numbers_of(test):
+    """The numbers of a run that are compared, by name: those of the table of results, and the active units."""
+    numbers = {key: test[key] for key in ROWS if key in test}
+    return numbers | {"active_units": sum(test["active_units"])}
+
+
+def summarise(compared):
+    """group -> number -> Mean over the runs of the group."""
+    groups = {}
+    for run in compared:
+        groups.setdefault(run.group, []).append(numbers_of(run.test))
+    return {
+        group: {key: mean_over_seeds([numbers[key] for numbers in runs]) for key in runs[0]}
+        for group, runs in groups.items()
+    }
+
+
+def title_of(key):
+    """The name of a number and its unit, for a column or an axis."""
+    if key == "active_units":
+        return "active units"
+    name, unit, remark = ROWS[key]
+    if name == "MIG":  # of which there are two
+        return f"MIG ({remark.split(',')[0]})"
+    return f"{name}, {unit}" if unit in (NATS, "bits", "dB") else name
+
+
+def shown(key, mean):
+    """'-101.21 +- 0.30'."""
+    digits = 1 if key == "active_units" else 2 if key in ROWS and ROWS[key][1] == NATS else 3
+    if key in ROWS and ROWS[key][1] == SHARE:
+        interval = "" if mean.half_width is None else f" +- {mean.half_width:.1%}"
+        return f"{mean.mean:.1%}{interval}"
+    interval = "" if mean.half_width is None else f" +- {mean.half_width:.{digits}f}"
+    return f"{mean.mean:.{digits}f}{interval}"
+
+
+def table_of(summary):
+    """A header and rows of texts, a row for each group."""
+    keys = list(next(iter(summary.values())))
+    rows = [[group, *(shown(key, means[key]) for key in keys)] for group, means in summary.items()]
+    return ["", *map(title_of, keys)], rows
+
+
+def as_markdown(header, rows, remark):
+    """The table in Markdown, and what is to be known of it."""
+    lines = [f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows]]
+    return "\n".join([*lines, "", remark, ""])
+
+
+def draw_curves(compared):
+    """Validation -ELBO, distortion and rate of every run over epochs."""
+    curves = []
+    for run in compared:
+        rows = [row for row in run.rows if row["split"] == "validation"]
+        arrays = {name: np.array([row[name] for row in rows]) for name in ("epoch", "elbo", "distortion", "rate")}
+        curves.append((run.group, arrays))
+    return validation_curves(curves, f"{name_of(compared[0].config)}: validation images, a line for each run")
+
+
+def draw_rate_distortion(compared):
+    """Each run a point: rate against distortion of the test images. Alemi et al. (2018)."""
+    points = [(run.group, run.test["rate"], run.test["distortion"]) for run in compared]
+    return rate_distortion(points, f"{name_of(compared[0].config)}: rate against distortion, a point for each run")
+
+
+def draw_numbers(compared):
+    """A panel for each number, a point for each run, means with their intervals where there are several seeds."""
+    summary = summarise(compared)
+    keys = [key for key in next(iter(summary.values())) if key not in ("distortion", "rate")]
+    values = {
+        title_of(key): {
+            group: (
+                [numbers_of(run.test)[key] for run in compared if run.group == group],
+                means[key].mean,
+                means[key].half_width,
+            )
+            for group, means in summary.items()
+        }
+        for key in keys
+    }
+    intervals = "mean and 95 % interval over seeds; " if any(m.half_width is not None for m in _all(summary)) else ""
+    return panels(values, f"{name_of(compared[0].config)}: {intervals}a point for each run, test images")
+
+
+def _all(summary):
+    return [mean for means in summary.values() for mean in means.values()]
+
+
+def first_of_groups(compared):
+    """The first run of each group: what its pictures are of."""
+    return list({run.group: run for run in reversed(compared)}.values())[::-1]
+
+
+def reconstructions_of(model, config, binary_split):
+    """The first images of a Split, reconstructed with the same noise for every model: [N, H, W, C]."""
+    some = take(binary_split, slice(COLUMNS))
+    batch = make_batch(some.images, some.labels if config.is_cvae else None)
+    return model.reconstruct(batch, noise_seed(0, Stream.RECONSTRUCTIONS)).numpy()
+
+
+def samples_of(model, config, split):
+    """Images from the same noise for every model, given the classes in turn: [N, H, W, C]."""
+    labels, _ = labels_for(COLUMNS, config, split)
+    return model.sample(COLUMNS, noise_seed(0, Stream.SAMPLES), labels).numpy()
+
+
+def draw_reconstructions(config, originals, rows):
+    """The images above the reconstructions of each run; rows, a dict of names and images [N, H, W, C]."""
+    title = f"{name_of(config)}: reconstructions of the same test images\nmeans of p(x|z), z ~ q(z|x), a run a row"
+    return image_grid(np.stack([originals / 255.0, *rows.values()]), title, ["test image", *rows])
+
+
+def draw_samples(config, rows):
+    """Samples of each run, from the same noise."""
+    title = f"{name_of(config)}: samples from the same noise\nmeans of p(x|z), z ~ p(z), a run a row"
+    return image_grid(np.stack(list(rows.values())), title, list(rows))

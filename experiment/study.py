@@ -1,0 +1,109 @@
+"""A study: its runs one after the other, and what they give beside each other."""
+
+import json
+
+import keras
+
+from experiment.audit import nats_of
+from experiment.checkpoints import load_weights
+from experiment.comparison import (
+    COLUMNS,
+    Compared,
+    as_markdown,
+    draw_curves,
+    draw_numbers,
+    draw_rate_distortion,
+    draw_reconstructions,
+    draw_samples,
+    first_of_groups,
+    reconstructions_of,
+    samples_of,
+    summarise,
+    table_of,
+)
+from experiment.preprocessing import binarize_once
+from experiment.records import read_metrics, write_figures, write_report, write_study
+from experiment.report.of_study import report_of_study
+from experiment.run import read_data, run_experiment
+from experiment.runs import CHECKPOINTS, METRICS_FILE, RESULTS_FILE, load_config
+from models.distributions import Stream
+
+
+def run_study(study):
+    """Train, or continue, what is not done of a Study, and compare its runs. Returns False where the user stopped it."""
+    for number, member in enumerate(study.members, 1):
+        print(
+            f"\nrun {number} of {len(study.members)}: {member.run.name}" + (", done before" if member.is_done else "")
+        )
+        if member.is_done:
+            continue
+        keras.backend.clear_session()
+        if not run_experiment(member.config, member.run if member.is_begun else None):
+            print("the same command continues the study")
+            return False
+    compare(study)
+    return True
+
+
+def compare(study):
+    """Write the comparison of a Study whose runs are done into its folder."""
+    compared = [_compared(study, member.run) for member in study.members]
+    summary = summarise(compared)
+    table, remark = table_of(summary), _remark(compared)
+    figures = {
+        "rate_distortion": draw_rate_distortion(compared),
+        "loss_curves": draw_curves(compared),
+        "numbers": draw_numbers(compared),
+    }
+    folder, pictures = study.run.outputs, _pictures(compared)
+    pictures_paths = write_figures(folder, pictures)
+    write_figures(folder, figures)
+    write_study(folder, _card(compared, summary, remark), as_markdown(*table, remark))
+    runs = [run.name for run in compared]
+    write_report(folder, report_of_study(study.name, *table, remark, figures.values(), pictures_paths, runs))
+    print(f"\n{as_markdown(*table, remark)}\nFiles")
+    for path in sorted(folder.iterdir()):
+        print(f"  {path}")
+
+
+def _compared(study, run):
+    config = load_config(run.checkpoints)
+    test = json.loads((run.outputs / RESULTS_FILE).read_text(encoding="utf-8"))["test"]
+    rows = read_metrics(run.outputs / METRICS_FILE)
+    group = f"beta {config.beta:g}" if study.betas else "all seeds"
+    return Compared(run.name, group, config, test, rows)
+
+
+def _remark(compared):
+    """What goes with the table: of which images, and what stands behind the intervals."""
+    config, num_images = compared[0].config, compared[0].test["num_images"]
+    num_seeds = len({run.config.seed for run in compared})
+    intervals = "means over seeds and 95 % intervals of Student's t; " if num_seeds > 1 else ""
+    return (
+        f"{num_images:,} test images of {config.dataset}; {num_seeds} seed{'s' if num_seeds > 1 else ''}; {intervals}"
+        f"{config.num_epochs} epochs each. A nat here is a {nats_of(config)}."
+    )
+
+
+def _pictures(compared):
+    """Reconstructions of the same test images, and samples from the same noise, by the first run of each group."""
+    shown = first_of_groups(compared)
+    config = shown[0].config
+    test = read_data(config).test
+    binary_test = binarize_once(test, config.binarization, Stream.TEST_BINARIZATION)
+    reconstructions, samples = {}, {}
+    for run in shown:
+        model, _ = load_weights(CHECKPOINTS / run.name)
+        reconstructions[run.group] = reconstructions_of(model, run.config, binary_test)
+        samples[run.group] = samples_of(model, run.config, test)
+    return {
+        "reconstructions": draw_reconstructions(config, test.images[:COLUMNS], reconstructions),
+        "samples": draw_samples(config, samples),
+    }
+
+
+def _card(compared, summary, remark):
+    """study.json."""
+    runs = {run.name: {"beta": run.config.beta, "seed": run.config.seed, "test": run.test} for run in compared}
+    means = {group: {key: mean._asdict() for key, mean in numbers.items()} for group, numbers in summary.items()}
+    return {"remark": remark, "means": means, "runs": runs}
