@@ -310,7 +310,7 @@ class Config:
         False, OUTPUT, SWITCH, "after every epoch keep its weights, and draw samples and reconstructions"
     )
     grid: int = setting(10, OUTPUT, whole_number(1, 10_000), "images in the grid of samples")
-    tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write the metrics for TensorBoard")
+    tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write metrics, pictures and histograms for TensorBoard")
 
     # Not flags: found in the data, and saved with the run so that its model can be rebuilt without the data.
     image_shape: tuple[int, int, int] | None = None

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 DPI = 150
@@ -79,13 +80,15 @@ def scatter(points, classes, names, title):
 
 def save_animation(figures, path):
     """Write Figures as the frames of a GIF that is played over and over."""
-    frames = []
-    for figure in figures:
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]))
-    first, *others = frames
+    first, *others = (Image.fromarray(as_pixels(figure)) for figure in figures)
     first.save(path, format="GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
+
+
+def as_pixels(figure):
+    """A Figure as an image: uint8 [H, W, 3]."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
 def loss_curve(train, validation, title):
@@ -167,6 +170,7 @@ def validation_curves(curves, title):
         axes.set_title(name, fontsize=9)
         axes.set_ylabel("nats per image")
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     return figure

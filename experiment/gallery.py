@@ -1,13 +1,12 @@
 """What is drawn of a model: name of a picture -> Figure. Every picture shows means of the likelihood, never logits."""
 
-from math import prod
-
 import numpy as np
 import tensorflow as tf
 
 from experiment.audit import describe_loss, level_names, name_of
 from experiment.figures import image_grid, loss_curve, unit_rates
 from experiment.preprocessing import make_batch
+from experiment.units import by_level
 from image_data.records import take
 from models.distributions import Stream, noise_seed, repeat_rows
 
@@ -130,11 +129,9 @@ def draw_loss_curve(config, rows):
 
 def draw_unit_rates(config, units):
     """How the rate is shared out among the units of each level."""
-    names = level_names(len(config.level_shapes))
-    ends = np.cumsum([prod(shape) for shape in reversed(config.level_shapes)])[:-1]
     return unit_rates(
-        dict(zip(names, np.split(units.rates, ends), strict=True)),
-        dict(zip(names, np.split(units.is_active, ends), strict=True)),
+        by_level(config, units.rates),
+        by_level(config, units.is_active),
         f"{name_of(config)}: rate (KL) of every unit, mean over {units.num_images:,} test images",
     )
 

@@ -2,11 +2,9 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from experiment.atomic import atomic_path, write_text
 from experiment.figures import save_animation
@@ -21,7 +19,7 @@ class RecordError(ValueError):
 
 
 class MetricsLog:
-    """metrics.jsonl, and the same numbers for TensorBoard where it is wanted.
+    """metrics.jsonl, and the same numbers on a Board where one is wanted.
 
     A row for every call of the compiled training program and for every validation, with step, epoch, split ("train" or
     "validation") and means over images in nats: elbo, distortion, rate, rate_per_level (top level first), all without
@@ -29,20 +27,19 @@ class MetricsLog:
     rows the active_units of each level.
     """
 
-    def __init__(self, folder, step=0, tensorboard=False):
-        """Begin a log, or continue it after `step`: the saved state does not know of the rows beyond."""
+    def __init__(self, folder, step=0, board=None):
+        """Begin a log, or continue it after `step`: the saved state does not know of the rows beyond.
+
+        Args: board, a Board that is to show the same rows, or None.
+        """
         path = Path(folder) / METRICS_FILE
         kept = [row for row in read_metrics(path) if row["step"] <= step] if step else []
         write_text(path, "".join(_line(row) for row in kept))
         self._file = path.open("a", encoding="utf-8")
-        self._writer = None
-        if tensorboard:
-            # TensorBoard cannot take rows back: its files are written anew, without those that were dropped.
-            events = Path(folder) / "tensorboard"
-            shutil.rmtree(events, ignore_errors=True)
-            self._writer = tf.summary.create_file_writer(str(events))
+        self._board = board
+        if board:
             for row in kept:
-                self._draw(row)
+                board.draw(row)
 
     def append_training(self, progress):
         """Write a row from a training.Progress."""
@@ -67,28 +64,19 @@ class MetricsLog:
     def _append(self, **row):
         self._file.write(_line(row))
         self._file.flush()
-        if self._writer:
-            self._draw(row)
-
-    def _draw(self, row):
-        with self._writer.as_default(step=row["step"]):
-            for name in ("loss", "gradient_norm", "elbo", "distortion", "rate", "images_per_second"):
-                if name in row:
-                    tf.summary.scalar(f"{row['split']}/{name}", row[name])
-            for name in ("rate_per_level", "active_units"):
-                for height, value in enumerate(reversed(row.get(name, [])), 1):
-                    tf.summary.scalar(f"{row['split']}/{name}/z{height}", value)
+        if self._board:
+            self._board.draw(row)
 
     def sync(self):
         """Make all rows durable; to be called before the state that follows them is saved."""
         os.fsync(self._file.fileno())
-        if self._writer:
-            self._writer.flush()
+        if self._board:
+            self._board.flush()
 
     def close(self):
         self._file.close()
-        if self._writer:
-            self._writer.close()
+        if self._board:
+            self._board.close()
 
 
 def read_metrics(path):

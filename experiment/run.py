@@ -184,3 +184,5 @@ def print_results(results, config, run):
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 print(f"  {path}")
+    if config.tensorboard:
+        print(f"open its curves and pictures with: tensorboard --logdir {run.outputs}")

@@ -6,7 +6,9 @@ from math import isfinite
 
 from tqdm import tqdm
 
+from experiment.board import Board
 from experiment.checkpoints import restore_state, save_config, save_model_weights, save_state
+from experiment.evaluation.latents import encode_split
 from experiment.evaluation.likelihood import ElboEvaluator
 from experiment.gallery import draw_reconstructions, draw_samples
 from experiment.interruption import Interruption
@@ -14,8 +16,12 @@ from experiment.preprocessing import binarize_once
 from experiment.records import MetricsLog, write_figures
 from experiment.refusals import ConfigError
 from experiment.training import TrainingError, TrainingState, fit, plan_steps
+from experiment.units import by_level
 from experiment.validation import LossEvaluator
+from image_data.records import take
 from models.distributions import Stream
+
+HISTOGRAM_IMAGES = 2_000
 
 
 def train(model, config, dataset, run, resumed=None):
@@ -41,9 +47,10 @@ def train(model, config, dataset, run, resumed=None):
         print(f"validation loss of the weights it begins with: {loss:.2f} nats; they are kept where none is lower")
         state.lowest_loss.assign(loss)
         save_model_weights(model, config, run.checkpoints)
+    board = Board(run.outputs, config) if config.tensorboard else None
     last_save = time.monotonic()
     with (
-        closing(MetricsLog(run.outputs, first_step, config.tensorboard)) as log,
+        closing(MetricsLog(run.outputs, first_step, board)) as log,
         progress_bar(first_step, plan) as bar,
         Interruption() as interruption,
     ):
@@ -63,8 +70,13 @@ def train(model, config, dataset, run, resumed=None):
                             )
                     log.append_validation(progress, estimate, loss)
                     save_epoch(state, loss, config, run)
+                    if config.every_epoch or board:
+                        pictures = draw_epoch(model, config, dataset.validation, validation)
                     if config.every_epoch:
-                        keep_epoch(model, config, run, f"epoch_{progress.epoch:03}", dataset.validation, validation)
+                        keep_epoch(model, config, run, f"epoch_{progress.epoch:03}", pictures)
+                    if board:
+                        codes = encode_split(model, take(validation, slice(HISTOGRAM_IMAGES)))
+                        board.draw_epoch(progress.step, pictures, by_level(config, codes))
             is_due = time.monotonic() - last_save > config.save_seconds
             if progress.is_epoch_end or is_due or interruption.requested:
                 log.sync()
@@ -111,11 +123,15 @@ def save_epoch(state, loss, config, run):
         save_model_weights(state.model, config, run.checkpoints)
 
 
-def keep_epoch(model, config, run, tag, validation, binary_validation):
-    """The weights of this epoch, and pictures of what they make: outputs/<run>/epochs/."""
-    save_model_weights(model, config, run.checkpoints, tag)
-    pictures = {
-        f"{tag}_samples": draw_samples(model, config, validation),
-        f"{tag}_reconstructions": draw_reconstructions(model, config, validation, binary_validation, "validation"),
+def draw_epoch(model, config, validation, binary_validation):
+    """Pictures of what the weights of an epoch make."""
+    return {
+        "samples": draw_samples(model, config, validation),
+        "reconstructions": draw_reconstructions(model, config, validation, binary_validation, "validation"),
     }
-    write_figures(run.outputs / "epochs", pictures)
+
+
+def keep_epoch(model, config, run, tag, pictures):
+    """The weights of this epoch, and its pictures: outputs/<run>/epochs/."""
+    save_model_weights(model, config, run.checkpoints, tag)
+    write_figures(run.outputs / "epochs", {f"{tag}_{name}": figure for name, figure in pictures.items()})

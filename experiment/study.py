@@ -30,11 +30,10 @@ from models.distributions import Stream
 
 
 def run_study(study):
-    """Train, or continue, what is not done of a Study, and compare its runs. Returns False where the user stopped it."""
+    """Train what is not done of a Study, and compare its runs. Returns False where the user stopped it."""
     for number, member in enumerate(study.members, 1):
-        print(
-            f"\nrun {number} of {len(study.members)}: {member.run.name}" + (", done before" if member.is_done else "")
-        )
+        state = ", done before" if member.is_done else ""
+        print(f"\nrun {number} of {len(study.members)}: {member.run.name}{state}")
         if member.is_done:
             continue
         keras.backend.clear_session()

@@ -45,6 +45,12 @@ def locate(config, unit):
     raise IndexError(unit)
 
 
+def by_level(config, values):
+    """Values of all units, on the last axis, by the name of their level, the top one first: a dict of arrays."""
+    ends = np.cumsum([prod(shape) for shape in reversed(config.level_shapes)])[:-1]
+    return dict(zip(level_names(len(config.level_shapes)), np.split(values, ends, axis=-1), strict=True))
+
+
 def unit_name(config, unit):
     """'unit 3', or 'unit 40 = z1[3, 0, 2]' of a hierarchy."""
     num_levels = len(config.level_shapes)

@@ -43,7 +43,7 @@ LAYERS = [
     [f"experiment.evaluation.disentanglement.{name}" for name in ("factor_vae", "beta_vae")],
     ["experiment.training", "experiment.audit", "experiment.evaluation.likelihood"],
     ["experiment.evaluation.reconstruction", "experiment.evaluation.classification"],
-    ["experiment.units", "experiment.report.export"],
+    ["experiment.board", "experiment.units", "experiment.report.export"],
     ["experiment.report.explorer"],
     ["experiment.report.page"],
     ["experiment.gallery", "experiment.assessment", "experiment.validation", "experiment.exploration"],

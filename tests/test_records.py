@@ -67,34 +67,6 @@ def test_a_damaged_log_is_refused(tmp_path, line):
         read_metrics(tmp_path / "metrics.jsonl")
 
 
-def test_tensorboard_gets_the_same_numbers(tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.util.tensor_util import make_ndarray
-
-    log = MetricsLog(tmp_path, tensorboard=True)
-    log.append_training(progress(10))
-    log.append_validation(progress(10), ESTIMATE, 7.0)
-    log.close()
-    events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"tensors": 0}).Reload()
-    assert {"train/loss", "train/rate_per_level/z1", "validation/active_units/z2", "validation/elbo"} <= set(
-        events.Tags()["tensors"]
-    )
-    (event,) = events.Tensors("validation/elbo")
-    assert (event.step, float(make_ndarray(event.tensor_proto))) == (10, -12.0)
-
-
-def test_a_continued_log_is_not_drawn_twice(tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    for first_step, steps in ((0, (5, 10, 15)), (10, (15, 20))):
-        log = MetricsLog(tmp_path, first_step, tensorboard=True)
-        for step in steps:
-            log.append_training(progress(step))
-        log.close()
-    events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"tensors": 0}).Reload()
-    assert [event.step for event in events.Tensors("train/loss")] == [5, 10, 15, 20]
-
-
 def test_results_are_json_and_a_table(tmp_path):
     write_results(tmp_path, {"test": {"elbo": -1.5}}, ["Test", "  ELBO -1.50"])
     assert json.loads((tmp_path / "results.json").read_text()) == {"test": {"elbo": -1.5}}
