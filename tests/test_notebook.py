@@ -8,7 +8,9 @@ from nbclient import NotebookClient
 NOTEBOOK = PROJECT / "notebooks/latent_traversal.ipynb"
 
 
-@pytest.mark.parametrize("flags", [[], ["--hierarchical", "--is_cvae", "--latent_size", "5", "4"]], ids=["vae", "chvae"])
+@pytest.mark.parametrize(
+    "flags", [[], ["--hierarchical", "--is_cvae", "--latent_size", "5", "4"]], ids=["vae", "chvae"]
+)
 def test_the_notebook_runs(cli, tmp_path, flags):
     assert cli(*QUICK, *flags, "--run_name", "small")[0] == 0
     book = nbformat.read(NOTEBOOK, as_version=4)
@@ -17,7 +19,9 @@ def test_the_notebook_runs(cli, tmp_path, flags):
     folder = repr(str(tmp_path / "model_ckpts/small"))
     parameters.source = parameters.source.replace('PROJECT / "model_ckpts/digits_vae"', folder)
     NotebookClient(book, timeout=240, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
-    pictures = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs if "data" in output]
+    pictures = [
+        output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs if "data" in output
+    ]
     assert sum("image/png" in output["data"] for output in pictures) == 2
 
 

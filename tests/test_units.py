@@ -1,0 +1,82 @@
+"""Single units: where they are, what they carry, and images with some of them moved."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from experiment.preprocessing import make_batch
+from experiment.units import Units, by_level, decode_moved, locate, measure_units, unit_name
+from models import build_model
+
+LEVELS = {"hierarchical": True, "latent_size": (4, 3), "free_nats": 0.0}
+
+
+def test_units_are_counted_from_the_top(make_config):
+    config = make_config(**LEVELS)  # z1 of 4 units, z2 of 3
+    assert [locate(config, unit) for unit in (0, 2, 3, 6)] == [(0, 0), (0, 2), (1, 0), (1, 3)]
+    assert [unit_name(config, unit) for unit in (2, 6)] == ["unit 2 = z2[2]", "unit 6 = z1[3]"]
+    with pytest.raises(IndexError):
+        locate(config, 7)
+    assert unit_name(make_config(), 1) == "unit 1"
+    values = by_level(config, np.arange(7))
+    assert {name: list(units) for name, units in values.items()} == {"z2": [0, 1, 2], "z1": [3, 4, 5, 6]}
+
+
+def test_units_of_maps_have_a_place(make_config):
+    maps = {"network": "conv", "hidden_sizes": (4,), "latent_size": ("4x4x2", 3), "num_features": 8}
+    config = make_config(hierarchical=True, **maps)
+    assert unit_name(config, 3 + 13) == "unit 16 = z1[1, 2, 1]"  # 13 = (1 * 4 + 2) * 2 + 1
+
+
+def test_units_are_sorted_by_rate():
+    assert Units(np.array([0.5, 2.0, 0.5]), np.array([True, True, False]), 9).by_rate == [1, 0, 2]
+
+
+@pytest.mark.parametrize("settings", [{}, LEVELS], ids=["vae", "hvae"])
+def test_rates_of_units_sum_to_the_rate(make_config, split, settings):
+    model = build_model(make_config(**settings))
+    units = measure_units(model, split)
+    batch = make_batch(split.images, split.labels)
+    latents = model.infer(model.bottom_up(batch), batch.labels, (0, 0), 0.0).latents
+    total = sum(np.sum(each.posterior.kl_divergence(each.prior)) for each in latents) / len(split.images)
+    assert units.rates.sum() == pytest.approx(total, rel=1e-5)
+    assert units.num_images == len(split.images)
+
+
+def test_moved_units_are_those_of_the_code(make_config, split):
+    config = make_config(latent_size=4)
+    model = build_model(config)
+    batch = make_batch(split.images[:1], None)
+    values = np.array([[-1.0, 2.0], [0.5, 0.0]])
+    moved = decode_moved(model, config, batch, [2, 0], values)
+    codes = np.tile(model.encode(batch)[0].numpy(), (2, 1))
+    codes[:, [2, 0]] = values
+    np.testing.assert_allclose(moved, model.decode((tf.constant(codes),)).mean.numpy(), atol=1e-6)
+
+
+def test_units_of_a_hierarchy_move_from_their_priors(make_config, split):
+    """Units 1 (of z2) and 5 (of z1): z2 first, then z1 from its prior given that z2, by hand."""
+    config = make_config(**LEVELS)
+    model = build_model(config)
+    batch = make_batch(split.images[:1], None)
+    moved = decode_moved(model, config, batch, [5, 1], np.array([[1.5, -2.0]]))
+    z2, z1 = (code.numpy() for code in model.encode(batch))
+    z2[0, 1] = -2.0
+    prior = model.generate(1, None, (0, 0), 0.0, (tf.constant(z2),)).latents[1].prior
+    z1[0, 2] = prior.mean[0, 2] + 1.5 * prior.stddev[0, 2]
+    expected = model.decode((tf.constant(z2), tf.constant(z1))).mean.numpy()
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+    # A unit of z2 alone: z1 follows, at the mean of its prior.
+    alone = decode_moved(model, config, batch, [1], np.array([[-2.0]]))
+    np.testing.assert_allclose(alone, model.decode((tf.constant(z2),)).mean.numpy(), atol=1e-6)
+
+
+def test_another_label_is_for_the_decoder_alone(make_config, split):
+    config = make_config(is_cvae=True)
+    model = build_model(config)
+    batch = make_batch(split.images[:1], split.labels[:1])
+    other = tf.constant(1.0 - split.labels[:1].astype(np.float32))
+    code = model.encode(batch)[0].numpy()
+    code[0, 0] = 1.0
+    moved = decode_moved(model, config, batch, [0], np.array([[1.0]]), other)
+    np.testing.assert_allclose(moved, model.decode((tf.constant(code),), other).mean.numpy(), atol=1e-6)
