@@ -71,8 +71,10 @@ def plan_study(given, resume=None):
             if seed is not None:
                 values, name = values | {"seed": seed}, f"{name}_seed{seed}"
             members.append(_member(values, Run(name)))
-    axes = [("beta", map("{:g}".format, betas)), ("seeds", map(str, seeds))]
-    name = "_".join([family, *("_".join([axis, *values]) for axis, values in axes if given.get(axis, ()) != ())])
+    name = family
+    for axis, values in (("beta", betas), ("seeds", seeds)):
+        if values:
+            name = "_".join([name, axis, *map("{:g}".format, values)])
     return Study(name, betas, seeds, tuple(members))
 
 
