@@ -134,9 +134,12 @@ def _all(summary):
     return [mean for means in summary.values() for mean in means.values()]
 
 
-def first_of_groups(compared):
-    """The first run of each group: what its pictures are of."""
-    return list({run.group: run for run in reversed(compared)}.values())[::-1]
+def side_by_side(compared):
+    """The runs that are shown beside each other, by name: the first of each group, or all of a single group."""
+    groups = {}
+    for run in compared:
+        groups.setdefault(run.group, run)
+    return groups if len(groups) > 1 else {f"seed {run.config.seed}": run for run in compared}
 
 
 def reconstructions_of(model, config, binary_split):

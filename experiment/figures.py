@@ -188,6 +188,7 @@ def rate_distortion(points, title):
     colours = colours_of(group for group, *_ in points)
     for group, rate, distortion in points:
         axes.scatter(rate, distortion, color=colours[group], s=40, zorder=3)
+    for group, (_, rate, distortion) in {point[0]: point for point in points}.items():
         axes.annotate(group, (rate, distortion), (6, 6), textcoords="offset points", fontsize=8, parse_math=False)
     axes.margins(0.15)
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()

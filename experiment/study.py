@@ -15,9 +15,9 @@ from experiment.comparison import (
     draw_rate_distortion,
     draw_reconstructions,
     draw_samples,
-    first_of_groups,
     reconstructions_of,
     samples_of,
+    side_by_side,
     summarise,
     table_of,
 )
@@ -85,16 +85,15 @@ def _remark(compared):
 
 
 def _pictures(compared):
-    """Reconstructions of the same test images, and samples from the same noise, by the first run of each group."""
-    shown = first_of_groups(compared)
-    config = shown[0].config
+    """Reconstructions of the same test images, and samples from the same noise."""
+    config = compared[0].config
     test = read_data(config).test
     binary_test = binarize_once(test, config.binarization, Stream.TEST_BINARIZATION)
     reconstructions, samples = {}, {}
-    for run in shown:
+    for name, run in side_by_side(compared).items():
         model, _ = load_weights(CHECKPOINTS / run.name)
-        reconstructions[run.group] = reconstructions_of(model, run.config, binary_test)
-        samples[run.group] = samples_of(model, run.config, test)
+        reconstructions[name] = reconstructions_of(model, run.config, binary_test)
+        samples[name] = samples_of(model, run.config, test)
     return {
         "reconstructions": draw_reconstructions(config, test.images[:COLUMNS], reconstructions),
         "samples": draw_samples(config, samples),
