@@ -97,6 +97,7 @@ def test_a_vae_from_flags_to_files_and_numbers(cli, tmp_path):
         "outputs/digits_vae/loss_curve.png",
         "outputs/digits_vae/metrics.jsonl",
         "outputs/digits_vae/reconstructions.png",
+        "outputs/digits_vae/report.html",
         "outputs/digits_vae/results.json",
         "outputs/digits_vae/results.txt",
         "outputs/digits_vae/samples.png",

@@ -41,7 +41,7 @@ def test_a_hierarchy_from_flags_to_files_and_numbers(cli, tmp_path):
     pictures = {"interpolation", "loss_curve", "reconstructions", "resampled_z1", "resampled_z2", "resampled_z3"}
     pictures |= {"samples", "temperatures", "top_levels"}
     assert files(outputs) == sorted(
-        [*(f"{name}.png" for name in pictures), "metrics.jsonl", "results.json", "results.txt"]
+        [*(f"{name}.png" for name in pictures), "metrics.jsonl", "report.html", "results.json", "results.txt"]
     )
 
     for row in read_metrics(outputs / "metrics.jsonl"):
@@ -100,7 +100,7 @@ def test_images_without_labels_draw_every_picture(cli, tmp_path):
     code, out, _ = cli(*flags, "--hierarchical", "--latent_size", "8x8x1", "4", "--num_features", "8")
     assert code == 0
     pictures = {"interpolation", "loss_curve", "reconstructions", "resampled_z1", "resampled_z2", "samples"}
-    pictures |= {"temperatures", "top_levels"}
+    pictures |= {"temperatures", "top_levels", "traversal_0"}
     assert {path.stem for path in (tmp_path / "outputs/sprites_hvae").glob("*.png")} == pictures
 
 
