@@ -144,7 +144,7 @@ def test_sliders_choose_among_images_decoded_beforehand(make_config, split, tmp_
 
 
 def test_decoders_beyond_a_browser_are_decoded_beforehand(make_config):
-    assert not is_small(build_model(make_config(hidden_sizes=(1300, 1300))), make_config(hidden_sizes=(1300, 1300)))
+    assert not is_small(build_model(make_config(hidden_sizes=(1500, 1500))), make_config(hidden_sizes=(1500, 1500)))
     wide = make_config(
         image_shape=(64, 64, 3), network="conv", hidden_sizes=(128, 128), num_features=0, likelihood="mse"
     )

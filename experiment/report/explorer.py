@@ -15,7 +15,7 @@ from experiment.units import decode_moved, unit_name
 from image_data.records import take
 
 # What a browser decodes within a tenth of a second or so, in a file of a few megabytes.
-MAX_PARAMETERS, MAX_MULTIPLICATIONS = 1_500_000, 60_000_000
+MAX_PARAMETERS, MAX_MULTIPLICATIONS = 2_000_000, 60_000_000
 UNITS_LIVE, UNITS_IN_GRID, UNITS_BESIDE_LABELS = 10, 3, 2
 RANGE = 3.0  # standard deviations of the prior, on both sides
 VALUES = np.linspace(-RANGE, RANGE, 7)
