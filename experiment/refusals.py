@@ -100,6 +100,8 @@ def _refuse_impossible_objectives(config):
 def _refuse_impossible_pictures(config):
     if len(config.interpolate) % 2:
         raise ConfigError(f"{received('interpolate', config.interpolate)}: expected pairs, an even number of images")
+    if (config.traverse_units or config.traverse_range != type(config).traverse_range) and not config.traverse:
+        raise ConfigError("--traverse_units and --traverse_range: expected --traverse with them, and images to vary")
     if config.traverse_units and max(config.traverse_units) >= config.num_units:
         raise ConfigError(
             f"{received('traverse_units', config.traverse_units)}: the model has {config.num_units} units; "

@@ -17,6 +17,7 @@ ASKED_ONCE = {
     "interpolate": (),
     "traverse": (),
     "traverse_units": (),
+    "traverse_range": Config.traverse_range,
     "relabel": (),
     "manifold": False,
     "embed": False,

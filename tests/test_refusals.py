@@ -9,7 +9,11 @@ from experiment.refusals import ConfigError
     "settings, message",
     [
         ({"interpolate": ("0", "1", "2")}, "--interpolate 0 1 2: expected pairs, an even number of images"),
-        ({"traverse_units": (1, 3)}, r"--traverse_units 1 3: the model has 3 units; expected 0 to 2"),
+        ({"traverse_units": (1,)}, "--traverse_units and --traverse_range: expected --traverse with them"),
+        (
+            {"traverse": ("0",), "traverse_units": (1, 3)},
+            r"--traverse_units 1 3: the model has 3 units; expected 0 to 2",
+        ),
         ({"manifold": True}, "--manifold with --latent_size 3: only a model of two units has a plane of codes"),
         ({"embed": True, "latent_size": 1}, "--embed with --latent_size 1: one unit has no plane"),
         ({"relabel": ("0",)}, "--relabel 0: this model knows no labels; expected one trained with --is_cvae"),

@@ -88,7 +88,7 @@ def picture(path):
 def vector_graphic(figure):
     """A matplotlib Figure as lines, not pixels."""
     text = StringIO()
-    figure.savefig(text, format="svg")
+    figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
     return f"<figure>{re.sub(r'^.*?(?=<svg)', '', svg, count=1, flags=re.DOTALL)}</figure>"
 
