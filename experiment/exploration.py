@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 from experiment.audit import name_of
 from experiment.chosen import Chosen
 from experiment.evaluation.latents import encode_split
-from experiment.figures import image_grid, scatter
+from experiment.figures import MOVING_CELL_PIXELS, image_grid, scatter
 from experiment.paths import spherical, straight
 from experiment.preprocessing import binarize_once, make_batch
 from experiment.units import decode_moved, unit_name
@@ -20,7 +20,7 @@ from image_data.records import Split, take
 from models.distributions import Stream, repeat_rows
 
 COLUMNS = 9
-ANGLES = np.linspace(0, 2 * np.pi, 50, endpoint=False)  # of the frames of an animation
+ANGLES = np.linspace(0, 2 * np.pi, 32, endpoint=False)  # of the frames of an animation
 UNITS_SHOWN = 10
 LABELS_SHOWN = 10
 IMAGES_EMBEDDED = 2_000
@@ -54,6 +54,11 @@ def as_seen(chosen, config):
     """The Batch that a model is given of Chosen images."""
     split = binarize_once(Split(chosen.images, chosen.labels), config.binarization, Stream.CHOSEN_BINARIZATION)
     return make_batch(split.images, split.labels)
+
+
+def animation(frames, title, row_names=None):
+    """Grids of images [T, rows, columns, H, W, C]: a list of Figures."""
+    return [image_grid(frame, title, row_names, cell_pixels=MOVING_CELL_PIXELS) for frame in frames]
 
 
 def draw_reconstructions(model, config, chosen):
@@ -99,12 +104,9 @@ def draw_interpolations(model, config, chosen):
         num_pairs * list(PATHS),
     )
     moving = decode(0.5 - 0.5 * np.cos(ANGLES))  # there and back, slowly at the ends
-    frames = [
-        image_grid(
-            np.swapaxes(moving[:, :, index], 0, 1), f"{title}{moved} there and back, a pair a column", list(PATHS)
-        )
-        for index in range(len(ANGLES))
-    ]
+    frames = animation(
+        np.moveaxis(moving, (2, 1), (0, 1)), f"{title}{moved} there and back, a pair a column", list(PATHS)
+    )
     return {"chosen_interpolation": picture, "chosen_interpolation_moving": frames}
 
 
@@ -138,10 +140,9 @@ def draw_traversals(model, config, chosen, units):
             f"first column: {name}; rates are means over {units.num_images:,} test images",
             names,
         )
-        pictures[f"traversal_{index}_moving"] = [
-            image_grid(frame[np.newaxis], f"{name_of(config)}: one unit a column, {given}\n{name}; {_units_of(moved)}")
-            for frame in np.swapaxes(along(reach * np.sin(ANGLES)), 0, 1)
-        ]
+        frames = np.swapaxes(along(reach * np.sin(ANGLES)), 0, 1)[:, np.newaxis]
+        title = f"{name_of(config)}: one unit a column, {given}\n{name}; {_units_of(moved)}"
+        pictures[f"traversal_{index}_moving"] = animation(frames, title)
     return pictures
 
 

@@ -8,17 +8,19 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 DPI = 150
-CELL_PIXELS = 96  # side of an image in a grid, at least
+CELL_PIXELS = 96  # side of an image in a grid, about
+MOVING_CELL_PIXELS = 64  # of an animation, of which there are many
 GRID_PIXELS = 900  # width of a grid of few columns, at least
 GAP = 2  # pixels of an image between images
 MARGIN = 15
-FRAME_MILLISECONDS = 60
+FRAME_MILLISECONDS = 90
 
 
-def image_grid(images, title, row_names=None, column_names=None):
+def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CELL_PIXELS):
     """Rows of images under a title, every pixel of an image shown as the same whole number of the figure's.
 
-    Args: images [rows, columns, H, W, C] in [0, 1], C = 1 or 3; row_names and column_names, a name for each or None.
+    Args: images [rows, columns, H, W, C] in [0, 1], C = 1 or 3; row_names and column_names, a name for each or None;
+    cell_pixels, about how wide an image is shown, up to twice as wide where there are few columns.
     """
     num_rows, num_columns, height, width, channels = images.shape
     canvas = np.full((num_rows * (height + GAP) - GAP, num_columns * (width + GAP) - GAP, channels), 255, np.uint8)
@@ -28,7 +30,7 @@ def image_grid(images, title, row_names=None, column_names=None):
             canvas[top : top + height, left : left + width] = np.rint(255 * images[row, column])
 
     # All sizes from here on are whole pixels of the figure.
-    wanted = max(CELL_PIXELS, min(GRID_PIXELS // num_columns, 2 * CELL_PIXELS))
+    wanted = max(cell_pixels, min(GRID_PIXELS // num_columns, 2 * cell_pixels))
     scale = max(1, round(wanted / width))
     grid_height, grid_width = scale * canvas.shape[0], scale * canvas.shape[1]
     names, lines = row_names or [], title.split("\n")

@@ -26,7 +26,7 @@ def grids(monkeypatch):
     """What is handed to image_grid, by the first line of its title."""
     drawn = []
 
-    def image_grid(images, title, row_names=None, column_names=None):
+    def image_grid(images, title, row_names=None, column_names=None, cell_pixels=None):
         drawn.append((np.asarray(images), title, row_names, column_names))
         return Figure()
 
