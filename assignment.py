@@ -121,7 +121,7 @@ def parse(argv):
     parser = build_parser()
     given, unknown = parser.parse_known_args(argv)
     if unknown:
-        close = get_close_matches(unknown[0], [f"--{each.name}" for each in flags()] + ["--resume"], n=1)
+        close = get_close_matches(unknown[0], [f"--{each.name}" for each in flags()] + ["--resume", "--seeds"], n=1)
         parser.error(f"{unknown[0]}: no such flag" + (f"; did you mean {close[0]}?" if close else ""))
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(given).items()}
     if len(given.get("beta", ())) == 1:
@@ -166,6 +166,7 @@ def main(argv=None):
         config, resumed = (None, None) if study else configure(given, resume)
         with quiet_start():
             import tensorflow as tf
+        tf.get_logger().setLevel("ERROR")  # that functions are traced anew for each model is no news
         from experiment.checkpoints import CheckpointError
         from experiment.records import RecordError
         from experiment.run import run_experiment

@@ -6,7 +6,6 @@ import time
 from importlib.metadata import version
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from experiment.audit import describe_loss, describe_training, level_names, nats_of
@@ -34,7 +33,7 @@ from experiment.evaluation.reconstruction import reconstruction_quality
 from experiment.preprocessing import BINARIZATION_SEED, binarize_once
 from experiment.published import PUBLISHED
 from experiment.training import plan_execution
-from image_data.records import take
+from image_data.records import is_one_hot, take
 from models.distributions import Stream
 
 NUMBERS_OF_SAMPLES = (5000, 2000, 1000, 500, 200, 100, 50)
@@ -128,7 +127,7 @@ def assess_labels(model, config, dataset, binary_test):
 
 def has_classes(split):
     """Whether each image has one label."""
-    return split.labels is not None and bool(np.all(split.labels.sum(axis=1) == 1))
+    return split.labels is not None and is_one_hot(split.labels)
 
 
 def compare_with_published(config, test):
@@ -151,15 +150,21 @@ def protocol_of(config, num_images):
         "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
         "seed": config.seed,
         "model": config.model,
-        "training": f"{describe_loss(config)}; {describe_training(config)}",
-        "epochs": config.num_epochs,
-        "batch_size": config.batch_size,
+        **training_of(config),
         "first_weights": config.load_weights if config.num_epochs else None,
         "cpus": os.cpu_count(),
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("keras", "numpy")}
         | {"tensorflow": tf.__version__},
     }
+
+
+def training_of(config):
+    """What the card says of training; of weights that were loaded, their own config.json says it."""
+    if config.num_epochs == 0:
+        return {"training": "none; that of the weights is beside them"}
+    loss = f"{describe_loss(config)}; {describe_training(config)}"
+    return {"training": loss, "epochs": config.num_epochs, "batch_size": config.batch_size}
 
 
 NATS, SHARE = "nats", "share"

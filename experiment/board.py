@@ -27,9 +27,11 @@ class Board:
             path.unlink()
         self._scalars = tf.summary.create_file_writer(str(folder))
         self._pictures = tf.summary.create_file_writer(str(folder / "pictures"))
+        values = hyper_parameters(config)
+        metrics = [hparams.Metric(f"validation/{name}") for name in ("elbo", "distortion", "rate")]
         with self._scalars.as_default(step=0):
-            hparams.hparams_config(hparams=[], metrics=[hparams.Metric(f"validation/{name}") for name in SCALARS[2:5]])
-            hparams.hparams(hyper_parameters(config), trial_id=Path(folder).parent.name)
+            hparams.hparams_config(hparams=list(map(hparams.HParam, values)), metrics=metrics)
+            hparams.hparams(values, trial_id=folder.parent.name)
 
     def draw(self, row):
         """A row of metrics.jsonl."""

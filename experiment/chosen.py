@@ -1,5 +1,6 @@
 """Images that a user names: by their index among the test images, or by the path of a file."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from experiment.refusals import ConfigError
 from image_data.decoding import ImageForm, UnreadableImage, decode
+from image_data.photographs import shown
 from image_data.records import one_hot
 
 
@@ -38,7 +40,7 @@ def choose(flag, references, config, test):
         else:
             images.append(_read(flag, reference, config))
             labels.append(_label_of_folder(flag, reference, config) if config.is_cvae else None)
-            names.append(Path(reference).name)
+            names.append(shown(Path(reference).name))
     return Chosen(np.stack(images), np.stack(labels) if config.is_cvae else None, tuple(names))
 
 
@@ -55,12 +57,12 @@ def _index(flag, reference, test):
 def _read(flag, path, config):
     height, width, channels = config.image_shape
     if not Path(path).is_file():
-        raise ConfigError(f"{flag} {path}: no such file; expected an image, or the index of a test image")
+        raise ConfigError(f"{flag} {shown(path)}: no such file; expected an image, or the index of a test image")
     if not config.image_size:
         try:
             with Image.open(path) as image:
                 size = image.size
-        except (UnidentifiedImageError, OSError):
+        except (UnidentifiedImageError, Image.DecompressionBombError, OSError):
             size = None  # `decode` says what is wrong
         if size not in (None, (width, height)):
             raise ConfigError(
@@ -74,10 +76,17 @@ def _read(flag, path, config):
 
 
 def _label_of_folder(flag, path, config):
-    name = Path(path).resolve().parent.name
-    if name not in config.label_names:
+    if config.has_attributes:
         raise ConfigError(
-            f"{flag} {path}: the model is given labels, and this file is in {name}/; expected a folder named as one of "
-            f"{', '.join(config.label_names[:10])}{', ...' if len(config.label_names) > 10 else ''}, or a test image"
+            f"{flag} {shown(path)}: the model is given attributes, which a file does not say; expected the index of a "
+            "test image"
+        )
+    folders = [folder.name for folder in Path(os.path.abspath(path)).parents]
+    name = next((name for name in folders if name in config.label_names), None)
+    if name is None:
+        known = f"{', '.join(config.label_names[:10])}{', ...' if len(config.label_names) > 10 else ''}"
+        raise ConfigError(
+            f"{flag} {shown(path)}: the model is given labels, and this file is in {shown(folders[0])}/; expected a "
+            f"folder named as one of {known}, or a test image"
         )
     return one_hot(np.array(config.label_names.index(name)), len(config.label_names))

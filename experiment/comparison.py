@@ -9,7 +9,7 @@ from experiment.assessment import NATS, ROWS, SHARE
 from experiment.audit import name_of
 from experiment.config import Config
 from experiment.figures import image_grid, panels, rate_distortion, validation_curves
-from experiment.gallery import labels_for
+from experiment.gallery import labels_for, likelihood_of, posterior_of, prior_of
 from experiment.preprocessing import make_batch
 from image_data.records import take
 from models.distributions import Stream, noise_seed
@@ -46,9 +46,20 @@ def mean_over_seeds(values):
 
 
 def numbers_of(test):
-    """The numbers of a run that are compared, by name: those of the table of results, and the active units."""
+    """The numbers of a run that can be compared, by name: those of the table of results, and the active units."""
     numbers = {key: test[key] for key in ROWS if key in test}
     return numbers | {"active_units": sum(test["active_units"])}
+
+
+def num_importance_samples(compared):
+    """The different K of the runs' importance-weighted bounds."""
+    return sorted({run.test["num_importance_samples"] for run in compared if "iw_bound" in run.test})
+
+
+def compared_numbers(compared):
+    """The names of the numbers that all runs have, with one K for all bounds."""
+    keys = [key for key in numbers_of(compared[0].test) if all(key in numbers_of(run.test) for run in compared)]
+    return [key for key in keys if key != "iw_bound" or len(num_importance_samples(compared)) == 1]
 
 
 def summarise(compared):
@@ -57,7 +68,7 @@ def summarise(compared):
     for run in compared:
         groups.setdefault(run.group, []).append(numbers_of(run.test))
     return {
-        group: {key: mean_over_seeds([numbers[key] for numbers in runs]) for key in runs[0]}
+        group: {key: mean_over_seeds([numbers[key] for numbers in runs]) for key in compared_numbers(compared)}
         for group, runs in groups.items()
     }
 
@@ -135,11 +146,15 @@ def _all(summary):
 
 
 def side_by_side(compared):
-    """The runs that are shown beside each other, by name: the first of each group, or all of a single group."""
+    """The runs that are shown beside each other, by name: the first seed of each group, or all of a single group."""
     groups = {}
     for run in compared:
         groups.setdefault(run.group, run)
-    return groups if len(groups) > 1 else {f"seed {run.config.seed}": run for run in compared}
+    if len(groups) == 1:
+        return {f"seed {run.config.seed}": run for run in compared}
+    if len(groups) == len(compared):
+        return groups
+    return {f"{group}, seed {run.config.seed}": run for group, run in groups.items()}
 
 
 def reconstructions_of(model, config, binary_split):
@@ -150,18 +165,20 @@ def reconstructions_of(model, config, binary_split):
 
 
 def samples_of(model, config, split):
-    """Images from the same noise for every model, given the classes in turn: [N, H, W, C]."""
-    labels, _ = labels_for(COLUMNS, config, split)
-    return model.sample(COLUMNS, noise_seed(0, Stream.SAMPLES), labels).numpy()
+    """Images from the same noise for every model, given the classes in turn: [N, H, W, C]; and the words for these."""
+    labels, given = labels_for(COLUMNS, config, split)
+    return model.sample(COLUMNS, noise_seed(0, Stream.SAMPLES), labels).numpy(), given
 
 
 def draw_reconstructions(config, originals, rows):
     """The images above the reconstructions of each run; rows, a dict of names and images [N, H, W, C]."""
-    title = f"{name_of(config)}: reconstructions of the same test images\nmeans of p(x|z), z ~ q(z|x), a run a row"
+    title = f"{name_of(config)}: reconstructions of the same test images, a run a row\n"
+    title += f"means of {likelihood_of('z', config)}, z ~ q({posterior_of(config)})"
     return image_grid(np.stack([originals / 255.0, *rows.values()]), title, ["test image", *rows])
 
 
-def draw_samples(config, rows):
-    """Samples of each run, from the same noise."""
-    title = f"{name_of(config)}: samples from the same noise\nmeans of p(x|z), z ~ p(z), a run a row"
+def draw_samples(config, rows, given):
+    """Samples of each run, from the same noise; given, the words for the labels."""
+    title = f"{name_of(config)}: samples from the same noise, a run a row\n"
+    title += f"means of {likelihood_of('z', config)}, z ~ {prior_of(config)}{given}"
     return image_grid(np.stack(list(rows.values())), title, list(rows))

@@ -315,6 +315,7 @@ class Config:
     # Not flags: found in the data, and saved with the run so that its model can be rebuilt without the data.
     image_shape: tuple[int, int, int] | None = None
     label_names: tuple[str, ...] = ()
+    has_attributes: bool = False  # an image may have several labels at once, or none
     data_fingerprint: str | None = None  # of all images and labels: a resumed run must see the same
 
     def __post_init__(self):
@@ -339,6 +340,11 @@ class Config:
     def num_units(self):
         """Units of all levels together."""
         return sum(map(prod, self.level_shapes))
+
+    @property
+    def num_decoded_units(self):
+        """Units that the decoder sees, counted from the top level on: all, but of a chain those of its top level."""
+        return prod(self.level_shapes[-1]) if self.model == "chain" else self.num_units
 
     @property
     def model(self):

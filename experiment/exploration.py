@@ -13,13 +13,17 @@ from experiment.audit import name_of
 from experiment.chosen import Chosen
 from experiment.evaluation.latents import encode_split
 from experiment.figures import MOVING_CELL_PIXELS, image_grid, scatter
+from experiment.gallery import MAX_LABELS, likelihood_of
+from experiment.images import decode_means
 from experiment.paths import spherical, straight
 from experiment.preprocessing import binarize_once, make_batch
 from experiment.units import decode_moved, unit_name
-from image_data.records import Split, take
+from image_data.records import Split, is_one_hot, take
 from models.distributions import Stream, repeat_rows
 
 COLUMNS = 9
+RECONSTRUCTIONS_IN_A_ROW = 10
+MOVING_SIDE = 128
 ANGLES = np.linspace(0, 2 * np.pi, 32, endpoint=False)  # of the frames of an animation
 UNITS_SHOWN = 10
 LABELS_SHOWN = 10
@@ -56,18 +60,28 @@ def as_seen(chosen, config):
     return make_batch(split.images, split.labels)
 
 
-def animation(frames, title, row_names=None):
-    """Grids of images [T, rows, columns, H, W, C]: a list of Figures."""
-    return [image_grid(frame, title, row_names, cell_pixels=MOVING_CELL_PIXELS) for frame in frames]
+def animation(frames, title, row_names=None, column_names=None):
+    """Grids of images [T, rows, columns, H, W, C], those of more than MOVING_SIDE pixels made smaller: Figures."""
+    step = -(-max(frames.shape[3:5]) // MOVING_SIDE)
+    shown = frames[:, :, :, ::step, ::step]
+    return [image_grid(frame, title, row_names, column_names, MOVING_CELL_PIXELS) for frame in shown]
 
 
 def draw_reconstructions(model, config, chosen):
     """Images above their reconstructions, from the posterior means."""
     batch = as_seen(chosen, config)
-    rows = [chosen.images / 255.0, model.decode(model.encode(batch), batch.labels).mean.numpy()]
-    names = ", ".join(chosen.names[:4]) + (", ..." if len(chosen.names) > 4 else "")
-    title = f"{name_of(config)}: reconstructions of {names}\nmeans of p(x|z), z the posterior means"
-    return image_grid(np.stack(rows), title, ["image", "reconstruction"])
+    pairs = np.stack([chosen.images / 255.0, model.decode(model.encode(batch), batch.labels).mean.numpy()])
+    num_columns = min(RECONSTRUCTIONS_IN_A_ROW, len(chosen.images))
+    blank = np.ones((2, -len(chosen.images) % num_columns, *pairs.shape[2:]))
+    rows = np.concatenate([pairs, blank], axis=1).reshape(2, -1, num_columns, *pairs.shape[2:])
+    title = f"{name_of(config)}: reconstructions of {_in_words(chosen.names)}\n"
+    title += f"means of {likelihood_of('z', config)}, z the posterior means"
+    rows = np.swapaxes(rows, 0, 1).reshape(-1, *rows.shape[2:])
+    return image_grid(rows, title, ["image", "reconstruction"] * (len(rows) // 2))
+
+
+def _in_words(names):
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def draw_interpolations(model, config, chosen):
@@ -79,19 +93,19 @@ def draw_interpolations(model, config, chosen):
     def between(path, values, weights):
         """[images, ...] -> [pairs * T, ...]"""
         along = path(values[::2], values[1::2], weights)
-        return tf.constant(along.reshape(-1, *along.shape[2:]), tf.float32)
+        return along.reshape(-1, *along.shape[2:])
 
     def decode(weights):
         """[pairs, paths, T, H, W, C]"""
         labels = None if batch.labels is None else between(straight, batch.labels.numpy(), weights)
         images = [
-            model.decode(tuple(between(path, code, weights) for code in codes), labels).mean.numpy()
-            for path in PATHS.values()
+            decode_means(model, [between(path, code, weights) for code in codes], labels) for path in PATHS.values()
         ]
         return np.stack([each.reshape(num_pairs, len(weights), *each.shape[1:]) for each in images], axis=1)
 
     moved = "z and label y" if config.is_cvae else "z"
-    title = f"{name_of(config)}: interpolation between posterior means\n"
+    title = f"{name_of(config)}: interpolation of {moved} between posterior means\n"
+    pairs = [f"{start} to {end}" for start, end in zip(chosen.names[::2], chosen.names[1::2], strict=True)]
     originals = np.broadcast_to(
         (chosen.images / 255.0).reshape(num_pairs, 1, 2, *chosen.images.shape[1:]),
         (num_pairs, len(PATHS), 2, *chosen.images.shape[1:]),
@@ -100,19 +114,12 @@ def draw_interpolations(model, config, chosen):
     rows = np.concatenate([originals[:, :, :1], along, originals[:, :, 1:]], axis=2)
     picture = image_grid(
         rows.reshape(-1, *rows.shape[2:]),
-        f"{title}{moved} from {_between(chosen)}; first and last column: the images themselves",
-        num_pairs * list(PATHS),
+        f"{title}first and last column: the images themselves",
+        [f"{pair}, {path}" for pair in pairs for path in PATHS],
     )
     moving = decode(0.5 - 0.5 * np.cos(ANGLES))  # there and back, slowly at the ends
-    frames = animation(
-        np.moveaxis(moving, (2, 1), (0, 1)), f"{title}{moved} there and back, a pair a column", list(PATHS)
-    )
+    frames = animation(np.moveaxis(moving, (2, 1), (0, 1)), f"{title}there and back", list(PATHS), pairs)
     return {"chosen_interpolation": picture, "chosen_interpolation_moving": frames}
-
-
-def _between(chosen):
-    pairs = [f"{start} to {end}" for start, end in zip(chosen.names[::2], chosen.names[1::2], strict=True)]
-    return "; ".join(pairs[:2]) + ("; ..." if len(pairs) > 2 else "")
 
 
 def draw_traversals(model, config, chosen, units):
@@ -123,6 +130,7 @@ def draw_traversals(model, config, chosen, units):
         for unit in moved
     ]
     reach = config.traverse_range
+    values = np.linspace(-reach, reach, COLUMNS)
     given = f"from -{reach:g} to {reach:g} standard deviations of its prior"
     pictures = {}
     for index, name in enumerate(chosen.names):
@@ -135,19 +143,16 @@ def draw_traversals(model, config, chosen, units):
 
         original = np.broadcast_to(one.images / 255.0, (len(moved), *one.images.shape))
         pictures[f"traversal_{index}"] = image_grid(
-            np.concatenate([original, along(np.linspace(-reach, reach, COLUMNS))], axis=1),
+            np.concatenate([original, along(values)], axis=1),
             f"{name_of(config)}: one unit a row, {given}\n"
             f"first column: {name}; rates are means over {units.num_images:,} test images",
             names,
+            ["image", *(f"{value:g}" for value in values)],
         )
         frames = np.swapaxes(along(reach * np.sin(ANGLES)), 0, 1)[:, np.newaxis]
-        title = f"{name_of(config)}: one unit a column, {given}\n{name}; {_units_of(moved)}"
-        pictures[f"traversal_{index}_moving"] = animation(frames, title)
+        title = f"{name_of(config)}: one unit a column, {given}\n{name}"
+        pictures[f"traversal_{index}_moving"] = animation(frames, title, None, [f"unit {unit}" for unit in moved])
     return pictures
-
-
-def _units_of(units):
-    return f"unit{'s' if len(units) > 1 else ''} {', '.join(map(str, units))}"
 
 
 def draw_relabelled(model, config, chosen):
@@ -157,18 +162,17 @@ def draw_relabelled(model, config, chosen):
     """
     batch = as_seen(chosen, config)
     codes = model.encode(batch)
-    shown = config.label_names[: 2 * LABELS_SHOWN]
-    has_one = bool(np.all(chosen.labels.sum(axis=1) == 1))
+    shown = config.label_names[:MAX_LABELS]
     columns = [chosen.images / 255.0, model.decode(codes, batch.labels).mean.numpy()]
     for index in range(len(shown)):
-        flipped = np.zeros_like(chosen.labels) if has_one else chosen.labels.copy()
+        flipped = chosen.labels.copy() if config.has_attributes else np.zeros_like(chosen.labels)
         flipped[:, index] = 1 - flipped[:, index]
         columns.append(model.decode(codes, tf.constant(flipped, tf.float32)).mean.numpy())
-    given = "every label" if has_one else "one attribute flipped"
+    given = "one attribute flipped" if config.has_attributes else "every label"
     left_out = f", the first {len(shown)} of {len(config.label_names)}" if len(shown) < len(config.label_names) else ""
     title = f"{name_of(config)}: encoded with its own label, decoded with {given}{left_out}\n"
-    title += "an image a row: itself, its reconstruction, then the labels from left to right"
-    return image_grid(np.stack(columns, axis=1), title, list(chosen.names), ["image", "as it is", *shown])
+    title += "an image a row: itself, with its own label, then as the columns say"
+    return image_grid(np.stack(columns, axis=1), title, list(chosen.names), ["image", "own y", *shown])
 
 
 def draw_manifold(model, config):
@@ -176,7 +180,7 @@ def draw_manifold(model, config):
     quantiles = norm.ppf((np.arange(MANIFOLD_SIDE) + 0.5) / MANIFOLD_SIDE).astype(np.float32)
     plane = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)
     codes = tf.constant(plane.reshape(-1, 2))
-    title = f"{name_of(config)}: means of p(x|z), z at quantiles of N(0, I)\n"
+    title = f"{name_of(config)}: means of {likelihood_of('z', config)}, z at quantiles of N(0, I)\n"
     title += "the first unit from left to right, the second upwards"
     pictures = {}
     names = config.label_names[:LABELS_SHOWN] if config.is_cvae else (None,)
@@ -184,7 +188,7 @@ def draw_manifold(model, config):
         labels = None
         if name:
             labels = repeat_rows(tf.one_hot([index], len(config.label_names)), len(codes))
-        images = model.decode((codes,), labels).mean.numpy().reshape(*plane.shape[:2], *config.image_shape)
+        images = decode_means(model, [codes], labels).reshape(*plane.shape[:2], *config.image_shape)
         pictures[f"manifold_{name}" if name else "manifold"] = image_grid(
             images, f"{title}{f'; y = {name}' if name else ''}"
         )
@@ -195,7 +199,7 @@ def draw_embeddings(model, config, binary_test, label_names):
     """Codes in two dimensions, by principal components and by t-SNE (van der Maaten & Hinton 2008)."""
     some = take(binary_test, slice(IMAGES_EMBEDDED))
     codes = encode_split(model, some)
-    has_classes = some.labels is not None and bool(np.all(some.labels.sum(axis=1) == 1))
+    has_classes = some.labels is not None and is_one_hot(some.labels)
     classes = some.labels.argmax(axis=1) if has_classes else None
     pca = PCA(2, random_state=config.seed)
     perplexity = min(30.0, (len(codes) - 1) / 3)

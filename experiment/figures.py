@@ -73,8 +73,13 @@ def scatter(points, classes, names, title):
         axes.scatter(*points.T, s=5, color="tab:gray")
     else:
         for index, (name, colour) in enumerate(colours_of(names).items()):
-            axes.scatter(*points[classes == index].T, s=5, color=colour, label=name)
-        axes.legend(fontsize=7, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(names) // 30)
+            # A label that begins with an underscore would be left out of the legend.
+            axes.scatter(*points[classes == index].T, s=5, color=colour, label=f" {name}" if name[:1] == "_" else name)
+        legend = axes.legend(
+            fontsize=7, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(names) // 30
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     axes.set_xticks([])
     axes.set_yticks([])
     return figure
@@ -191,7 +196,10 @@ def rate_distortion(points, title):
     for group, rate, distortion in points:
         axes.scatter(rate, distortion, color=colours[group], s=40, zorder=3)
     for group, (_, rate, distortion) in {point[0]: point for point in points}.items():
-        axes.annotate(group, (rate, distortion), (6, 6), textcoords="offset points", fontsize=8, parse_math=False)
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # over the lines of equal ELBO
+        axes.annotate(
+            group, (rate, distortion), (6, 6), textcoords="offset points", fontsize=8, parse_math=False, bbox=box
+        )
     axes.margins(0.15)
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     grid_rate, grid_distortion = np.meshgrid(np.linspace(left, right, 50), np.linspace(low, high, 50))

@@ -50,7 +50,7 @@ def draw_samples(model, config, split):
     blank = np.ones((num_rows * num_columns - config.grid, *images.shape[1:]), images.dtype)
     rows = np.concatenate([images, blank]).reshape(num_rows, num_columns, *images.shape[1:])
     return image_grid(
-        rows, f"{name_of(config)}: samples\nmeans of p({_given('z', config)}), z ~ {_prior(config)}{given}"
+        rows, f"{name_of(config)}: samples\nmeans of {likelihood_of('z', config)}, z ~ {prior_of(config)}{given}"
     )
 
 
@@ -63,7 +63,7 @@ def draw_reconstructions(model, config, split, binary_split, split_name="test"):
     rows = {f"{split_name} image": originals, "binarised": batch.images.numpy(), "reconstruction": reconstructions}
     if config.binarization != "dynamic":
         del rows["binarised"]
-    title = f"{name_of(config)}: reconstructions\nmeans of p({_given('z', config)}), z ~ q({_posterior(config)})"
+    title = f"{name_of(config)}: reconstructions\nmeans of {likelihood_of('z', config)}, z ~ q({posterior_of(config)})"
     return image_grid(np.stack(list(rows.values())), title, list(rows))
 
 
@@ -97,7 +97,7 @@ def draw_classes(model, config, split):
     names = config.label_names[:MAX_LABELS]
     rows = np.eye(len(config.label_names), dtype=np.float32)[: len(names)]
     given = "one label a row"
-    if not _is_one_hot(split.labels):
+    if config.has_attributes:
         rows = np.maximum(rows, split.labels.mean(axis=0) > 0.5)
         given = "one attribute more a row, on top of the most common ones"
     seed = noise_seed(config.seed, Stream.CLASSES)  # the same in every row: the columns share their style
@@ -105,7 +105,7 @@ def draw_classes(model, config, split):
     if len(names) < len(config.label_names):
         given += f", the first {len(names)} of {len(config.label_names)}"
     shared = "the same noise in every row" if config.hierarchical else "shared by the rows"
-    title = f"{name_of(config)}: {given}, one z a column\nmeans of p(x|z,y), z ~ {_prior(config)}, {shared}"
+    title = f"{name_of(config)}: {given}, one z a column\nmeans of p(x|z,y), z ~ {prior_of(config)}, {shared}"
     return image_grid(np.stack(images), title, list(names))
 
 
@@ -142,7 +142,7 @@ def draw_temperatures(model, config, split):
     seed = noise_seed(config.seed, Stream.SAMPLES)
     rows = [model.sample(COLUMNS, seed, labels, temperature).numpy() for temperature in TEMPERATURES]
     title = f"{name_of(config)}: samples, standard deviations of every prior times the temperature\n"
-    title += f"means of p({_given('z', config)}), the same noise in each column{given}"
+    title += f"means of {likelihood_of('z', config)}, the same noise in each column{given}"
     return image_grid(np.stack(rows), title, [f"temperature {temperature:g}" for temperature in TEMPERATURES])
 
 
@@ -179,27 +179,24 @@ def labels_for(num_images, config, split):
     """Labels to generate images for, and the words for them: the classes in turn, or the attributes of real images."""
     if not config.is_cvae:
         return None, ""
-    if _is_one_hot(split.labels):
+    if not config.has_attributes:
         return _in_turn(np.eye(len(config.label_names)), num_images), ", y the labels in turn"
     return _in_turn(split.labels, num_images), ", y those of real images"
 
 
-def _given(code, config):
-    return f"x|{code},y" if config.is_cvae else f"x|{code}"
+def likelihood_of(code, config):
+    """'p(x|z)', or 'p(x|z,y)' of a conditional model."""
+    return f"p(x|{code},y)" if config.is_cvae else f"p(x|{code})"
 
 
-def _prior(config):
+def prior_of(config):
     if not config.hierarchical:
         return "N(0, I)"
     return "p(z|y)" if config.is_cvae else "p(z)"
 
 
-def _posterior(config):
+def posterior_of(config):
     return "z|x,y" if config.is_cvae else "z|x"
-
-
-def _is_one_hot(labels):
-    return (labels.sum(axis=1) == 1).all()
 
 
 def _in_turn(labels, num_images):

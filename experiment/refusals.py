@@ -102,10 +102,12 @@ def _refuse_impossible_pictures(config):
         raise ConfigError(f"{received('interpolate', config.interpolate)}: expected pairs, an even number of images")
     if (config.traverse_units or config.traverse_range != type(config).traverse_range) and not config.traverse:
         raise ConfigError("--traverse_units and --traverse_range: expected --traverse with them, and images to vary")
-    if config.traverse_units and max(config.traverse_units) >= config.num_units:
+    if len(set(config.traverse_units)) < len(config.traverse_units):
+        raise ConfigError(f"{received('traverse_units', config.traverse_units)}: expected units that are all different")
+    if config.traverse_units and max(config.traverse_units) >= config.num_decoded_units:
         raise ConfigError(
-            f"{received('traverse_units', config.traverse_units)}: the model has {config.num_units} units; "
-            f"expected 0 to {config.num_units - 1}"
+            f"{received('traverse_units', config.traverse_units)}: {config.num_decoded_units} units reach the image; "
+            f"expected 0 to {config.num_decoded_units - 1}"
         )
     if config.manifold and config.level_shapes != ((2,),):
         raise ConfigError(

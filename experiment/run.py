@@ -31,15 +31,16 @@ from experiment.runs import METRICS_FILE, next_free_run
 from experiment.session import train
 from experiment.training import plan_steps
 from experiment.units import measure_units
-from image_data.records import DataError
+from image_data.records import DataError, is_one_hot
 from models import build_model
 from models.distributions import Stream
 from models.networks import build_decoder
 
 
-def run_experiment(config, resumed=None):
+def run_experiment(config, resumed=None, named=None):
     """Do what a Config says, in a new run, or continue the Run `resumed`. Returns False where the user stopped it.
 
+    Args: named, the Run to make, which has no files yet; without it a name that is free is found.
     Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
     """
     dataset = read_data(config)
@@ -53,21 +54,21 @@ def run_experiment(config, resumed=None):
     weights = config.load_weights
     if weights and not resumed:
         restore_weights(model, weights)
-    run = resumed or new_run(config)
+    if named:
+        named.claim()
+    run = resumed or named or new_run(config)
     if dataset.unreadable:
         write_unreadable(run.outputs, dataset.unreadable)
     lines = audit(config, model, dataset, run)
     print_audit(lines)
-
-    if config.num_epochs > 0:
-        with run.held():
-            is_finished = train(model, config, dataset, run, resumed)
-        if not is_finished:
+    if config.num_epochs == 0:
+        return evaluate(model, config, dataset, run, chosen, weights, lines)
+    with run.held():
+        if not train(model, config, dataset, run, resumed):
             return False
         weights = weights_path(run.checkpoints, config)
         restore_weights(model, weights)
-
-    return evaluate(model, config, dataset, run, chosen, weights, lines)
+        return evaluate(model, config, dataset, run, chosen, weights, lines)
 
 
 def evaluate(model, config, dataset, run, chosen, weights, lines):
@@ -83,7 +84,7 @@ def evaluate(model, config, dataset, run, chosen, weights, lines):
         "training_seconds": round(training_seconds(rows, plan_steps(dataset.train, config).batch_size), 1),
     }
     write_results(run.outputs, results, table(results))
-    units = measure_units(model, binary_test)
+    units = measure_units(model, config, binary_test)
     figures = gallery(model, config, dataset.test, binary_test)
     figures |= explore(model, config, chosen, units, binary_test, dataset.label_names)
     if rows:
@@ -157,7 +158,9 @@ def settle_with_data(config, dataset, resumed=None):
         raise DataError(f"--embed: expected at least 4 test images, found {len(dataset.test.images)}")
     if config.batch_size > num_train:
         print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
-    return replace(config, image_shape=image_shape, label_names=label_names, data_fingerprint=fingerprint)
+    has_attributes = config.is_cvae and not is_one_hot(dataset.train.labels)
+    found = {"image_shape": image_shape, "label_names": label_names, "has_attributes": has_attributes}
+    return replace(config, **found, data_fingerprint=fingerprint)
 
 
 def new_run(config):

@@ -1,5 +1,6 @@
 """Runs by name: where a run's files are, which name is free, which run is meant and with which settings."""
 
+import json
 import re
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,6 +29,11 @@ class Run(NamedTuple):
     @property
     def outputs(self):
         return OUTPUTS / self.name
+
+    def claim(self):
+        """Make the run's folders where they are not there, for a run that has no files yet."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.outputs.mkdir(parents=True, exist_ok=True)
 
     def create(self, has_checkpoints=True):
         """Make the run's folders, or none. An older run of this name is never touched: raises FileExistsError."""
@@ -113,6 +119,16 @@ def configure(given, resume=None):
         path = Path(name) if name.endswith(WEIGHTS_SUFFIX) else folder / f"{saved.model}{WEIGHTS_SUFFIX}"
         return resolve_loaded({**given, "load_weights": str(path)}, saved), None
     return resolve(given), None
+
+
+def read_results(folder):
+    """The results.json of a run's outputs; None where there is none, or only a damaged one."""
+    path = Path(folder) / RESULTS_FILE
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        return results if {"test", "protocol"} <= results.keys() else None
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def load_config(folder):

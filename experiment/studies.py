@@ -3,14 +3,19 @@
 Imports neither TensorFlow nor numpy.
 """
 
-import json
+import zlib
+from dataclasses import replace
+from itertools import product
 from typing import NamedTuple
 
-from experiment.config import DATA, MODEL, TRAINING, Config, flags, free_when_resumed, names_in
+from experiment.config import DATA, MODEL, PICTURES, TRAINING, Config, flags, free_when_resumed, names_in
 from experiment.presets import WITH_FACTORS
 from experiment.refusals import ConfigError, received
-from experiment.resolution import resolve, with_published
-from experiment.runs import RESULTS_FILE, STATE_FILE, Run, configure, load_config
+from experiment.resolution import resolve_resumed
+from experiment.runs import REPORT_FILE, STATE_FILE, Run, configure, load_config, read_results
+
+FACTOR_IW_SAMPLES = 100
+MAX_NAME = 100  # of a folder
 
 
 class Member(NamedTuple):
@@ -46,10 +51,10 @@ def plan_study(given, resume=None):
 
     Raises: ConfigError where its runs cannot be trained, or are there with other settings.
     """
-    betas, seeds = given.get("beta", ()), given.get("seeds", ())
-    betas = betas if isinstance(betas, tuple) else ()
+    betas = given["beta"] if isinstance(given.get("beta"), tuple) else ()
+    seeds = given.get("seeds", ())
     for name, values in (("beta", betas), ("seeds", seeds)):
-        if len(set(values)) < len(values):
+        if len(set(map(_short, values))) < len(values):
             raise ConfigError(f"{received(name, values)}: expected values that are all different")
     if resume:
         raise ConfigError("--resume with several --beta or --seeds: the command that began a study continues it")
@@ -57,31 +62,33 @@ def plan_study(given, resume=None):
         raise ConfigError("--seed with --seeds: expected one of them")
     if given.get("num_epochs") == 0:
         raise ConfigError("--num_epochs 0 with several --beta or --seeds: a study trains; expected at least 1")
-    shared = {name: value for name, value in given.items() if name != "seeds" and not (betas and name == "beta")}
-    if given.get("dataset") in WITH_FACTORS:  # its scores are what betas are compared by
-        shared = {"evaluate": True, "iw_samples": 100, **shared}
-    first = with_published(shared | ({"beta": betas[0]} if betas else {}))
-    family = resolve({name: value for name, value in first.items() if name != "load_weights"}).family
+    shared = {name: value for name, value in given.items() if name != "seeds"}
+    asked, _ = configure({**shared, **({"beta": betas[0]} if betas else {}), **({"seed": seeds[0]} if seeds else {})})
+    if asked.dataset in WITH_FACTORS and not given.keys() & {"evaluate", "iw_samples"}:
+        asked = replace(asked, evaluate=True, iw_samples=FACTOR_IW_SAMPLES)  # betas are compared by the scores
     members = []
-    for beta in betas or (None,):
-        for seed in seeds or (None,):
-            values, name = dict(shared), family
-            if beta is not None:
-                values, name = values | {"beta": beta}, f"{name}_beta{beta:g}"
-            if seed is not None:
-                values, name = values | {"seed": seed}, f"{name}_seed{seed}"
-            members.append(_member(values, Run(name)))
-    name = family
+    for beta, seed in product(betas or (asked.beta,), seeds or (asked.seed,)):
+        parts = [asked.family, *([f"beta{_short(beta)}"] if betas else []), *([f"seed{seed}"] if seeds else [])]
+        run = Run("_".join(parts))
+        members.append(_member(replace(asked, beta=beta, seed=seed, run_name=run.name), run))
+    name = asked.family
     for axis, values in (("beta", betas), ("seeds", seeds)):
         if values:
-            name = "_".join([name, axis, *map("{:g}".format, values)])
+            name = "_".join([name, axis, *map(_short, values)])
+    if len(name) > MAX_NAME:
+        name = f"{name[: MAX_NAME - 9]}_{zlib.crc32(name.encode()):08x}"
     return Study(name, betas, seeds, tuple(members))
 
 
-def _member(given, run):
-    asked, _ = configure({**given, "run_name": run.name})
+def _short(value):
+    """A number as it stands in names: 4 for 4.0."""
+    return f"{value:.15g}"
+
+
+def _member(asked, run):
+    """A run as it stands: what it was asked for before is asked for still."""
     if not (run.checkpoints / STATE_FILE).is_file():
-        if run.checkpoints.exists() or run.outputs.exists():
+        if any(path.is_file() for folder in (run.checkpoints, run.outputs) for path in folder.rglob("*")):
             raise ConfigError(
                 f"{run.name}: expected a run of this study with its {STATE_FILE}, or nothing; move {run.checkpoints} "
                 f"and {run.outputs} away, or give the study another --run_name"
@@ -96,15 +103,18 @@ def _member(given, run):
                 f"{run.name}: was trained with {received(each.name, theirs)}, the study asks for "
                 f"{received(each.name, ours)}; give the study another --run_name"
             )
-    kept = {name: value for name, value in given.items() if name not in ("preset", "load_weights")}
-    config, _ = configure(kept, run.name)
-    return Member(config, run, is_begun=True, is_done=_is_done(config, run))
+    resolve_resumed({"num_epochs": asked.num_epochs}, saved)  # refuses what a learning rate was not planned for
+    kept = names_in(PICTURES) | {"evaluate", "iw_samples", "tensorboard"}
+    values = {name: getattr(asked, name) or getattr(saved, name) for name in kept}
+    found = {name: getattr(saved, name) for name in ("image_shape", "label_names", "data_fingerprint")}
+    config = replace(asked, **values, **found)
+    is_new = any(getattr(config, name) != getattr(saved, name) for name in kept)
+    return Member(config, run, is_begun=True, is_done=not is_new and _is_done(config, run))
 
 
 def _is_done(config, run):
-    path = run.outputs / RESULTS_FILE
-    if not path.is_file():
+    results = read_results(run.outputs)
+    if results is None or not (run.outputs / REPORT_FILE).is_file():
         return False
-    protocol = json.loads(path.read_text(encoding="utf-8"))["protocol"]
-    is_measured = "evaluation_seconds" in protocol or not (config.evaluate or config.iw_samples)
-    return is_measured and protocol["epochs"] == config.num_epochs
+    is_measured = "evaluation_seconds" in results["protocol"] or not (config.evaluate or config.iw_samples)
+    return is_measured and results["protocol"].get("epochs") == config.num_epochs

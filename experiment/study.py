@@ -1,7 +1,5 @@
 """A study: its runs one after the other, and what they give beside each other."""
 
-import json
-
 import keras
 
 from experiment.audit import nats_of
@@ -15,6 +13,7 @@ from experiment.comparison import (
     draw_rate_distortion,
     draw_reconstructions,
     draw_samples,
+    num_importance_samples,
     reconstructions_of,
     samples_of,
     side_by_side,
@@ -23,28 +22,40 @@ from experiment.comparison import (
 )
 from experiment.preprocessing import binarize_once
 from experiment.records import read_metrics, write_figures, write_report, write_study
+from experiment.refusals import ConfigError
 from experiment.report.of_study import report_of_study
 from experiment.run import read_data, run_experiment
-from experiment.runs import CHECKPOINTS, METRICS_FILE, RESULTS_FILE, load_config
+from experiment.runs import CHECKPOINTS, METRICS_FILE, RESULTS_FILE, load_config, read_results
 from models.distributions import Stream
 
 
 def run_study(study):
-    """Train what is not done of a Study, and compare its runs. Returns False where the user stopped it."""
+    """Train what is not done of a Study, and compare its runs. Returns False where the user stopped it.
+
+    Raises: ConfigError where runs were trained on other images than these.
+    """
+    dataset = read_data(study.members[0].config)
+    for member in study.members:
+        if member.is_begun and member.config.data_fingerprint != dataset.fingerprint:
+            raise ConfigError(
+                f"{member.run.name}: was trained on other images than these; give their --data_dir, or the study "
+                "another --run_name"
+            )
     for number, member in enumerate(study.members, 1):
         state = ", done before" if member.is_done else ""
         print(f"\nrun {number} of {len(study.members)}: {member.run.name}{state}")
         if member.is_done:
             continue
         keras.backend.clear_session()
-        if not run_experiment(member.config, member.run if member.is_begun else None):
+        begun, new = (member.run, None) if member.is_begun else (None, member.run)
+        if not run_experiment(member.config, begun, new):
             print("the same command continues the study")
             return False
-    compare(study)
+    compare(study, dataset.test)
     return True
 
 
-def compare(study):
+def compare(study, test):
     """Write the comparison of a Study whose runs are done into its folder."""
     compared = [_compared(study, member.run) for member in study.members]
     summary = summarise(compared)
@@ -54,23 +65,24 @@ def compare(study):
         "loss_curves": draw_curves(compared),
         "numbers": draw_numbers(compared),
     }
-    folder, pictures = study.run.outputs, _pictures(compared)
-    pictures_paths = write_figures(folder, pictures)
+    folder, pictures = study.run.outputs, _pictures(compared, test)
+    paths = write_figures(folder, pictures)
     write_figures(folder, figures)
     write_study(folder, _card(compared, summary, remark), as_markdown(*table, remark))
     runs = [run.name for run in compared]
-    write_report(folder, report_of_study(study.name, *table, remark, figures.values(), pictures_paths, runs))
+    write_report(folder, report_of_study(study.name, *table, remark, figures.values(), paths, runs))
     print(f"\n{as_markdown(*table, remark)}\nFiles")
     for path in sorted(folder.iterdir()):
         print(f"  {path}")
 
 
 def _compared(study, run):
-    config = load_config(run.checkpoints)
-    test = json.loads((run.outputs / RESULTS_FILE).read_text(encoding="utf-8"))["test"]
+    config, results = load_config(run.checkpoints), read_results(run.outputs)
+    if results is None:
+        raise ConfigError(f"{run.outputs / RESULTS_FILE}: is damaged; the same command evaluates the run again")
     rows = read_metrics(run.outputs / METRICS_FILE)
     group = f"beta {config.beta:g}" if study.betas else "all seeds"
-    return Compared(run.name, group, config, test, rows)
+    return Compared(run.name, group, config, results["test"], rows)
 
 
 def _remark(compared):
@@ -78,25 +90,25 @@ def _remark(compared):
     config, num_images = compared[0].config, compared[0].test["num_images"]
     num_seeds = len({run.config.seed for run in compared})
     intervals = "means over seeds and 95 % intervals of Student's t; " if num_seeds > 1 else ""
+    samples = "".join(f"IW bound with K = {number:,}; " for number in num_importance_samples(compared))
     return (
         f"{num_images:,} test images of {config.dataset}; {num_seeds} seed{'s' if num_seeds > 1 else ''}; {intervals}"
-        f"{config.num_epochs} epochs each. A nat here is a {nats_of(config)}."
+        f"{samples}{config.num_epochs} epochs each. A nat here is a {nats_of(config)}."
     )
 
 
-def _pictures(compared):
+def _pictures(compared, test):
     """Reconstructions of the same test images, and samples from the same noise."""
     config = compared[0].config
-    test = read_data(config).test
     binary_test = binarize_once(test, config.binarization, Stream.TEST_BINARIZATION)
     reconstructions, samples = {}, {}
     for name, run in side_by_side(compared).items():
         model, _ = load_weights(CHECKPOINTS / run.name)
         reconstructions[name] = reconstructions_of(model, run.config, binary_test)
-        samples[name] = samples_of(model, run.config, test)
+        samples[name], given = samples_of(model, run.config, test)
     return {
         "reconstructions": draw_reconstructions(config, test.images[:COLUMNS], reconstructions),
-        "samples": draw_samples(config, samples),
+        "samples": draw_samples(config, samples, given),
     }
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from experiment.audit import level_names
 from experiment.evaluation.latents import unit_statistics
+from experiment.images import decode_means
 from image_data.records import take
 from models.distributions import repeat_rows
 
@@ -23,17 +24,18 @@ class Units(NamedTuple):
     rates: np.ndarray  # nats [units]
     is_active: np.ndarray  # [units]
     num_images: int
+    num_decoded: int  # units that the decoder sees, the first ones
 
     @property
     def by_rate(self):
-        """All units, that of the highest rate first."""
-        return np.argsort(-self.rates, kind="stable").tolist()
+        """The units that the decoder sees, that of the highest rate first."""
+        return np.argsort(-self.rates[: self.num_decoded], kind="stable").tolist()
 
 
-def measure_units(model, split):
+def measure_units(model, config, split):
     """The Units of a model, from the first images of a Split as the model is given it."""
     measured = take(split, slice(IMAGES_MEASURED))
-    return Units(*unit_statistics(model, measured), len(measured.images))
+    return Units(*unit_statistics(model, measured, config.seed), len(measured.images), config.num_decoded_units)
 
 
 def locate(config, unit):
@@ -70,8 +72,8 @@ def decode_moved(model, config, batch, units, values, label=None):
     Args: batch, a Batch of one image; units [U]; values [N, U], in standard deviations from the mean of a unit's prior
     given the levels above it; label [1, Y], to decode with, where it is another than the image was encoded with.
     """
-    label = batch.labels if label is None else label
-    given, labels = repeat_rows((model.encode(batch), label), len(values))
+    labels = repeat_rows(batch.labels if label is None else label, len(values))
+    given = repeat_rows(model.encode(batch), len(values))
     places = [locate(config, unit) for unit in units]
     codes = ()
     for level in range(1 + max(level for level, _ in places)):
@@ -83,4 +85,4 @@ def decode_moved(model, config, batch, units, values, label=None):
             if of_level == level:
                 z[:, within] = mean[:, within] + values[:, column] * stddev[:, within]
         codes += (tf.reshape(tf.constant(z), tf.shape(given[level])),)
-    return model.decode(codes, labels).mean.numpy()
+    return decode_means(model, codes, labels)

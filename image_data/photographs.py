@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from image_data.cache import cached_array, digest
 from image_data.decoding import ImageForm, UnreadableImage, decode
-from image_data.records import DataError, Dataset, Split, checksum, counted, take
+from image_data.records import DataError, Dataset, Split, checksum, counted, is_one_hot, take
 
 FORMAT = 1  # to be raised whenever the pixels that come out of the same file change
 # Files that a thread decodes in one go, and bytes of images that are decoded and not yet written: memory stays flat
@@ -97,7 +97,7 @@ def stratified_order(collection):
     Within a class the order is that of a hash of the file's name: it does not depend on how a folder is listed, and one
     file more or less hardly changes it. Classes are spread evenly: the r-th of n files stands at (r + 1/2) / n.
     """
-    if collection.labels is None or (collection.labels.sum(axis=1) != 1).any():
+    if collection.labels is None or not is_one_hot(collection.labels):
         classes = np.zeros(len(collection.files), int)
     else:
         classes = collection.labels.argmax(axis=1)

@@ -55,6 +55,11 @@ def checksum(*splits):
     return f"{total:08x}"
 
 
+def is_one_hot(labels):
+    """Whether each row of labels [N, Y] names one class."""
+    return bool((labels.sum(axis=1) == 1).all())
+
+
 def one_hot(labels, num_classes):
     """Class numbers [N] -> uint8 [N, num_classes]."""
     return np.eye(num_classes, dtype=np.uint8)[labels]

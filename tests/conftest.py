@@ -25,10 +25,11 @@ QUICK = ["--dataset", "digits", "--limit", "200", "--num_epochs", "2", "--hidden
 def make_config():
     """A function: settings -> Config of a small model on 8x8 images."""
 
-    def make(image_shape=(8, 8, 1), **given):
+    def make(image_shape=(8, 8, 1), has_attributes=False, **given):
         settings = {"latent_size": 3, "hidden_sizes": (16,), "batch_size": 8, "num_epochs": 2, **given}
         label_names = LABEL_NAMES if settings.get("is_cvae") else ()
-        return replace(resolve(settings), image_shape=image_shape, label_names=label_names)
+        found = {"image_shape": image_shape, "label_names": label_names, "has_attributes": has_attributes}
+        return replace(resolve(settings), **found)
 
     return make
 

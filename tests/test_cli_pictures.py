@@ -45,7 +45,7 @@ def test_wrong_uses_are_one_line(cli, tmp_path):
         ("--traverse", "99999"): "--traverse 99999: there are 200 test images; expected 0 to 199",
         ("--reconstruct", "nowhere.png"): "--reconstruct nowhere.png: no such file",
         ("--reconstruct", "broken.png"): "--reconstruct broken.png:",
-        ("--traverse", "0", "--traverse_units", "15"): "the model has 15 units; expected 0 to 14",
+        ("--traverse", "0", "--traverse_units", "15"): "15 units reach the image; expected 0 to 14",
     }.items():
         assert_refused(cli(*QUICK, *flags), message)
     assert files(tmp_path) == ["broken.png", "large.png"]
@@ -56,7 +56,7 @@ def test_the_report_holds_audit_protocol_numbers_curves_and_pictures(cli, tmp_pa
     outputs = tmp_path / "outputs/digits_cvae"
     report = (outputs / "report.html").read_text(encoding="utf-8")
     titles = re.findall("<h2>(.*?)</h2>", report)
-    assert titles == ["Look into the latent space", "Numbers", "Curves", "Pictures", "Protocol", "Run"]
+    assert titles == ["Look into the latent space", "Numbers", "Rates and curves", "Pictures", "Protocol", "Run"]
     assert report.count("<svg") == 2
     pictures = [name for name in files(outputs) if name.endswith(".png")]
     assert sorted(re.findall("<figcaption>(.*?)</figcaption>", report)) == pictures

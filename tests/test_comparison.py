@@ -78,7 +78,8 @@ def test_tables_have_units_and_intervals(compared):
 
 def test_pictures_are_of_the_first_run_of_each_group_or_of_each_seed(compared):
     named = {name: run.name for name, run in side_by_side(compared).items()}
-    assert named == {"beta 1": "run_1.0_0", "beta 4": "run_4.0_0"}
+    assert named == {"beta 1, seed 0": "run_1.0_0", "beta 4, seed 0": "run_4.0_0"}
+    assert list(side_by_side(compared[2:])) == ["beta 1", "beta 4"]
     assert list(side_by_side(compared[:3])) == ["seed 0", "seed 1", "seed 2"]
 
 

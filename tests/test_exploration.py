@@ -49,7 +49,7 @@ def explored(make_config, split, **settings):
         for flag in ("reconstruct", "interpolate", "traverse", "relabel")
     }
     names = ("zero", "one", "two")
-    return model, config, explore(model, config, chosen, measure_units(model, seen), seen, names)
+    return model, config, explore(model, config, chosen, measure_units(model, config, seen), seen, names)
 
 
 @pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS)
@@ -65,6 +65,14 @@ def test_every_model_can_be_explored(make_config, split, settings):
         assert isinstance(picture, list) == (name in moving)
 
 
+def test_many_reconstructions_have_several_rows(make_config, split, grids):
+    explored(make_config, split, reconstruct=tuple(map(str, range(12))))
+    images, title, row_names, _ = grids[0]
+    assert images.shape[:2] == (4, 10) and row_names == ["image", "reconstruction"] * 2
+    np.testing.assert_allclose(images[2, 1], split.images[11] / 255)
+    assert (images[2:, 2:] == 1).all() and "test image 3 and 8 more" in title
+
+
 def test_nothing_is_drawn_unasked(make_config, split):
     assert explored(make_config, split)[2] == {}
 
@@ -72,8 +80,9 @@ def test_nothing_is_drawn_unasked(make_config, split):
 def test_interpolations_end_at_reconstructions_between_the_images(make_config, split, grids):
     model, config, _ = explored(make_config, split, interpolate=("0", "1", "2", "3"))
     images, title, row_names, _ = grids[0]
-    assert "test image 0 to test image 1; test image 2 to test image 3" in title
-    assert row_names == ["straight", "spherical"] * 2
+    assert "first and last column: the images themselves" in title
+    pairs = ("test image 0 to test image 1", "test image 2 to test image 3")
+    assert row_names == [f"{pair}, {path}" for pair in pairs for path in ("straight", "spherical")]
     chosen = chosen_from(split, config, 0, 1, 2, 3)
     batch = exploration.as_seen(chosen, config)
     means = model.decode(model.encode(batch)).mean.numpy()
@@ -89,7 +98,7 @@ def test_interpolations_end_at_reconstructions_between_the_images(make_config, s
 
 def test_traversals_name_the_units_of_most_rate_first(make_config, split, grids):
     model, config, _ = explored(make_config, split, traverse=("5",), traverse_range=2.0)
-    units = measure_units(model, Split(split.images, None))
+    units = measure_units(model, config, Split(split.images, None))
     images, title, row_names, _ = grids[0]
     assert "from -2 to 2 standard deviations" in title and "test image 5" in title
     assert [name.split(",")[0] for name in row_names] == [f"unit {unit}" for unit in units.by_rate]
@@ -102,13 +111,13 @@ def test_traversals_name_the_units_of_most_rate_first(make_config, split, grids)
 def test_units_that_are_asked_for_are_traversed(make_config, split, grids):
     explored(make_config, split, traverse=("0",), traverse_units=(2, 0))
     assert [name.split(",")[0] for name in grids[0][2]] == ["unit 2", "unit 0"]
-    assert "units 2, 0" in grids[1][1]
+    assert grids[0][3][:2] == ["image", "-3"] and grids[1][3] == ["unit 2", "unit 0"]
 
 
 def test_style_is_kept_where_the_label_is_changed(make_config, split, grids):
     model, config, _ = explored(make_config, split, is_cvae=True, relabel=("0", "1"))
     images, _, row_names, column_names = grids[0]
-    assert column_names == ["image", "as it is", "zero", "one", "two"]
+    assert column_names == ["image", "own y", "zero", "one", "two"]
     assert row_names == ["test image 0", "test image 1"]
     batch = exploration.as_seen(chosen_from(split, config, 0, 1), config)
     twos = np.tile(np.eye(3, dtype=np.float32)[2], (2, 1))
@@ -117,7 +126,8 @@ def test_style_is_kept_where_the_label_is_changed(make_config, split, grids):
 
 def test_attributes_are_flipped_one_at_a_time(make_config, split, grids):
     labels = np.array([[1, 0, 1], [1, 1, 0]] * 22, np.uint8)
-    model, config, _ = explored(make_config, split._replace(labels=labels), is_cvae=True, relabel=("0",))
+    asked = {"is_cvae": True, "relabel": ("0",), "has_attributes": True}
+    model, config, _ = explored(make_config, split._replace(labels=labels), **asked)
     images, title, _, _ = grids[0]
     assert "one attribute flipped" in title
     code = model.encode(exploration.as_seen(chosen_from(split._replace(labels=labels), config, 0), config))

@@ -51,7 +51,7 @@ def made(make_config, split, **settings):
 
 
 def write(path, model, config, split):
-    units = measure_units(model, split)
+    units = measure_units(model, config, split)
     data = explorer_data(model, config, units, split)
     path.write_text(page("a model", [explorer(data, units.num_images)]))
     return data, units
@@ -96,14 +96,17 @@ def test_sliders_decode_live_what_keras_decodes(make_config, split, tmp_path, se
             other = (int(y.argmax()) + 1) % len(y)
             shown.select_option("select[name=label]", index=other)
             assert_same(pixels_of(shown), decoded(codes[2], np.eye(len(y), dtype=np.float32)[other]))
+        before = pixels_of(shown)
         shown.click("button[name=random]")
         assert (pixels_of(shown) != before).any()
+        shown.select_option("select[name=start]", label="test image 2")  # the way back
+        assert_same(pixels_of(shown), decoded(codes[2], y))
         assert shown.errors == []
         assert [url for url in shown.asked if not url.startswith(("file:", "data:"))] == []
 
 
 def test_attributes_are_boxes(make_config, split, tmp_path):
-    model, config, images = made(make_config, split, is_cvae=True)
+    model, config, images = made(make_config, split, is_cvae=True, has_attributes=True)
     labels = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 1]] * 4, np.uint8)
     images = images._replace(labels=labels)
     write(tmp_path / "report.html", model, config, images)
@@ -116,20 +119,30 @@ def test_attributes_are_boxes(make_config, split, tmp_path):
 
 
 HIERARCHY = {"hierarchical": True, "latent_size": (4, 3), "free_nats": 0.0}
+HIERARCHIES = {
+    "hvae": HIERARCHY,
+    "chvae": {**HIERARCHY, "is_cvae": True},
+    "one level": {**HIERARCHY, "latent_size": 4},
+    "chain": {**HIERARCHY, "hierarchy": "chain"},
+}
 
 
-@pytest.mark.parametrize("settings", [HIERARCHY, {**HIERARCHY, "is_cvae": True}], ids=["hvae", "chvae"])
+@pytest.mark.parametrize("settings", HIERARCHIES.values(), ids=HIERARCHIES)
 def test_sliders_choose_among_images_decoded_beforehand(make_config, split, tmp_path, settings):
     model, config, images = made(make_config, split, **settings)
     data, units = write(tmp_path / "report.html", model, config, images)
     assert data["kind"] == "grid"
     moved = units.by_rate[: len(data["units"])]
     assert len(moved) == (2 if config.is_cvae else 3)
-    values = np.zeros(len(moved))
     batch = make_batch(images.images[:1], images.labels[:1] if config.is_cvae else None)
-    label = np.eye(3, dtype=np.float32)[:1] if config.is_cvae else None
+    latents = model.infer(model.bottom_up(batch), batch.labels, (0, 0), 0.0).latents
+    shifts = np.concatenate([np.ravel((each.z - each.prior.mean) / each.prior.stddev) for each in latents])
+    values = np.clip(np.rint(shifts[moved]), -3, 3)  # it begins next to the image's own code, with its label
+    label = batch.labels
     with opened(tmp_path / "report.html") as shown:
         shown.wait_for_function("document.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1).data[3]")
+        expected = decode_moved(model, config, batch, moved, values[np.newaxis], label)[0]
+        assert np.abs(pixels_of(shown).astype(int) - as_bytes(expected)).mean() < 6, "but for JPEG"
         for index, value in ((0, 2.0), (1, -3.0)):
             shown.fill(f"input[name='{data['units'][index]['name']}']", str(value))
             values[index] = value

@@ -79,7 +79,7 @@ def test_a_row_for_each_class_and_the_same_z_in_each_column(make_config, split, 
 def test_attributes_are_switched_on_one_by_one_on_top_of_the_common_ones(make_config, split, drawn):
     labels = np.tile(np.array([[0, 1, 1]], np.uint8), (44, 1))
     labels[:5] = [1, 1, 0]
-    config = make_config(is_cvae=True)
+    config = make_config(is_cvae=True, has_attributes=True)
     model, _ = draw(config, split._replace(labels=labels))
     rows, _ = drawn["one attribute more a row, on top of the most common ones, one z a column"]
     for row, given in zip(rows, ([1, 1, 1], [0, 1, 1], [0, 1, 1]), strict=True):

@@ -12,7 +12,7 @@ from experiment.refusals import ConfigError
         ({"traverse_units": (1,)}, "--traverse_units and --traverse_range: expected --traverse with them"),
         (
             {"traverse": ("0",), "traverse_units": (1, 3)},
-            r"--traverse_units 1 3: the model has 3 units; expected 0 to 2",
+            r"--traverse_units 1 3: 3 units reach the image; expected 0 to 2",
         ),
         ({"manifold": True}, "--manifold with --latent_size 3: only a model of two units has a plane of codes"),
         ({"embed": True, "latent_size": 1}, "--embed with --latent_size 1: one unit has no plane"),

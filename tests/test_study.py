@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 from conftest import QUICK, assert_refused, files
+from PIL import Image
 
 from experiment.checkpoints import load_weights
+from experiment.interruption import Interruption
 
 STUDY = [*QUICK, "--beta", "1", "4", "--seeds", "0", "1"]
 NAME = "digits_vae_beta_1_4_seeds_0_1"
@@ -61,27 +63,75 @@ def test_a_run_of_a_study_is_that_of_its_own_command(finished, cli, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_study_goes_on_where_it_was_stopped(cli, tmp_path, monkeypatch):
-    flags = [*QUICK, "--seeds", "0", "1"]
+class StopsSoon(Interruption):
+    """As if the user pressed Ctrl-C within the second epoch of the second run."""
+
+    num_asked = 0
+
+    @property
+    def requested(self):
+        StopsSoon.num_asked += 1
+        return StopsSoon.num_asked > 3
+
+    @requested.setter
+    def requested(self, value):
+        pass
+
+
+def test_a_named_study_goes_on_where_it_was_stopped(cli, tmp_path, monkeypatch):
+    flags = [*QUICK, "--seeds", "0", "1", "--run_name", "mine"]
     with monkeypatch.context() as patched:
-        patched.setattr("experiment.study.run_experiment", stop_after_one())
+        patched.setattr("experiment.session.Interruption", StopsSoon)
         code, out, _ = cli(*flags)
     assert code == 130 and "the same command continues the study" in out
-    assert not (tmp_path / "outputs/digits_vae_seeds_0_1").exists()
+    assert not (tmp_path / "outputs/mine_seeds_0_1").exists()
     code, out, _ = cli(*flags)
     assert code == 0 and out.count(", done before") == 1
+    assert cli(*QUICK, "--seed", "1", "--run_name", "whole")[0] == 0
+    continued, whole = (load_weights(f"model_ckpts/{run}")[0] for run in ("mine_seed1", "whole"))
+    for ours, theirs in zip(continued.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
-def stop_after_one():
-    from experiment.run import run_experiment
+def test_what_is_asked_for_later_is_made_up_for(cli, tmp_path):
+    flags = [*QUICK, "--seeds", "0", "1"]
+    assert cli(*flags)[0] == 0
+    folder = tmp_path / "outputs/digits_vae_seed0"
+    code, out, _ = cli(*flags, "--traverse", "0", "--iw_samples", "3")
+    assert code == 0 and "done before" not in out and "IW bound with K = 3" in out
+    assert (folder / "traversal_0.png").is_file()
+    (folder / "results.json").write_text("{")
+    (tmp_path / "outputs/digits_vae_seed1/report.html").unlink()
+    code, out, _ = cli(*flags)  # both are measured again, and nothing that was asked for before is lost
+    assert code == 0 and "done before" not in out and "IW bound with K = 3" in out
+    assert cli(*flags)[1].count("done before") == 2
 
-    calls = []
 
-    def run(config, resumed):
-        calls.append(config)
-        return run_experiment(config, resumed) if len(calls) == 1 else False
-
-    return run
+def test_runs_on_other_images_are_not_taken_for_the_studys(cli, tmp_path):
+    generator = np.random.default_rng(0)
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        for index in range(30):
+            pixels = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{index}.png")
+    flags = [
+        "--dataset",
+        "folder",
+        "--image_size",
+        "16",
+        "--network",
+        "mlp",
+        "--hidden_sizes",
+        "8",
+        "--num_epochs",
+        "1",
+    ]
+    flags += ["--cache_dir", "cache", "--seeds", "0"]
+    assert cli(*flags, "--data_dir", "one")[0] == 0
+    assert_refused(cli(*flags, "--data_dir", "other"), "folder_vae_seed0: was trained on other images than these")
+    (tmp_path / "one").rename(tmp_path / "moved")
+    code, out, _ = cli(*flags, "--data_dir", "moved")
+    assert code == 0 and "done before" in out
 
 
 def test_longer_studies_train_on(cli, tmp_path):

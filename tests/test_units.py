@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from experiment.evaluation.likelihood import ElboEvaluator
 from experiment.preprocessing import make_batch
 from experiment.units import Units, by_level, decode_moved, locate, measure_units, unit_name
 from models import build_model
@@ -29,18 +30,32 @@ def test_units_of_maps_have_a_place(make_config):
 
 
 def test_units_are_sorted_by_rate():
-    assert Units(np.array([0.5, 2.0, 0.5]), np.array([True, True, False]), 9).by_rate == [1, 0, 2]
+    assert Units(np.array([0.5, 2.0, 0.5]), np.array([True, True, False]), 9, 3).by_rate == [1, 0, 2]
 
 
 @pytest.mark.parametrize("settings", [{}, LEVELS], ids=["vae", "hvae"])
-def test_rates_of_units_sum_to_the_rate(make_config, split, settings):
-    model = build_model(make_config(**settings))
-    units = measure_units(model, split)
-    batch = make_batch(split.images, split.labels)
-    latents = model.infer(model.bottom_up(batch), batch.labels, (0, 0), 0.0).latents
-    total = sum(np.sum(each.posterior.kl_divergence(each.prior)) for each in latents) / len(split.images)
-    assert units.rates.sum() == pytest.approx(total, rel=1e-5)
+def test_rates_and_activity_of_units_are_those_of_the_evaluation(make_config, split, settings):
+    config = make_config(**settings)
+    model = build_model(config)
+    for weight in model.weights:  # blocks, which begin at zero, too
+        weight.assign_add(np.random.default_rng(len(weight.shape)).normal(0.0, 0.2, weight.shape))
+    units = measure_units(model, config, split)
+    estimate = ElboEvaluator(model, config.seed)(split.images, None)
+    levels = by_level(config, units.rates).values()
+    assert [rate.sum() for rate in levels] == pytest.approx(list(estimate.rate_per_level), rel=1e-4)
+    active = [level.sum() for level in by_level(config, units.is_active).values()]
+    assert active == list(estimate.active_units)
     assert units.num_images == len(split.images)
+
+
+def test_units_that_the_decoder_does_not_see_are_not_offered(make_config, split):
+    config = make_config(**LEVELS, hierarchy="chain")
+    model = build_model(config)
+    units = measure_units(model, config, split)
+    assert len(units.rates) == 7 and sorted(units.by_rate) == [0, 1, 2]
+    batch = make_batch(split.images[:1], None)
+    still = decode_moved(model, config, batch, [5], np.array([[-3.0], [3.0]]))
+    np.testing.assert_array_equal(still[0], still[1])
 
 
 def test_moved_units_are_those_of_the_code(make_config, split):

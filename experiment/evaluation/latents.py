@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from experiment.preprocessing import make_batch
+from models.distributions import Stream, noise_seed
 
 ACTIVE_VARIANCE = 0.01
 IMAGES_AT_ONCE = 200
@@ -61,21 +62,27 @@ def encode_split(model, split):
     return np.concatenate([of(start) for start in range(0, len(split.images), IMAGES_AT_ONCE)])
 
 
-def unit_statistics(model, split):
-    """The mean rate of each unit over a Split, nats [units], and whether it is active; all levels, top first."""
+def unit_statistics(model, split, seed):
+    """The mean rate of each unit over a Split, nats [units], and whether it is active; all levels, top first.
+
+    Rates are at samples of the levels above, as in the ELBO; activity is at their means, as in `ShiftVariances`.
+    """
 
     @tf.function(reduce_retracing=True)
-    def infer(images, labels):
+    def infer(images, labels, batch_seed):
         batch = make_batch(images, labels)
-        latents = model.infer(model.bottom_up(batch), batch.labels, (0, 0), 0.0).latents
-        rates = [each.posterior.kl_divergence(each.prior) for each in latents]
-        shifts = [(each.posterior.mean - each.prior.mean) / each.prior.stddev for each in latents]
+        features = model.bottom_up(batch)
+        sampled = model.infer(features, batch.labels, batch_seed).latents
+        rates = [each.posterior.kl_divergence(each.prior) for each in sampled]
+        means = model.infer(features, batch.labels, batch_seed, temperature=0.0).latents
+        shifts = [(each.posterior.mean - each.prior.mean) / each.prior.stddev for each in means]
         return [tf.concat([tf.reshape(each, (len(images), -1)) for each in level], axis=1) for level in (rates, shifts)]
 
     rates, variances = [], ShiftVariances()
-    for start in range(0, len(split.images), IMAGES_AT_ONCE):
+    for index, start in enumerate(range(0, len(split.images), IMAGES_AT_ONCE)):
         rows = slice(start, start + IMAGES_AT_ONCE)
-        rate, shifts = infer(split.images[rows], None if split.labels is None else split.labels[rows])
+        labels = None if split.labels is None else split.labels[rows]
+        rate, shifts = infer(split.images[rows], labels, noise_seed(seed, Stream.EVALUATION_POSTERIOR, index))
         rates.append(rate)
         variances.add(shifts)
     return np.concatenate(rates).mean(axis=0), variances.is_active

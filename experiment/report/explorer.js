@@ -196,7 +196,10 @@ function exploreLive(data, canvas, controls) {
     begin(codes, labels);
   });
   const random = element(controls, "button", { type: "button", name: "random" }, "draw z from the prior");
-  random.addEventListener("click", () => begin(z.map(normal), y));
+  random.addEventListener("click", () => {
+    begin(z.map(normal), y);
+    start.selectedIndex = -1; // so that the same image can be chosen again
+  });
   let labelSelect = null;
   const boxes = [];
   if (data.labels.length && data.has_one_label)
@@ -215,7 +218,11 @@ function exploreLive(data, canvas, controls) {
     });
   }
   const range = { min: -data.range, max: data.range, step: "any" };
-  const sliders = data.units.map((unit) => slider(controls, unit, range, update));
+  const sliders = data.units.map((unit) =>
+    slider(controls, unit, range, () => {
+      start.selectedIndex = -1;
+      update();
+    }));
   begin(data.starts[0].z, data.starts[0].y);
 }
 
@@ -232,10 +239,14 @@ function exploreGrid(data, canvas, controls) {
   const labels = data.labels.length > 1 ? choice(controls, "label y", "label", data.labels, update) : null;
   const range = { min: data.values[0], max: data.values.at(-1), step: data.values[1] - data.values[0] };
   const sliders = data.units.map((unit) => slider(controls, unit, range, update));
-  sliders.forEach(({ set }) => set(0));
+  sliders.forEach(({ set }, index) => set(data.start[index]));
+  if (labels) labels.value = data.start_label;
   sheet.addEventListener("load", update);
   sheet.src = data.sheet;
 }
+
+for (const picture of document.querySelectorAll("figure img"))
+  picture.addEventListener("click", () => picture.classList.toggle("whole"));
 
 for (const place of document.querySelectorAll(".explorer")) {
   const data = JSON.parse(place.querySelector("script").textContent);

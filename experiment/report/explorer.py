@@ -34,8 +34,8 @@ def explorer_data(model, config, carried, binary_test):
 
 
 def is_small(model, config):
-    """Whether a browser can run the decoder: of one level, few weights and few products."""
-    if model.num_levels > 1:
+    """Whether a browser can run the decoder: of no hierarchy, of few weights and few products."""
+    if config.hierarchical:
         return False
     size = config.num_units + len(config.label_names)
     products = num_multiplications(model.decoder.layers, (size,))
@@ -55,7 +55,7 @@ def live_data(model, config, carried, binary_test):
         "units": describe_units(config, carried, UNITS_LIVE),
         "range": max(RANGE, float(np.ceil(np.abs(codes).max()))),
         "labels": config.label_names,
-        "has_one_label": bool(np.all(labels.sum(axis=1) == 1)),
+        "has_one_label": not config.has_attributes,
         "starts": [
             {"name": name, "z": z, "y": y} for name, z, y in zip(names, codes.tolist(), labels.tolist(), strict=True)
         ],
@@ -68,12 +68,9 @@ def grid_data(model, config, carried, binary_test):
     options = label_options(config, first.labels)
     units = carried.by_rate[: UNITS_BESIDE_LABELS if config.is_cvae else UNITS_IN_GRID]
     values = np.array(list(product(VALUES, repeat=len(units))))
-    images = []
-    for label in options.values():
-        # The code is that of the image with its own label; only the decoder is given the other.
-        batch = make_batch(first.images, first.labels)
-        images.append(decode_moved(model, config, batch, units, values, label))
-    images = np.concatenate(images)
+    batch = make_batch(first.images, first.labels)
+    # The code is that of the image with its own label; only the decoder is given the other.
+    images = np.concatenate([decode_moved(model, config, batch, units, values, label) for label in options.values()])
     columns = ceil(sqrt(len(images)))
     height, width = config.image_shape[:2]
     scale = min(1.0, MAX_SIDE / max(height, width))
@@ -83,17 +80,34 @@ def grid_data(model, config, carried, binary_test):
         "columns": columns,
         "units": describe_units(config, carried, len(units)),
         "values": VALUES.tolist(),
+        "start": nearest_values(model, batch)[units].tolist(),
         "labels": list(options),
+        "start_label": own_label(config, first.labels),
         "width": round(scale * width),
         "height": round(scale * height),
     }
+
+
+def nearest_values(model, batch):
+    """The grid's values next to the code of one image, of every unit: [units]."""
+    latents = model.infer(model.bottom_up(batch), batch.labels, (0, 0), 0.0).latents
+    shifts = [np.ravel((each.z - each.prior.mean) / each.prior.stddev) for each in latents]
+    return VALUES[np.abs(np.concatenate(shifts)[:, np.newaxis] - VALUES).argmin(axis=1)]
+
+
+def own_label(config, labels):
+    """Which of the options to begin with: the class of an image, where it is among them; else the first."""
+    if not config.is_cvae or config.has_attributes:
+        return 0
+    index = int(labels[0].argmax())
+    return index if index < LABELS_IN_GRID else 0
 
 
 def label_options(config, labels):
     """Names and labels [1, Y] to choose from: every class, or the image's attributes with each of some flipped."""
     if not config.is_cvae:
         return {"": None}
-    if np.all(labels.sum(axis=1) == 1):
+    if not config.has_attributes:
         rows = np.eye(len(config.label_names), dtype=np.float32)[:, np.newaxis]
         return dict(list(zip(config.label_names, map(tf.constant, rows), strict=True))[:LABELS_IN_GRID])
     options = {"as it is": tf.constant(labels, tf.float32)}

@@ -5,6 +5,12 @@ from experiment.audit import name_of
 from experiment.gallery import draw_loss_curve, draw_unit_rates
 from experiment.report.page import card, explorer, numbers_table, page, paragraph, picture, section, vector_graphic
 
+GLOSSARY = (
+    "The distortion is -log p(x|z), what describing the image takes once z is known; the rate is KL(q(z|x) || p(z)), "
+    "the information that z holds of an image; the ELBO is minus their sum. A nat is 1.44 bits. A unit is active where "
+    "images move it: where its posterior mean has a variance above 0.01."
+)
+
 
 def report_of_run(name, config, lines, results, rows, pictures, units, explorer_data):
     """report.html as text.
@@ -16,9 +22,12 @@ def report_of_run(name, config, lines, results, rows, pictures, units, explorer_
     sections = [
         section("Look into the latent space", explorer(explorer_data, units.num_images)),
         section(
-            "Numbers", paragraph(heading(results)), numbers_table(numbers(results)), *map(paragraph, verdict(results))
+            "Numbers",
+            paragraph(heading(results)),
+            numbers_table(numbers(results)),
+            *map(paragraph, [*verdict(results), GLOSSARY]),
         ),
-        section("Curves", *map(vector_graphic, curves)),
+        section("Rates and curves", *map(vector_graphic, curves)),
         section("Pictures", *map(picture, pictures)),
         section("Protocol", card(results["protocol"].items())),
         section("Run", card(lines)),

@@ -1,5 +1,7 @@
 """The report of a study."""
 
+from urllib.parse import quote
+
 from experiment.report.page import grid_table, links, page, paragraph, picture, section, vector_graphic
 
 
@@ -13,6 +15,6 @@ def report_of_study(name, header, rows, remark, figures, pictures, runs):
         section("Numbers", grid_table(header, rows), paragraph(remark)),
         section("Curves", *map(vector_graphic, figures)),
         section("Pictures", *map(picture, pictures)),
-        section("Runs", links({run: f"../{run}/report.html" for run in runs})),
+        section("Runs", links({run: f"../{quote(run)}/report.html" for run in runs})),
     ]
     return page(name, sections)

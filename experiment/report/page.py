@@ -8,18 +8,20 @@ from io import StringIO
 from pathlib import Path
 from string import Template
 
+from matplotlib import rc_context
+
 from experiment.report.explorer import as_url
 
 MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
 HOW_LIVE = (
-    "The decoder itself runs in this page: the image is the mean of p(x|z) at the values of the sliders, the "
-    "other units being those of the image that it begins with. Units are sorted by their rate, a mean over "
-    "{num_images:,} test images."
+    "The decoder itself runs in this page: the image is the mean of p(x|z) at the values of the sliders, in standard "
+    "deviations of the prior N(0, I), the other units being those of the image that it begins with. Units are sorted "
+    "by their rate, a mean over {num_images:,} test images."
 )
 HOW_GRID = (
     "This model is too large, or has too many levels, to run in a page: images were decoded beforehand, of the first "
     "test image with the {number} units of the most rate at {values} values each, in standard deviations of their "
-    "priors, all combinations. "
+    "priors, all combinations; it begins with those next to the image's own code. "
     "Rates are means over {num_images:,} test images."
 )
 
@@ -88,7 +90,8 @@ def picture(path):
 def vector_graphic(figure):
     """A matplotlib Figure as lines, not pixels."""
     text = StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    with rc_context({"svg.hashsalt": "report"}):  # the same names in every run
+        figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
     return f"<figure>{re.sub(r'^.*?(?=<svg)', '', svg, count=1, flags=re.DOTALL)}</figure>"
 
