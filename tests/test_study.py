@@ -64,14 +64,14 @@ def test_a_run_of_a_study_is_that_of_its_own_command(finished, cli, tmp_path):
 
 
 class StopsSoon(Interruption):
-    """As if the user pressed Ctrl-C within the second epoch of the second run."""
+    """As if the user pressed Ctrl-C in the first epoch of the second run."""
 
     num_asked = 0
 
     @property
     def requested(self):
         StopsSoon.num_asked += 1
-        return StopsSoon.num_asked > 3
+        return StopsSoon.num_asked > 2  # it is asked at the end of every epoch
 
     @requested.setter
     def requested(self, value):
@@ -128,7 +128,8 @@ def test_runs_on_other_images_are_not_taken_for_the_studys(cli, tmp_path):
     ]
     flags += ["--cache_dir", "cache", "--seeds", "0"]
     assert cli(*flags, "--data_dir", "one")[0] == 0
-    assert_refused(cli(*flags, "--data_dir", "other"), "folder_vae_seed0: was trained on other images than these")
+    code, _, err = cli(*flags, "--data_dir", "other")
+    assert code == 2 and "folder_vae_seed0: was trained on other images than these" in err.splitlines()[-1]
     (tmp_path / "one").rename(tmp_path / "moved")
     code, out, _ = cli(*flags, "--data_dir", "moved")
     assert code == 0 and "done before" in out
@@ -148,4 +149,5 @@ def test_runs_with_other_settings_are_not_taken_for_the_studys(cli, tmp_path):
     result = cli(*QUICK, "--seeds", "0", "--learning_rate", "0.1")
     assert_refused(result, "digits_vae_seed0: was trained with --learning_rate 0.001, the study asks for")
     (tmp_path / "outputs/digits_vae_seed7").mkdir()
+    (tmp_path / "outputs/digits_vae_seed7/mine.txt").write_text("not to be lost")
     assert_refused(cli(*QUICK, "--seeds", "7"), "digits_vae_seed7: expected a run of this study with its state.npz")
