@@ -133,7 +133,7 @@ def assert_results_are_those_of_the_saved_weights(results, folder, limit=None):
 def test_the_best_epoch_is_what_is_evaluated(cli, tmp_path, monkeypatch):
     """With a validation loss that rises, the first epoch stays the best."""
     rising = itertools.count(0.0)
-    monkeypatch.setattr("experiment.run.LossEvaluator", lambda *_: lambda images, labels: next(rising))
+    monkeypatch.setattr("experiment.session.LossEvaluator", lambda *_: lambda images, labels: next(rising))
     quick = ["--dataset", "digits", "--num_epochs", "3", "--hidden_sizes", "32", "--learning_rate", "0.01"]
     assert cli(*quick)[0] == 0
     folder = tmp_path / "model_ckpts/digits_vae"

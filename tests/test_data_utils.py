@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from data_utils import ARRAYS, PHOTOGRAPHS, batch_order, load_dataset
-from experiment.config import PHOTOGRAPH_SETTINGS
 from experiment.presets import PRESETS
+from experiment.resolution import PHOTOGRAPH_SETTINGS
 from image_data.photographs import Reading
 
 
