@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from experiment.audit import describe_loss, level_names, name_of
 from experiment.figures import image_grid, loss_curve, unit_rates
+from experiment.paths import straight
 from experiment.preprocessing import make_batch
 from experiment.units import by_level
 from image_data.records import take
@@ -69,19 +70,16 @@ def draw_reconstructions(model, config, split, binary_split, split_name="test"):
 
 def draw_interpolation(model, config, binary_test):
     """Straight lines between the posterior means of pairs of test images, both ends included."""
-    ends = take(binary_test, slice(2 * INTERPOLATION_PAIRS))
+    num_pairs = min(INTERPOLATION_PAIRS, len(binary_test.images) // 2)
+    ends = take(binary_test, slice(2 * num_pairs))
     pairs = make_batch(ends.images, ends.labels)
-    codes = model.encode(pairs)
-    num_pairs = len(pairs.images) // 2
-    weights = np.linspace(0.0, 1.0, COLUMNS, dtype=np.float32)
 
     def between(ends):
-        start, end = ends[0 : 2 * num_pairs : 2, tf.newaxis], ends[1 : 2 * num_pairs : 2, tf.newaxis]
-        weight = weights.reshape(-1, *(1,) * (start.shape.rank - 2))
-        return tf.reshape((1.0 - weight) * start + weight * end, (num_pairs * COLUMNS, *start.shape[2:]))
+        along = straight(ends[::2].numpy(), ends[1::2].numpy(), np.linspace(0.0, 1.0, COLUMNS))
+        return tf.constant(along.reshape(num_pairs * COLUMNS, *along.shape[2:]))
 
     labels = None if pairs.labels is None else between(pairs.labels)
-    images = model.decode(tuple(map(between, codes)), labels).mean.numpy()
+    images = model.decode(tuple(map(between, model.encode(pairs))), labels).mean.numpy()
     moved = "z and label y" if config.is_cvae else "z"
     title = (
         f"{name_of(config)}: interpolation between pairs of test images\n{moved} on a straight line between the ends"
