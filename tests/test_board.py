@@ -2,6 +2,7 @@
 
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata
 from tensorboard.util.tensor_util import make_ndarray
 from test_records import ESTIMATE, progress
 
@@ -59,5 +60,9 @@ def test_hyper_parameters_are_numbers_switches_and_text(make_config):
 
 def test_the_hyper_parameters_of_a_run_are_shown(tmp_path, make_config):
     Board(tmp_path, make_config(beta=4.0)).close()
-    (path,) = (tmp_path / "tensorboard").glob("events.*")
-    assert b"learning_rate" in path.read_bytes()
+    events = events_of(tmp_path / "tensorboard")
+    contents = {tag: events.SummaryMetadata(tag).plugin_data.content for tag in events.PluginTagToContent("hparams")}
+    experiment = metadata.parse_experiment_plugin_data(contents[metadata.EXPERIMENT_TAG])
+    assert {"beta", "learning_rate", "hidden_sizes"} <= {info.name for info in experiment.hparam_infos}
+    session = metadata.parse_session_start_info_plugin_data(contents[metadata.SESSION_START_INFO_TAG])
+    assert session.hparams["beta"].number_value == 4.0
