@@ -52,14 +52,14 @@ def test_records_are_of_the_presets_as_they_are(preset):
 
 def test_a_line_says_whether_the_number_to_expect_was_reached(records):
     write_record(records, "vae_2l")
-    write_record(records, "iwae_2l_k5", iw_bound=-85.0, iw_nll=85.0)
+    write_record(records, "iwae_2l_k50", iw_bound=-85.0, iw_nll=85.0)
     lines = {line.split("`")[1]: line for line in list(results.likelihood_table("mnist"))[2:]}
     missed = "85.33, Burda et al. (2016), table 1: not reached"
     assert lines["vae_2l"] == (
         f"| `vae_2l` | 90.00 | **86.20** +- 0.25 | 5,000 | {missed} | 25 | 100 | 20 min | 5 min |"
     )
-    assert lines["iwae_2l_k5"].startswith("| `iwae_2l_k5` | 90.00 | **85.00** +- 0.25 |")
-    assert "table 1: not reached" in lines["iwae_2l_k5"] and "20, after `vae_2l`" in lines["iwae_2l_k5"]
+    assert lines["iwae_2l_k50"].startswith("| `iwae_2l_k50` | 90.00 | **85.00** +- 0.25 |")
+    assert "table 1: not reached" in lines["iwae_2l_k50"] and "8, after `vae_2l`" in lines["iwae_2l_k50"]
     assert lines["vae_1l"].startswith("| `vae_1l` |  | not run yet |  | 86.76, Burda et al. (2016), table 1 |")
     write_record(records, "vae_1l")
     assert "86.76, Burda et al. (2016), table 1: reached" in list(results.likelihood_table("mnist"))[2]
@@ -117,12 +117,12 @@ def test_a_run_is_continued_and_its_record_and_weights_are_kept(records, tmp_pat
 def test_a_second_stage_begins_with_the_shipped_weights(records, tmp_path, monkeypatch):
     def train(flags, folder):
         assert load_weights(folder / "model_ckpts/vae_1l")[1].preset == "vae_1l"
-        (folder / "outputs/iwae_1l_k5").mkdir(parents=True)
-        (folder / "outputs/iwae_1l_k5/results.json").write_text(json.dumps({"protocol": PROTOCOL}))
+        (folder / "outputs/iwae_1l_k50").mkdir(parents=True)
+        (folder / "outputs/iwae_1l_k50/results.json").write_text(json.dumps({"protocol": PROTOCOL}))
 
     monkeypatch.setattr(results, "run_program", train)
-    results.reproduce("iwae_1l_k5", 0, tmp_path, None)
-    assert (records / "iwae_1l_k5.json").is_file()
+    results.reproduce("iwae_1l_k50", 0, tmp_path, None)
+    assert (records / "iwae_1l_k50.json").is_file()
 
 
 def test_the_program_ends_as_the_run_did(tmp_path, capfd):

@@ -95,7 +95,7 @@ def test_a_preset_is_settings_that_flags_override():
     assert (changed.family, changed.num_epochs, changed.evaluate) == ("vae_1l", 3, False)
     for given in ({"num_epochs": 3}, {"is_cvae": True}, {"limit": 1000}, {"dataset": "fashion_mnist"}):
         assert configure({"preset": "vae_1l", **given})[0].preset is None, "another run than the published one"
-    with pytest.raises(ConfigError, match="--preset vae_3l: expected one of vae_1l, iwae_1l_k5, "):
+    with pytest.raises(ConfigError, match="--preset vae_3l: expected one of vae_1l, iwae_1l_k50, "):
         configure({"preset": "vae_3l"})
 
 
@@ -122,7 +122,7 @@ def test_a_preset_that_is_trained_longer_is_another_run():
 
 def test_only_the_published_first_stage_makes_a_published_second_one():
     make_run("vae_1l", **PUBLISHED["vae_1l"].settings)  # of other epochs, say
-    assert configure({"preset": "iwae_1l_k5"})[0].preset is None
+    assert configure({"preset": "iwae_1l_k50"})[0].preset is None
     make_run("cvae_1l", **PUBLISHED["cvae_1l"].settings, preset="cvae_1l")
     assert configure({"preset": "vae_1l", "load_weights": "cvae_1l"})[0].preset is None
 
