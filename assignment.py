@@ -11,13 +11,13 @@ import sys
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-from experiment.config import flags
-from experiment.presets import HIERARCHICAL, OBJECTIVES, PRESETS, TOP_DOWN
-from experiment.published import PUBLISHED
-from experiment.refusals import ConfigError
-from experiment.rules import NEWEST
-from experiment.runs import configure
-from experiment.studies import is_study, plan_study
+from experiment.plan import configure, is_study, plan_study
+from experiment.settings.config import flags
+from experiment.settings.datasets import DATASETS
+from experiment.settings.presets import PRESETS
+from experiment.settings.refusals import ConfigError, chosen_by
+from experiment.settings.values import NEWEST
+from models.catalog import MODELS, OBJECTIVES
 
 DESCRIPTION = """\
 Variational autoencoders: train them, load their weights, generate images.
@@ -29,8 +29,8 @@ Variational autoencoders: train them, load their weights, generate images.
   python assignment.py --is_cvae --load_weights --num_epochs 0                      only generate from them
   python assignment.py --resume                                                     continue a run that was stopped
 
-Settings: defaults < preset of the data set < --preset < flags.
-[In brackets: the default; data set: what its preset changes]"""
+Settings: defaults < those of the data set, the model and the objective < --preset < flags.
+[In brackets: the default, then where it is another]"""
 GROUPS = {
     "model": "model",
     "data": "data",
@@ -72,7 +72,7 @@ def build_parser():
         rule = each.metadata["rule"]
         options = {"type": rule.parse, "metavar": rule.metavar, **each.metadata["argparse"]}
         if rule.parse is bool:
-            is_in_a_preset = any(each.name in preset.settings for preset in [*PRESETS.values(), *PUBLISHED.values()])
+            is_in_a_preset = any(each.name in entry.settings for entry in [*DATASETS.values(), *PRESETS.values()])
             options = {"action": argparse.BooleanOptionalAction if is_in_a_preset else "store_true"}
         groups[each.metadata["group"]].add_argument(f"--{each.name}", help=describe(each), **options)
     groups["training"].add_argument(
@@ -96,16 +96,15 @@ def build_parser():
 def describe(each):
     """A flag's help with its default, and the presets that change it."""
     notes = [] if each.default in (None, False) else [shown(each.default)]
-    presets = {name: preset.settings.get(each.name, each.default) for name, preset in PRESETS.items()}
-    for value in dict.fromkeys(presets.values()):
+    changes = {name: entry.settings for name, entry in DATASETS.items()}
+    changes |= {f"--objective {name}": entry.settings for name, entry in OBJECTIVES.items()}
+    changes |= {chosen_by(m.chosen_by): m.settings for m in MODELS.values()}
+    values = {name: settings[each.name] for name, settings in changes.items() if each.name in settings}
+    for value in dict.fromkeys(values.values()):
         if value != each.default:
-            notes.append(f"{', '.join(name for name in presets if presets[name] == value)}: {shown(value)}")
-    for name, settings in OBJECTIVES.items():
-        if settings.get(each.name, each.default) != each.default:
-            notes.append(f"--objective {name}: {shown(settings[each.name])}")
-    hierarchical = HIERARCHICAL | TOP_DOWN
-    if each.name in hierarchical:
-        notes.append(f"--hierarchical: {shown(hierarchical[each.name])}")
+            names = [name for name in values if values[name] == value]
+            names = [name for name in names if not any(name.startswith(f"{other} ") for other in names)]
+            notes.append(f"{', '.join(names)}: {shown(value)}")
     return each.metadata["help"] + (f" [{'; '.join(notes)}]" if notes else "")
 
 
@@ -167,12 +166,12 @@ def main(argv=None):
         with quiet_start():
             import tensorflow as tf
         tf.get_logger().setLevel("ERROR")  # that functions are traced anew for each model is no news
-        from experiment.checkpoints import CheckpointError
-        from experiment.records import RecordError
+        from experiment.files.checkpoints import CheckpointError
+        from experiment.files.records import RecordError
         from experiment.run import run_experiment
         from experiment.study import run_study
-        from experiment.training import TrainingError
-        from image_data.records import DataError
+        from experiment.training.loop import TrainingError
+        from image_data.splits import DataError
         from models.networks import NetworkError
     except (ConfigError, OSError) as error:
         fail(error)

@@ -4,6 +4,7 @@ Images stay uint8 here; scaling, binarisation and augmentation happen inside the
 """
 
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from image_data.digits import load_digits
 from image_data.folders import LAYOUTS, collect_folder
 from image_data.mnist import load_binarized_mnist, load_fashion_mnist, load_mnist
 from image_data.photographs import Reading, load_photographs
-from image_data.records import checksum, take
+from image_data.splits import checksum, take
 from image_data.sprites import load_dsprites, load_sprites
 
 # Data sets whose images have one form, and those of image files, which are brought to the form that Reading says.
@@ -52,3 +53,35 @@ def batch_order(num_images, batch_size, seed, epoch):
     num_batches = num_images // batch_size
     order = np.random.default_rng([seed, epoch]).permutation(num_images)
     return order[: num_batches * batch_size].reshape(num_batches, batch_size)
+
+
+def cut(num_images, batch_size):
+    """The rows of batches of one size, the last one smaller."""
+    return [slice(start, start + batch_size) for start in range(0, num_images, batch_size)]
+
+
+def cut_evenly(num_images, batch_size):
+    """The rows of batches of at most this size, as alike in size as can be."""
+    return np.array_split(np.arange(num_images), -(-num_images // batch_size))
+
+
+def cut_full(num_images, batch_size):
+    """The rows of batches of exactly this size: the last one is filled up with the last image."""
+    return [np.minimum(np.arange(at.start, at.stop), num_images - 1) for at in cut(num_images, batch_size)]
+
+
+def over_batches(function, arrays, rows, map=map):
+    """function(index, *arrays) for every batch: the one loop over data outside training.
+
+    Args:
+        function: of the index of a batch, and the rows of each array that belong to it.
+        arrays: a tuple of arrays [N, ...]; None, such as labels that are not there, stays None.
+        rows: the rows of each batch, from one of the three functions above.
+        map: that of a pool of threads, for several batches at once.
+
+    Returns:
+        The results in the order of the batches, one at a time.
+    """
+    return map(
+        lambda index, at: function(index, *(each if each is None else each[at] for each in arrays)), count(), rows
+    )

@@ -18,9 +18,17 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
-from experiment.atomic import write_text
-from experiment.published import PUBLISHED
-from experiment.runs import CHECKPOINTS, CONFIG_FILE, OUTPUTS, RESULTS_FILE, STATE_FILE, WEIGHTS_SUFFIX, load_config
+from atomic_files import write_text
+from experiment.files.names import (
+    CHECKPOINTS,
+    CONFIG_FILE,
+    OUTPUTS,
+    RESULTS_FILE,
+    STATE_FILE,
+    WEIGHTS_SUFFIX,
+    load_config,
+)
+from experiment.settings.presets import PRESETS
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECORDS, RESULTS = PROJECT / "benchmarks/records", PROJECT / "RESULTS.md"
@@ -34,7 +42,7 @@ def run_name(preset, seed):
 
 
 def dataset_of(preset):
-    return PUBLISHED[preset].settings.get("dataset", "mnist")
+    return PRESETS[preset].settings.get("dataset", "mnist")
 
 
 def reproduce(preset, seed, folder, data_dir):
@@ -47,7 +55,7 @@ def reproduce(preset, seed, folder, data_dir):
             flags = ["--resume", run]
         elif checkpoints.exists() or path.parent.exists():
             fail(f"{checkpoints}: expected a run with its {STATE_FILE}, to continue; move what is there of {run} away")
-        first = PUBLISHED[preset].settings.get("load_weights")
+        first = PRESETS[preset].settings.get("load_weights")
         if first in SHIPPED and not (folder / CHECKPOINTS / first).exists():
             shutil.copytree(PROJECT / CHECKPOINTS / first, folder / CHECKPOINTS / first)
         flags += ["--data_dir", Path(data_dir).resolve()] if data_dir else []
@@ -84,7 +92,7 @@ def is_complete(path):
 
 
 def as_record(path):
-    """A results.json without what was expected of it: that is said once, in experiment/published.py."""
+    """A results.json without what was expected of it: that is said once, in experiment/settings/presets.py."""
     results = json.loads(path.read_text(encoding="utf-8"))
     results.pop("published", None)
     return json.dumps(results, indent=2) + "\n"
@@ -103,12 +111,12 @@ def ship(checkpoints, record):
 
 def records_of(preset):
     """The records of a preset that are there, by seed."""
-    paths = [RECORDS / f"{run_name(preset, seed)}.json" for seed in range(PUBLISHED[preset].num_seeds)]
+    paths = [RECORDS / f"{run_name(preset, seed)}.json" for seed in range(PRESETS[preset].num_seeds)]
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
 
 
 def presets_of(dataset):
-    return [name for name in PUBLISHED if dataset_of(name) == dataset]
+    return [name for name in PRESETS if dataset_of(name) == dataset]
 
 
 def likelihood_table(dataset):
@@ -116,10 +124,10 @@ def likelihood_table(dataset):
     yield "| `--preset` | -ELBO | -IW bound | K | to expect | active units | epochs | training | evaluation |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for preset in presets_of(dataset):
-        published = PUBLISHED[preset]
-        first = published.settings.get("load_weights")
-        epochs = f"{published.settings['num_epochs']}{f', after `{first}`' if first else ''}"
-        expected = f"{-published.expected:.2f}, {published.source}"
+        row = PRESETS[preset]
+        first = row.settings.get("load_weights")
+        epochs = f"{row.settings['num_epochs']}{f', after `{first}`' if first else ''}"
+        expected = f"{-row.expected:.2f}, {row.source}"
         cells = [f"`{preset}`", "", "not run yet", "", expected, "", epochs, "", ""]
         for record in records_of(preset):
             test, protocol = record["test"], record["protocol"]
@@ -128,7 +136,7 @@ def likelihood_table(dataset):
                 f"**{test['iw_nll']:.2f}** +- {test['iw_standard_error']:.2f}",
                 f"{test['num_importance_samples']:,}",
             ]
-            cells[4] += ": reached" if published.is_reached(test) else ": not reached"
+            cells[4] += ": reached" if row.is_reached(test) else ": not reached"
             cells[5] = " ".join(map(str, test["active_units"]))
             cells[7:] = [f"{protocol[f'{name}_seconds'] / 60:.0f} min" for name in ("training", "evaluation")]
         yield f"| {' | '.join(cells)} |"
@@ -140,7 +148,7 @@ def factor_table(dataset):
     yield "|---" * (5 + len(FACTOR_METRICS)) + "|"
     for preset in presets_of(dataset):
         records = records_of(preset)
-        cells = [f"`{preset}`", f"{len(records)} of {PUBLISHED[preset].num_seeds}"]
+        cells = [f"`{preset}`", f"{len(records)} of {PRESETS[preset].num_seeds}"]
         if records:
             for name in FACTOR_METRICS:
                 scores = [record["test"][name] for record in records]
@@ -152,7 +160,7 @@ def factor_table(dataset):
 
 def fill(text):
     """RESULTS.md with its tables written anew, each between the line that names its data set and the next `end`."""
-    for dataset in dict.fromkeys(map(dataset_of, PUBLISHED)):
+    for dataset in dict.fromkeys(map(dataset_of, PRESETS)):
         lines = factor_table(dataset) if dataset == "sprites" else likelihood_table(dataset)
         table = "\n".join(lines)
         pattern = rf"(<!-- table: {dataset} -->\n).*?(\n<!-- end -->)"
@@ -168,13 +176,13 @@ def main():
     parser.add_argument("--mnist", help="folder of MNIST (default: it is downloaded)")
     parser.add_argument("--binarized_mnist", help="folder of binarised MNIST")
     parser.add_argument(
-        "--presets", nargs="+", choices=PUBLISHED, default=list(PUBLISHED), metavar="NAME", help="(default: all)"
+        "--presets", nargs="+", choices=PRESETS, default=list(PRESETS), metavar="NAME", help="(default: all)"
     )
     options = parser.parse_args()
     if options.runs:
         options.runs.mkdir(parents=True, exist_ok=True)
         for preset in options.presets:
-            for seed in range(PUBLISHED[preset].num_seeds):
+            for seed in range(PRESETS[preset].num_seeds):
                 record = RECORDS / f"{run_name(preset, seed)}.json"
                 if record.is_file():
                     print(f"{record.stem}: has a record, {record.relative_to(PROJECT)}; remove it to run it anew")

@@ -20,13 +20,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from experiment.preprocessing import binarize, make_batch
-from experiment.resolution import resolve
-from experiment.training import TrainingState, fit
-from image_data.records import Split
-from models import build_model, networks
-from models.distributions import Stream, noise_seed
-from models.objective import elbo_terms, negative_elbo
+from experiment.settings.combine import resolve
+from experiment.training.loop import fit
+from experiment.training.preprocessing import binarize, make_batch
+from experiment.training.state import TrainingState
+from image_data.splits import Split
+from models import networks
+from models.bounds import elbo_terms
+from models.build import build_model
+from models.noise import Stream, noise_seed
 
 SETTINGS = {
     "mlp": {"network": "mlp", "hidden_sizes": (200, 200), "latent_size": 50, "batch_size": 100},
@@ -64,7 +66,7 @@ class FitModel(keras.Model):
         batch = make_batch(images, None)
         seed = noise_seed(0, Stream.TRAIN_POSTERIOR, self.optimizer.iterations)
         with tf.GradientTape() as tape:
-            loss = negative_elbo(elbo_terms(self.vae(batch, seed, training=True), batch.images), 1.0)
+            loss = -tf.reduce_mean(elbo_terms(self.vae(batch, seed, training=True), batch.images).elbo)
         weights = self.vae.trainable_variables
         self.optimizer.apply(tape.gradient(loss, weights), weights)
         return {"loss": loss}

@@ -1,1 +1,1 @@
-"""The process around the models: configuration, training, checkpoints, records, evaluation, figures."""
+"""The process around the models: settings, training, evaluation, pictures, reports, files."""

@@ -1,40 +1,44 @@
-"""The composition root: one Config -> data, model, training, evaluation, pictures, files."""
+"""One run: a Config -> data, model, training, evaluation, pictures, files."""
 
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from data_utils import Reading, load_dataset
-from experiment.assessment import assess, assess_further, compare_with_published, table
+from data_utils import load_dataset
 from experiment.audit import audit
-from experiment.checkpoints import (
-    restore_weights,
-    weights_checksum,
-    weights_path,
-)
-from experiment.chosen import choose
-from experiment.exploration import explore
-from experiment.gallery import draw_loss_curve, gallery
-from experiment.preprocessing import binarize_once
-from experiment.records import (
+from experiment.evaluation.inference import Inference
+from experiment.evaluation.left_out import LeftOut
+from experiment.evaluation.measures import Subject, measure_elbo, measure_further, num_codes_measured
+from experiment.evaluation.protocol import protocol_of
+from experiment.evaluation.results import compare_with_published, table
+from experiment.files.checkpoints import restore_weights, weights_checksum, weights_path
+from experiment.files.names import METRICS_FILE, next_free_run
+from experiment.files.records import (
     read_metrics,
     training_seconds,
-    write_figures,
+    write_figure,
     write_report,
     write_results,
     write_unreadable,
 )
-from experiment.refusals import ConfigError
+from experiment.pictures.always import draw_always, draw_loss_curve
+from experiment.pictures.chosen import choose
+from experiment.pictures.codes import Units
+from experiment.pictures.requested import Scene, draw_requested, num_codes_drawn
 from experiment.report.explorer import explorer_data
 from experiment.report.of_run import report_of_run
-from experiment.runs import METRICS_FILE, next_free_run
 from experiment.session import train
-from experiment.training import plan_steps
-from experiment.units import measure_units
-from image_data.records import DataError, is_one_hot
-from models import build_model
-from models.distributions import Stream
+from experiment.settings.config import flags
+from experiment.settings.refusals import ConfigError
+from experiment.settings.values import IMAGES
+from experiment.training.loop import plan_steps
+from experiment.training.preprocessing import binarize_once
+from image_data.photographs import Reading
+from image_data.splits import DataError, is_one_hot
+from models.build import build_model
+from models.catalog import OBJECTIVES
 from models.networks import build_decoder
+from models.noise import Stream
 
 
 def run_experiment(config, resumed=None, named=None):
@@ -46,9 +50,9 @@ def run_experiment(config, resumed=None, named=None):
     dataset = read_data(config)
     config = settle_with_data(config, dataset, resumed)
     chosen = {
-        flag: choose(f"--{flag}", getattr(config, flag), config, dataset.test)
-        for flag in ("reconstruct", "interpolate", "traverse", "relabel")
-        if getattr(config, flag)
+        each.name: choose(f"--{each.name}", getattr(config, each.name), config, dataset.test)
+        for each in flags()
+        if each.metadata["rule"] is IMAGES and getattr(config, each.name)
     }
     model = build_model(config)
     weights = config.load_weights
@@ -61,53 +65,67 @@ def run_experiment(config, resumed=None, named=None):
         write_unreadable(run.outputs, dataset.unreadable)
     lines = audit(config, model, dataset, run)
     print_audit(lines)
+    infer = Inference(model, config.seed)
     if config.num_epochs == 0:
-        return evaluate(model, config, dataset, run, chosen, weights, lines)
+        return evaluate(model, config, dataset, run, infer, chosen, weights, lines)
     with run.held():
-        if not train(model, config, dataset, run, resumed):
+        if not train(model, config, dataset, run, infer, resumed):
             return False
         weights = weights_path(run.checkpoints, config)
         restore_weights(model, weights)
-        return evaluate(model, config, dataset, run, chosen, weights, lines)
+        return evaluate(model, config, dataset, run, infer, chosen, weights, lines)
 
 
-def evaluate(model, config, dataset, run, chosen, weights, lines):
-    """Measure and draw a model with these weights, and write it all down. Returns False where the user stopped it."""
-    started = time.monotonic()
+def evaluate(model, config, dataset, run, infer, chosen, weights, lines):
+    """Measure and draw a model with these weights, and write it all down. Returns False where the user stopped it.
+
+    What cannot be made is left out, and named with its reason in results.json, in the report and on the terminal.
+    """
+    started, left_out = time.monotonic(), LeftOut()
     rows = read_metrics(run.outputs / METRICS_FILE)
     binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
-    results = assess(model, config, binary_test)
-    results["protocol"] |= {
+    num_images = len(binary_test.images)
+    inferred = infer(binary_test, max(num_codes_measured(config, num_images), num_codes_drawn(config, num_images)))
+    protocol = protocol_of(config, num_images) | {
         "weights": str(weights),
         "weights_sha256": weights_checksum(weights),
         "unreadable_images_left_out": len(dataset.unreadable),
         "training_seconds": round(training_seconds(rows, plan_steps(dataset.train, config).batch_size), 1),
     }
+    results = {"test": measure_elbo(config, inferred), "protocol": protocol}
     write_results(run.outputs, results, table(results))
-    units = measure_units(model, config, binary_test)
-    figures = gallery(model, config, dataset.test, binary_test)
-    figures |= explore(model, config, chosen, units, binary_test, dataset.label_names)
-    if rows:
-        figures["loss_curve"] = draw_loss_curve(config, rows)
-    pictures = write_figures(run.outputs, figures)
 
-    further = None
+    units = Units.of(inferred, config)
+    figures = draw_always(model, config, dataset.test, binary_test, left_out)
+    scene = Scene(model, config, units, binary_test, dataset.label_names, inferred)
+    figures |= draw_requested(scene, chosen, left_out)
+    if rows:
+        figures["loss_curve"] = left_out.attempt("picture loss_curve", draw_loss_curve, config, rows)
+    paths = [
+        left_out.attempt(f"file of {name}", write_figure, run.outputs, name, figure)
+        for name, figure in figures.items()
+        if figure
+    ]
+    pictures = [path for path in paths if path]
+
+    is_finished = True
     try:
-        further = assess_further(model, config, dataset, binary_test)
+        subject = Subject(model, config, dataset, binary_test, infer, inferred)
+        results["test"] |= measure_further(subject, left_out)
+        results |= compare_with_published(config, results["test"])
+        protocol["evaluation_seconds"] = round(time.monotonic() - started, 1)
     except KeyboardInterrupt:
+        is_finished = False
         again = f"--resume {run.name}" if config.num_epochs else "the same command"
         print(f"stopped in the evaluation; all else is saved; evaluate again with: {again}")
-    if further:
-        results["test"] |= further
-        results |= compare_with_published(config, results["test"])
-        results["protocol"]["evaluation_seconds"] = round(time.monotonic() - started, 1)
-        write_results(run.outputs, results, table(results))
-    explorer = explorer_data(model, config, units, binary_test)
+    explorer = left_out.attempt("latent explorer", explorer_data, model, config, units, binary_test)
+    if left_out:
+        results["left_out"] = dict(left_out)
+    write_results(run.outputs, results, table(results))
     write_report(run.outputs, report_of_run(run.name, config, lines, results, rows, pictures, units, explorer))
-    if further is None:
-        return False
-    print_results(results, config, run)
-    return True
+    if is_finished:
+        print_results(results, config, run)
+    return is_finished
 
 
 def read_data(config):
@@ -131,11 +149,11 @@ def reading_of(config):
 
 def settle_with_data(config, dataset, resumed=None):
     """The Config with what only the data can tell. Raises DataError where the two do not go together."""
-    if config.is_cvae and dataset.train.labels is None:
+    if config.traits.is_conditional and dataset.train.labels is None:
         mend = "put its images into class folders" if config.image_size else "use --dataset mnist"
         raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or {mend}")
     image_shape = dataset.image_shape
-    label_names = dataset.label_names if config.is_cvae else ()
+    label_names = dataset.label_names if config.traits.is_conditional else ()
     if config.image_shape and (config.image_shape, config.label_names) != (image_shape, label_names):
         raise DataError(
             f"--dataset {config.dataset}: the saved weights expect images {config.image_shape} and labels "
@@ -149,16 +167,17 @@ def settle_with_data(config, dataset, resumed=None):
             f"{config.data_fingerprint}, now {fingerprint}); give their --data_dir, or --load_weights to train on these"
         )
     num_train = len(dataset.train.images)
-    if config.objective == "mmd" and min(config.batch_size, num_train, len(dataset.validation.images)) < 2:
+    least, num_validation = OBJECTIVES[config.objective].least_images, len(dataset.validation.images)
+    if min(config.batch_size, num_train, num_validation) < least:
         raise DataError(
-            f"--objective mmd: it compares codes with each other; expected at least 2 images in a batch (--batch_size "
-            f"{config.batch_size}), to train ({num_train}) and to validate ({len(dataset.validation.images)})"
+            f"--objective {config.objective}: it compares images with each other; expected at least {least} images in "
+            f"a batch (--batch_size {config.batch_size}), to train ({num_train}) and to validate ({num_validation})"
         )
     if config.embed and len(dataset.test.images) < 4:
         raise DataError(f"--embed: expected at least 4 test images, found {len(dataset.test.images)}")
     if config.batch_size > num_train:
         print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
-    has_attributes = config.is_cvae and not is_one_hot(dataset.train.labels)
+    has_attributes = config.traits.is_conditional and not is_one_hot(dataset.train.labels)
     found = {"image_shape": image_shape, "label_names": label_names, "has_attributes": has_attributes}
     return replace(config, **found, data_fingerprint=fingerprint)
 

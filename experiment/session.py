@@ -6,26 +6,35 @@ from math import isfinite
 
 from tqdm import tqdm
 
-from experiment.board import Board
-from experiment.checkpoints import restore_state, save_config, save_model_weights, save_state
-from experiment.evaluation.latents import encode_split
-from experiment.evaluation.likelihood import ElboEvaluator
-from experiment.gallery import draw_reconstructions, draw_samples
-from experiment.interruption import Interruption
-from experiment.preprocessing import binarize_once
-from experiment.records import MetricsLog, write_figures
-from experiment.refusals import ConfigError
-from experiment.training import TrainingError, TrainingState, fit, plan_steps
-from experiment.units import by_level
-from experiment.validation import LossEvaluator
-from image_data.records import take
-from models.distributions import Stream
+from experiment.evaluation.likelihood import estimate_elbo
+from experiment.files.checkpoints import restore_state, save_config, save_model_weights, save_state
+from experiment.files.records import MetricsLog, write_figure
+from experiment.files.tensorboard import Board
+from experiment.pictures.always import draw_reconstructions, draw_samples
+from experiment.pictures.codes import by_level
+from experiment.settings.refusals import ConfigError
+from experiment.training.interruption import Interruption
+from experiment.training.loop import TrainingError, fit, plan_steps
+from experiment.training.preprocessing import binarize_once
+from experiment.training.state import TrainingState
+from experiment.training.validation import LossEvaluator
+from image_data.splits import take
+from models.noise import Stream
 
 HISTOGRAM_IMAGES = 2_000
 
 
-def train(model, config, dataset, run, resumed=None):
-    """Train to the last epoch, saving on the way. Returns False where the user stopped it."""
+def train(model, config, dataset, run, infer, resumed=None):
+    """Train to the last epoch, saving on the way. Returns False where the user stopped it.
+
+    Args:
+        model: freshly built, or with the weights that it begins with.
+        config: its Config.
+        dataset: a Dataset.
+        run: the Run whose folders are written to.
+        infer: the Inference of the model.
+        resumed: the Run that is continued, or None.
+    """
     plan = plan_steps(dataset.train, config)
     state = TrainingState(model, config, plan.num_steps)
     if resumed:
@@ -39,44 +48,22 @@ def train(model, config, dataset, run, resumed=None):
     save_config(config, run.checkpoints)
     save_state(state, config, run.checkpoints)
     run.outputs.mkdir(parents=True, exist_ok=True)
-
-    validation = binarize_once(dataset.validation, config.binarization, Stream.VALIDATION_BINARIZATION)
-    evaluator, loss_of_validation = ElboEvaluator(model, config.seed), LossEvaluator(model, config, plan)
-    if config.load_weights and first_step == 0:
-        loss = loss_of_validation(validation.images, validation.labels)
-        print(f"validation loss of the weights it begins with: {loss:.2f} nats; they are kept where none is lower")
-        state.lowest_loss.assign(loss)
-        save_model_weights(model, config, run.checkpoints)
     board = Board(run.outputs, config) if config.tensorboard else None
-    last_save = time.monotonic()
+    after_epoch = AfterEpoch(state, config, dataset, run, infer, board)
+    if config.load_weights and first_step == 0:
+        after_epoch.enter_first_weights()
     with (
         closing(MetricsLog(run.outputs, first_step, board)) as log,
         progress_bar(first_step, plan) as bar,
         Interruption() as interruption,
     ):
+        last_save = time.monotonic()
         for progress in fit(state, dataset.train, config):
             if progress.num_made:
                 log.append_training(progress)
             show(bar, progress)
             if progress.is_epoch_end:
-                with state.averaged():
-                    estimate = evaluator(validation.images, validation.labels)
-                    loss = loss_of_validation(validation.images, validation.labels)
-                    for name, value in (("ELBO", estimate.elbo), ("loss", loss)):
-                        if not isfinite(value):
-                            raise TrainingError(
-                                f"the validation {name} became {value} after {progress.step} steps: expected a "
-                                "finite number; train anew with a lower --learning_rate"
-                            )
-                    log.append_validation(progress, estimate, loss)
-                    save_epoch(state, loss, config, run)
-                    if config.every_epoch or board:
-                        pictures = draw_epoch(model, config, dataset.validation, validation)
-                    if config.every_epoch:
-                        keep_epoch(model, config, run, f"epoch_{progress.epoch:03}", pictures)
-                    if board:
-                        codes = encode_split(model, take(validation, slice(HISTOGRAM_IMAGES)))
-                        board.draw_epoch(progress.step, pictures, by_level(config, codes))
+                after_epoch(progress, log)
             is_due = time.monotonic() - last_save > config.save_seconds
             if progress.is_epoch_end or is_due or interruption.requested:
                 log.sync()
@@ -84,14 +71,71 @@ def train(model, config, dataset, run, resumed=None):
                 last_save = time.monotonic()
             if interruption.requested:
                 break
-    step, num_skipped = int(state.step.numpy()), int(state.num_skipped.numpy())
-    if num_skipped:
-        print(f"left out {num_skipped} of {step:,} steps, whose loss or gradient was not finite")
-    if step < plan.num_steps:
-        print(
-            f"stopped at step {step:,} of {plan.num_steps:,}; continue with: python assignment.py --resume {run.name}"
-        )
-    return step == plan.num_steps
+    return report_end(state, plan, run)
+
+
+class AfterEpoch:
+    """What follows each epoch: validation, the weights that are kept, and pictures where they are asked for."""
+
+    def __init__(self, state, config, dataset, run, infer, board):
+        self._state, self._config, self._run, self._infer, self._board = state, config, run, infer, board
+        self._images = dataset.validation
+        self._binary_images = binarize_once(dataset.validation, config.binarization, Stream.VALIDATION_BINARIZATION)
+        self._loss_of = LossEvaluator(state.model, config, plan_steps(dataset.train, config))
+
+    def __call__(self, progress, log):
+        """Validate, save and draw with the averages of the weights, where these are kept."""
+        with self._state.averaged():
+            estimate, loss = self.validate(progress.step)
+            log.append_validation(progress, estimate, loss)
+            save_model_weights(self._state.model, self._config, self._run.checkpoints, tag="last")
+            if loss < self._state.lowest_loss.numpy():
+                self.keep_as_best(loss)
+            if self._config.every_epoch or self._board:
+                self.draw(progress)
+
+    def enter_first_weights(self):
+        """Loaded weights compete with what training makes of them."""
+        loss = self._loss_of(self._binary_images)
+        print(f"validation loss of the loaded weights: {loss:.2f} nats; they are kept unless training gets below it")
+        self.keep_as_best(loss)
+
+    def validate(self, step):
+        """The ElboEstimate and the loss of the validation images. Raises TrainingError where one is not finite."""
+        inferred = self._infer(self._binary_images)
+        estimate = estimate_elbo(inferred, self._config.level_sizes[::-1])
+        loss = self._loss_of(self._binary_images)
+        for name, value in (("ELBO", estimate.elbo), ("loss", loss)):
+            if not isfinite(value):
+                raise TrainingError(
+                    f"the validation {name} became {value} after {step} steps: expected a finite number; train anew "
+                    "with a lower --learning_rate"
+                )
+        return estimate, loss
+
+    def keep_as_best(self, loss):
+        """The present weights are those of the lowest validation loss so far."""
+        self._state.lowest_loss.assign(loss)
+        save_model_weights(self._state.model, self._config, self._run.checkpoints)
+
+    def draw(self, progress):
+        """Pictures of what the weights of this epoch make; with --every_epoch the weights are kept beside them."""
+        model, config, run = self._state.model, self._config, self._run
+        figures = {
+            "samples": draw_samples(model, config, self._images),
+            "reconstructions": draw_reconstructions(
+                model, config, self._images, self._binary_images, split_name="validation"
+            ),
+        }
+        if config.every_epoch:
+            tag = f"epoch_{progress.epoch:03}"
+            save_model_weights(model, config, run.checkpoints, tag)
+            for name, figure in figures.items():
+                write_figure(run.outputs / "epochs", f"{tag}_{name}", figure)
+        if self._board:
+            some = take(self._binary_images, slice(HISTOGRAM_IMAGES))
+            codes = self._infer(some, num_codes=HISTOGRAM_IMAGES).codes
+            self._board.draw_epoch(progress.step, figures, by_level(config, codes))
 
 
 def progress_bar(first_step, plan):
@@ -115,23 +159,13 @@ def show(bar, progress):
     bar.update(progress.num_images)
 
 
-def save_epoch(state, loss, config, run):
-    """Weights after every epoch, and at the lowest validation loss so far."""
-    save_model_weights(state.model, config, run.checkpoints, tag="last")
-    if loss < state.lowest_loss.numpy():
-        state.lowest_loss.assign(loss)
-        save_model_weights(state.model, config, run.checkpoints)
-
-
-def draw_epoch(model, config, validation, binary_validation):
-    """Pictures of what the weights of an epoch make."""
-    return {
-        "samples": draw_samples(model, config, validation),
-        "reconstructions": draw_reconstructions(model, config, validation, binary_validation, "validation"),
-    }
-
-
-def keep_epoch(model, config, run, tag, pictures):
-    """The weights of this epoch, and its pictures: outputs/<run>/epochs/."""
-    save_model_weights(model, config, run.checkpoints, tag)
-    write_figures(run.outputs / "epochs", {f"{tag}_{name}": figure for name, figure in pictures.items()})
+def report_end(state, plan, run):
+    """Say what was skipped, and how to go on where the run was stopped. Returns whether it is at its end."""
+    step, num_skipped = int(state.step.numpy()), int(state.num_skipped.numpy())
+    if num_skipped:
+        print(f"skipped {num_skipped} of {step:,} steps, whose loss or gradient was not finite")
+    if step < plan.num_steps:
+        print(
+            f"stopped at step {step:,} of {plan.num_steps:,}; continue with: python assignment.py --resume {run.name}"
+        )
+    return step == plan.num_steps

@@ -2,31 +2,33 @@
 
 import keras
 
-from experiment.audit import nats_of
-from experiment.checkpoints import load_weights
-from experiment.comparison import (
-    COLUMNS,
+from experiment.evaluation.seeds import (
     Compared,
     as_markdown,
+    num_importance_samples,
+    side_by_side,
+    summarise,
+    table_of,
+)
+from experiment.files.checkpoints import load_weights
+from experiment.files.names import CHECKPOINTS, METRICS_FILE, RESULTS_FILE, load_config, read_results
+from experiment.files.records import read_metrics, write_figure, write_report, write_study
+from experiment.pictures.comparison import (
+    COLUMNS,
     draw_curves,
     draw_numbers,
     draw_rate_distortion,
     draw_reconstructions,
     draw_samples,
-    num_importance_samples,
     reconstructions_of,
     samples_of,
-    side_by_side,
-    summarise,
-    table_of,
 )
-from experiment.preprocessing import binarize_once
-from experiment.records import read_metrics, write_figures, write_report, write_study
-from experiment.refusals import ConfigError
 from experiment.report.of_study import report_of_study
 from experiment.run import read_data, run_experiment
-from experiment.runs import CHECKPOINTS, METRICS_FILE, RESULTS_FILE, load_config, read_results
-from models.distributions import Stream
+from experiment.settings.refusals import ConfigError
+from experiment.settings.words import nats_of
+from experiment.training.preprocessing import binarize_once
+from models.noise import Stream
 
 
 def run_study(study):
@@ -66,8 +68,9 @@ def compare(study, test):
         "numbers": draw_numbers(compared),
     }
     folder, pictures = study.run.outputs, _pictures(compared, test)
-    paths = write_figures(folder, pictures)
-    write_figures(folder, figures)
+    paths = [write_figure(folder, name, figure) for name, figure in pictures.items()]
+    for name, figure in figures.items():
+        write_figure(folder, name, figure)
     write_study(folder, _card(compared, summary, remark), as_markdown(*table, remark))
     runs = [run.name for run in compared]
     write_report(folder, report_of_study(study.name, *table, remark, figures.values(), paths, runs))

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from image_data.records import DataError
+from image_data.splits import DataError
 
 
 def read_npz(path):

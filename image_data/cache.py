@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiment.atomic import atomic_path, held, write_text
+from atomic_files import atomic_path, held, write_text
 
 
 def keras_home():

@@ -7,7 +7,7 @@ import numpy as np
 
 from image_data.folders import Layout, existing_folder, find_images
 from image_data.photographs import Collection, shown
-from image_data.records import DataError
+from image_data.splits import DataError
 
 IMAGES = "img_align_celeba"
 PARTITION, ATTRIBUTES = "list_eval_partition", "list_attr_celeba"

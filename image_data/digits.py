@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits as load_small_digits
 from sklearn.model_selection import train_test_split
 
 from image_data.mnist import DIGIT_NAMES
-from image_data.records import DataError, Dataset, Split, one_hot, take
+from image_data.splits import DataError, Dataset, Split, one_hot, take
 
 
 def load_digits(data_dir):

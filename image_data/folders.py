@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from image_data.decoding import SUFFIXES
 from image_data.photographs import Collection, shown
-from image_data.records import DataError, counted, one_hot
+from image_data.splits import DataError, counted, one_hot
 
 # Names of folders that are splits, in lower case and without "data" or "set" behind them.
 SPLIT_NAMES = {

@@ -4,7 +4,7 @@ import numpy as np
 
 from image_data.arrays import pick, read_idx, read_npz
 from image_data.cache import keras_home
-from image_data.records import DataError, Dataset, Split, one_hot, take
+from image_data.splits import DataError, Dataset, Split, one_hot, take
 
 DIGIT_NAMES = tuple("0123456789")
 CLOTHING_NAMES = (

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from image_data.cache import cached_array, digest
 from image_data.decoding import ImageForm, UnreadableImage, decode
-from image_data.records import DataError, Dataset, Split, checksum, counted, is_one_hot, take
+from image_data.splits import DataError, Dataset, Split, checksum, counted, is_one_hot, take
 
 FORMAT = 1  # to be raised whenever the pixels that come out of the same file change
 # Files that a thread decodes in one go, and bytes of images that are decoded and not yet written: memory stays flat

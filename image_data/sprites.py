@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from image_data.cache import cached_array, digest
-from image_data.records import DataError, Dataset, Split, take
+from image_data.splits import DataError, Dataset, Split, take
 
 FACTOR_NAMES = ("shape", "scale", "orientation", "x", "y")
 NUM_VALUES = (3, 6, 40, 8, 8)

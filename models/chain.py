@@ -6,8 +6,10 @@ import tensorflow as tf
 from keras import Sequential, layers
 
 from models.base import LatentVariableModel
-from models.distributions import LIKELIHOODS, DiagonalGaussian, Latent, VAEOutput, level_seed
+from models.distributions import DiagonalGaussian, Latent, VAEOutput
+from models.likelihoods import Likelihood
 from models.networks import build_decoder, build_encoder, build_trunk
+from models.noise import level_seed
 
 
 class ChainHVAE(LatentVariableModel):
@@ -24,7 +26,7 @@ class ChainHVAE(LatentVariableModel):
         super().__init__(name=config.model)
         self.level_shapes, self.log_var_bound = config.level_shapes, config.log_var_bound
         self.num_levels = len(config.level_shapes)
-        self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
+        self.likelihood = Likelihood(config.likelihood)
         self.encoder = build_encoder(config)
         self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
         trunk = build_trunk(config)

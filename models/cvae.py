@@ -10,7 +10,8 @@ import tensorflow as tf
 from keras import layers
 
 from models.base import OneLevelModel
-from models.distributions import LIKELIHOODS, DiagonalGaussian
+from models.distributions import DiagonalGaussian
+from models.likelihoods import Likelihood
 from models.networks import build_decoder, build_encoder, build_label_channel
 
 
@@ -31,7 +32,7 @@ class CVAE(OneLevelModel):
         self.label_channel = build_label_channel(config)
         self.encoder = build_encoder(config)
         self.posterior = layers.Dense(2 * self.latent_shape[-1], name="posterior")
-        self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
+        self.likelihood = Likelihood(config.likelihood)
         self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
 
     def bottom_up(self, batch):

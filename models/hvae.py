@@ -6,8 +6,10 @@ import tensorflow as tf
 from keras import Sequential, layers
 
 from models.base import LatentVariableModel
-from models.distributions import LIKELIHOODS, DiagonalGaussian, Latent, VAEOutput, level_seed
+from models.distributions import DiagonalGaussian, Latent, VAEOutput
+from models.likelihoods import Likelihood
 from models.networks import build_trunk
+from models.noise import level_seed
 
 
 class Level(layers.Layer):
@@ -88,7 +90,7 @@ class HVAE(LatentVariableModel):
     def __init__(self, config):
         super().__init__(name=config.model)
         self.num_levels = len(config.level_shapes)
-        self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
+        self.likelihood = Likelihood(config.likelihood)
         trunk = build_trunk(config, self.likelihood.parameters_per_channel)
         stages = trunk.stages_of(config.level_shapes)
         self.steps_up = [Sequential(trunk.climb(below, above)) for below, above in pairwise([0, *stages])]

@@ -10,6 +10,8 @@ from math import prod
 import tensorflow as tf
 from keras import Sequential, layers
 
+from models.catalog import NETWORKS, code_of
+
 KERNEL = 4  # of strided convolutions: a multiple of the stride, so that every pixel is covered as often as the next
 STRIDE_1_KERNEL = 3
 MOMENTUM = 0.9  # of running statistics
@@ -244,12 +246,9 @@ class Conv(Trunk):
         ]
 
 
-TRUNKS = {"mlp": MLP, "conv": Conv}
-
-
 def build_trunk(config, parameters_per_channel=1):
     """The trunk that a config describes; raises NetworkError for an image that it cannot make."""
-    return TRUNKS[config.network](config, parameters_per_channel)
+    return code_of(NETWORKS[config.network].trunk)(config, parameters_per_channel)
 
 
 def build_encoder(config):

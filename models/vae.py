@@ -3,7 +3,8 @@
 from keras import layers
 
 from models.base import OneLevelModel
-from models.distributions import LIKELIHOODS, DiagonalGaussian
+from models.distributions import DiagonalGaussian
+from models.likelihoods import Likelihood
 from models.networks import build_decoder, build_encoder
 
 
@@ -19,7 +20,7 @@ class VAE(OneLevelModel):
         self.log_var_bound = config.log_var_bound
         self.encoder = build_encoder(config)
         self.posterior = layers.Dense(2 * self.latent_shape[-1], name="posterior")
-        self.likelihood = LIKELIHOODS[config.likelihood](name="likelihood")
+        self.likelihood = Likelihood(config.likelihood)
         self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
 
     def bottom_up(self, batch):

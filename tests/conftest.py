@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 
 import assignment
-from experiment.resolution import resolve
-from image_data.records import Split
+from experiment.evaluation.inference import Inference
+from experiment.evaluation.likelihood import estimate_elbo
+from experiment.pictures.codes import Units
+from experiment.settings.combine import resolve
+from image_data.splits import Split
 
 PROJECT = Path(__file__).resolve().parent.parent
 REAL_DATA = PROJECT.parent / "shared" / "data"
@@ -40,6 +43,21 @@ def split():
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (44, 8, 8, 1), dtype=np.uint8)
     return Split(images, np.eye(3, dtype=np.uint8)[generator.integers(0, 3, 44)])
+
+
+def infer(model, config, split):
+    """What a model infers of all images of a Split, with their codes."""
+    return Inference(model, config.seed)(split, num_codes=len(split.images))
+
+
+def elbo_of(model, config, split):
+    """The ElboEstimate of a Split."""
+    return estimate_elbo(infer(model, config, split), config.level_sizes[::-1])
+
+
+def units_of(model, config, split):
+    """The Units of a model, measured on a Split."""
+    return Units.of(infer(model, config, split), config)
 
 
 @pytest.fixture

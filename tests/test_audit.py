@@ -2,10 +2,11 @@
 
 import pytest
 
-from experiment.audit import audit, beta_norm, nats_of
-from experiment.runs import Run
-from image_data.records import Dataset
-from models import build_model
+from experiment.audit import audit
+from experiment.files.names import Run
+from experiment.settings.words import beta_norm, nats_of
+from image_data.splits import Dataset
+from models.build import build_model
 
 
 def test_beta_norm_is_beta_times_units_over_pixels(make_config):

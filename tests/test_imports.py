@@ -1,67 +1,43 @@
-"""The arrows between files point one way."""
+"""The rooms of the house, and the arrows between them: a file imports from its own room and from lower ones."""
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-OURS = {"assignment", "data_utils", "image_data", "models", "experiment", "benchmarks"}
-# A file may import from files of lower layers only; within a layer from none.
-LAYERS = [
-    [
-        "experiment.presets",
-        "experiment.published",
-        "experiment.rules",
-        "experiment.atomic",
-        "experiment.interruption",
-        "experiment.figures",
-        "experiment.paths",
-    ],
-    ["experiment.refusals", "image_data.records", "image_data.decoding", "image_data.cache"],
-    ["image_data.arrays", "image_data.photographs"],
-    ["image_data.mnist", "image_data.folders", "image_data.sprites"],
-    ["image_data.digits", "image_data.celeba"],
-    ["data_utils"],
-    ["models.distributions", "models.networks", "experiment.config"],
-    ["experiment.resolution", "models.base", "models.objective"],
-    ["experiment.runs", "models.losses", "models.vae", "models.cvae", "models.hvae", "models.chain"],
-    ["models.chvae"],
-    ["models"],
-    [
-        "experiment.studies",
-        "experiment.checkpoints",
-        "experiment.records",
-        "experiment.preprocessing",
-        "experiment.chosen",
-    ],
-    ["experiment.schedules", "experiment.images", "experiment.evaluation.latents"],
-    ["experiment.evaluation.disentanglement.histogram", "experiment.evaluation.disentanglement.groups"],
-    [f"experiment.evaluation.disentanglement.{name}" for name in ("mig", "dci", "sap", "modularity")],
-    [f"experiment.evaluation.disentanglement.{name}" for name in ("factor_vae", "beta_vae")],
-    ["experiment.training", "experiment.audit", "experiment.evaluation.likelihood"],
-    ["experiment.evaluation.reconstruction", "experiment.evaluation.classification"],
-    ["experiment.board", "experiment.units", "experiment.report.export"],
-    ["experiment.report.explorer"],
-    ["experiment.report.page"],
-    ["experiment.gallery", "experiment.assessment", "experiment.validation"],
-    ["experiment.exploration"],
-    ["experiment.session", "experiment.comparison", "experiment.report.of_run", "experiment.report.of_study"],
-    ["experiment.run"],
-    ["experiment.study"],
-    ["assignment"],
+ROOMS = [
+    "atomic_files",
+    "image_data",
+    "data_utils",
+    "models",
+    "experiment.settings",
+    "experiment.files",
+    "experiment.plan",
+    "experiment.training",
+    "experiment.evaluation",
+    "experiment.pictures",
+    "experiment.report",
+    "experiment.audit",
+    "experiment.session",
+    "experiment.run",
+    "experiment.study",
+    "assignment",
 ]
-LAYER_OF = {module: index for index, layer in enumerate(LAYERS) for module in layer}
+OURS = {room.split(".")[0] for room in ROOMS} | {"benchmarks", "tests"}
+NOT_MATHEMATICS = OURS - {"models"} | {"argparse", "matplotlib", "os", "pathlib", "time"}
+MOST_FILES = 10  # of a room
 
 
 def modules():
+    """Name -> path of every file of the program."""
     folders = ("models", "experiment", "image_data")
     paths = [*PROJECT.glob("*.py"), *(path for folder in folders for path in (PROJECT / folder).rglob("*.py"))]
-    for path in sorted(paths):
-        parts = path.relative_to(PROJECT).with_suffix("").parts
-        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+    named = {path: path.relative_to(PROJECT).with_suffix("").parts for path in sorted(paths)}
+    return {".".join(parts[:-1] if parts[-1] == "__init__" else parts): path for path, parts in named.items()}
 
 
 def imports_of(path):
@@ -69,34 +45,56 @@ def imports_of(path):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
 
-def test_every_file_has_its_layer():
-    with_code = {name for name, path in modules() if any(imports_of(path)) or name in LAYER_OF}
-    assert with_code == set(LAYER_OF)
+def height_of(module):
+    """The place of a module's room among ROOMS, the lowest 0; None for a module that is in no room."""
+    for height, room in enumerate(ROOMS):
+        if module == room or module.startswith(f"{room}."):
+            return height
+    return None
 
 
-@pytest.mark.parametrize("name, path", modules(), ids=lambda value: value if isinstance(value, str) else "")
-def test_imports_point_downwards(name, path):
-    for imported in imports_of(path):
-        if imported.split(".")[0] in OURS:
-            assert imported in LAYER_OF, f"{name} imports {imported}, which has no layer"
-            assert LAYER_OF[imported] < LAYER_OF[name], f"{name} imports {imported}, which is not below it"
+MODULES = modules()
+ARROWS = {name: {other for other in imports_of(path) if other in MODULES} for name, path in MODULES.items()}
+
+
+def test_every_file_is_in_a_room():
+    assert [name for name in MODULES if height_of(name) is None] == ["experiment"]  # the package itself
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_point_to_lower_rooms(name):
+    for imported in imports_of(MODULES[name]):
+        if imported.split(".")[0] in OURS and height_of(imported) is not None:
+            assert height_of(imported) <= height_of(name), f"{name} imports {imported}, of a higher room"
+        assert imported.split(".")[0] not in {"benchmarks", "tests"}
         if name.startswith("models"):
-            assert imported.split(".")[0] not in {
-                "experiment",
-                "data_utils",
-                "image_data",
-                "argparse",
-                "matplotlib",
-                "os",
-                "pathlib",
-            }
+            assert imported.split(".")[0] not in NOT_MATHEMATICS, f"{name} imports {imported}"
 
 
-@pytest.mark.parametrize("module", ["experiment.config", "experiment.studies", "assignment"])
+def test_no_file_imports_itself_in_a_circle():
+    TopologicalSorter(ARROWS).prepare()  # raises CycleError
+
+
+def test_models_do_not_know_each_other_but_for_what_they_are_made_of():
+    files = {"models.vae", "models.cvae", "models.hvae", "models.chvae", "models.chain"}
+    known = {(name, other) for name in files for other in ARROWS[name] & files}
+    assert known == {("models.chvae", "models.hvae")}, "a CHVAE is an HVAE with labels"
+
+
+def test_rooms_are_small_enough_to_be_seen_at_a_glance():
+    folders = {path.parent for path in MODULES.values()} - {PROJECT}
+    crowded = {folder.name: len([*folder.glob("*.py")]) - 1 for folder in folders}
+    assert max(size for name, size in crowded.items() if name not in ("models", "image_data")) <= MOST_FILES
+    entries = [each for each in (PROJECT / "experiment").iterdir() if not each.name.startswith("__")]
+    assert len(entries) <= 11
+
+
+@pytest.mark.parametrize("module", ["experiment.settings.config", "experiment.plan", "assignment"])
 def test_the_command_line_starts_without_tensorflow_or_numpy(module):
     code = f"import sys, {module}; sys.exit(bool({{'tensorflow', 'keras', 'numpy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0

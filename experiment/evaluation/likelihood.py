@@ -8,15 +8,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from experiment.evaluation.latents import ShiftVariances
-from experiment.preprocessing import make_batch
-from models.distributions import ALGORITHM, Stream, noise_seed, repeat_rows
-from models.objective import ElboTerms, elbo_terms, log_weight
+from data_utils import cut_full, over_batches
+from experiment.training.preprocessing import make_batch
+from models.bounds import log_weight
+from models.distributions import repeat_rows
+from models.noise import ALGORITHM, Stream, noise_seed
 
-# The noise of evaluation is a function of its seed and the position of a batch, so the size of a batch is settled by
-# the size of an image alone: 500 images of 28x28, fewer of larger ones, but not so few that a CPU waits for each.
-PIXELS_PER_BATCH = 500 * 28 * 28
-MIN_BATCH = 8
 # The importance-weighted bound takes so many images at once, each with as many samples as make so many pixels.
 IMAGES_PER_CHUNK = 20
 BATCHES_AT_ONCE = 2  # one alone leaves a fifth of two cores idle
@@ -35,50 +32,18 @@ class ElboEstimate(NamedTuple):
     num_images: int
 
 
-class ElboEvaluator:
-    """The ELBO of one model; the program that computes it is compiled once and used after every epoch."""
-
-    def __init__(self, model, seed):
-        self._seed = seed
-
-        @tf.function(reduce_retracing=True)
-        def evaluate(images, labels, batch_seed):
-            batch = make_batch(images, labels)
-            features = model.bottom_up(batch)
-            latents = model.infer(features, batch.labels, batch_seed, temperature=0.0).latents
-            shifts = [(each.posterior.mean - each.prior.mean) / each.prior.stddev for each in latents]
-            return elbo_terms(model.infer(features, batch.labels, batch_seed), batch.images), shifts
-
-        self._evaluate = evaluate
-
-    @np.errstate(invalid="ignore", over="ignore")  # a model that diverged has infinite terms: the caller judges
-    def __call__(self, images, labels):
-        """ElboEstimate of uint8 images [N, H, W, C], binarised beforehand where they are to be, and labels or None."""
-        batch_size = max(MIN_BATCH, PIXELS_PER_BATCH // images[0].size)
-        distortion, rate, variances = [], [], []
-        for index, start in enumerate(range(0, len(images), batch_size)):
-            terms, shifts = self._evaluate(
-                images[start : start + batch_size],
-                None if labels is None else labels[start : start + batch_size],
-                noise_seed(self._seed, Stream.EVALUATION_POSTERIOR, index),
-            )
-            distortion.append(terms.distortion)
-            rate.append(terms.rate)
-            variances = variances or [ShiftVariances() for _ in shifts]
-            for level, shift in zip(variances, shifts, strict=True):
-                level.add(shift)
-        distortion = np.concatenate(distortion).astype(np.float64)
-        rate = np.concatenate(rate).astype(np.float64)
-        elbo = ElboTerms(distortion, rate).elbo
-        return ElboEstimate(
-            elbo=float(np.mean(elbo)),
-            distortion=float(distortion.mean()),
-            rate=float(rate.sum(axis=1).mean()),
-            rate_per_level=tuple(rate.mean(axis=0).tolist()),
-            elbo_standard_error=standard_error(elbo),
-            active_units=tuple(level.active for level in variances),
-            num_images=len(elbo),
-        )
+def estimate_elbo(inferred, level_sizes):
+    """ElboEstimate of what was Inferred of a split; level_sizes, the units of each level, top first."""
+    levels = np.split(inferred.is_active, np.cumsum(level_sizes)[:-1])
+    return ElboEstimate(
+        elbo=float(np.mean(inferred.elbo)),
+        distortion=float(inferred.distortion.mean()),
+        rate=float(inferred.rate.sum(axis=1).mean()),
+        rate_per_level=tuple(inferred.rate.mean(axis=0).tolist()),
+        elbo_standard_error=standard_error(inferred.elbo),
+        active_units=tuple(int(level.sum()) for level in levels),
+        num_images=inferred.num_images,
+    )
 
 
 class ImportanceWeightedEstimate(NamedTuple):
@@ -121,19 +86,16 @@ class LogEvidence:
     def __call__(self, images, labels):
         """Images [N, H, W, C], labels or None -> log 1/K sum_k w_k, nats [N]."""
 
-        def of_batch(index):
-            # Batches are always full, or the program would be compiled anew for the last one.
-            start = index * IMAGES_PER_CHUNK
-            rows = np.minimum(np.arange(start, start + IMAGES_PER_CHUNK), len(images) - 1)
-            batch_seed = noise_seed(self._seed, Stream.IMPORTANCE_SAMPLES, index)
-            return self._log_evidence(images[rows], None if labels is None else labels[rows], batch_seed).numpy()
+        def of_batch(index, images, labels):
+            return self._log_evidence(images, labels, noise_seed(self._seed, Stream.IMPORTANCE_SAMPLES, index)).numpy()
 
         bounds = []
+        rows = cut_full(len(images), IMAGES_PER_CHUNK)  # else the program would be compiled anew for the last one
         with (
             ThreadPoolExecutor(BATCHES_AT_ONCE) as pool,
             tqdm(total=len(images), desc=self._name, unit=" images", dynamic_ncols=True) as bar,
         ):
-            for of_images in pool.map(of_batch, range(-(-len(images) // IMAGES_PER_CHUNK))):
+            for of_images in over_batches(of_batch, (images, labels), rows, pool.map):
                 bounds.extend(of_images[: len(images) - len(bounds)])
                 bar.update(len(bounds) - bar.n)
         return np.array(bounds, np.float64)

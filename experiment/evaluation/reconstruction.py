@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from experiment.preprocessing import make_batch
+from data_utils import cut, over_batches
+from experiment.training.preprocessing import make_batch
 
 IMAGES_AT_ONCE = 100
 
@@ -32,9 +33,9 @@ def reconstruction_quality(model, split):
         mse = tf.reduce_mean(tf.square(made - batch.images), axis=(1, 2, 3))
         return tf.stack([mse, tf.image.psnr(made, batch.images, 1.0), tf.image.ssim(made, batch.images, 1.0)])
 
-    totals = np.zeros(3)
-    for start in range(0, len(split.images), IMAGES_AT_ONCE):
-        rows = slice(start, start + IMAGES_AT_ONCE)
-        labels = None if split.labels is None else split.labels[rows]
-        totals += compare(split.images[rows], labels).numpy().astype(np.float64).sum(axis=1)
+    def totals_of_batch(index, images, labels):
+        return compare(images, labels).numpy().astype(np.float64).sum(axis=1)
+
+    rows = cut(len(split.images), IMAGES_AT_ONCE)
+    totals = sum(over_batches(totals_of_batch, (split.images, split.labels), rows))
     return ReconstructionQuality(*(totals / len(split.images)).tolist())

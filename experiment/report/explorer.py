@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from experiment.preprocessing import make_batch
+from experiment.pictures.codes import decode_moved, unit_name
 from experiment.report.export import export_decoder, num_multiplications
-from experiment.units import decode_moved, unit_name
-from image_data.records import take
+from experiment.training.preprocessing import make_batch
+from image_data.splits import take
 
 # What a browser decodes within a tenth of a second or so, in a file of a few megabytes.
 MAX_PARAMETERS, MAX_MULTIPLICATIONS = 2_000_000, 60_000_000
@@ -34,8 +34,8 @@ def explorer_data(model, config, carried, binary_test):
 
 
 def is_small(model, config):
-    """Whether a browser can run the decoder: of no hierarchy, of few weights and few products."""
-    if config.hierarchical:
+    """Whether a browser can run the decoder: a list of layers, of few weights and few products."""
+    if not config.traits.runs_in_page:
         return False
     size = config.num_units + len(config.label_names)
     products = num_multiplications(model.decoder.layers, (size,))
@@ -46,11 +46,12 @@ def live_data(model, config, carried, binary_test):
     """The decoder, the most informative units, and codes to begin with: the prior's mean, and those of test images."""
     some = take(binary_test, slice(STARTS))
     codes = model.encode(make_batch(some.images, some.labels))[0].numpy()
-    labels = some.labels if config.is_cvae else np.zeros((len(codes), 0))
+    labels = some.labels if config.traits.is_conditional else np.zeros((len(codes), 0))
     names = [*(f"test image {index}" for index in range(len(codes))), "the mean of the prior"]
     codes, labels = np.concatenate([codes, 0 * codes[:1]]), np.concatenate([labels, labels[:1]])
     return {
         "kind": "live",
+        "prior": config.traits.prior,
         "decoder": export_decoder(model, config),
         "units": describe_units(config, carried, UNITS_LIVE),
         "range": max(RANGE, float(np.ceil(np.abs(codes).max()))),
@@ -66,7 +67,7 @@ def grid_data(model, config, carried, binary_test):
     """The first test image with every combination of values of a few units, and of labels, on one sheet of images."""
     first = take(binary_test, slice(1))
     options = label_options(config, first.labels)
-    units = carried.by_rate[: UNITS_BESIDE_LABELS if config.is_cvae else UNITS_IN_GRID]
+    units = carried.by_rate[: UNITS_BESIDE_LABELS if config.traits.is_conditional else UNITS_IN_GRID]
     values = np.array(list(product(VALUES, repeat=len(units))))
     batch = make_batch(first.images, first.labels)
     # The code is that of the image with its own label; only the decoder is given the other.
@@ -91,13 +92,13 @@ def grid_data(model, config, carried, binary_test):
 def nearest_values(model, batch):
     """The grid's values next to the code of one image, of every unit: [units]."""
     latents = model.infer(model.bottom_up(batch), batch.labels, (0, 0), 0.0).latents
-    shifts = [np.ravel((each.z - each.prior.mean) / each.prior.stddev) for each in latents]
+    shifts = [np.ravel(each.shift) for each in latents]
     return VALUES[np.abs(np.concatenate(shifts)[:, np.newaxis] - VALUES).argmin(axis=1)]
 
 
 def own_label(config, labels):
     """Which of the options to begin with: the class of an image, where it is among them; else the first."""
-    if not config.is_cvae or config.has_attributes:
+    if not config.traits.is_conditional or config.has_attributes:
         return 0
     index = int(labels[0].argmax())
     return index if index < LABELS_IN_GRID else 0
@@ -105,7 +106,7 @@ def own_label(config, labels):
 
 def label_options(config, labels):
     """Names and labels [1, Y] to choose from: every class, or the image's attributes with each of some flipped."""
-    if not config.is_cvae:
+    if not config.traits.is_conditional:
         return {"": None}
     if not config.has_attributes:
         rows = np.eye(len(config.label_names), dtype=np.float32)[:, np.newaxis]

@@ -1,9 +1,9 @@
 """The report of a run."""
 
-from experiment.assessment import heading, numbers, verdict
-from experiment.audit import name_of
-from experiment.gallery import draw_loss_curve, draw_unit_rates
+from experiment.evaluation.results import heading, left_out_of, numbers, verdict
+from experiment.pictures.always import draw_loss_curve, draw_unit_rates
 from experiment.report.page import card, explorer, numbers_table, page, paragraph, picture, section, vector_graphic
+from experiment.settings.words import name_of
 
 GLOSSARY = (
     "The distortion is -log p(x|z), what describing the image takes once z is known; the rate is KL(q(z|x) || p(z)), "
@@ -16,16 +16,17 @@ def report_of_run(name, config, lines, results, rows, pictures, units, explorer_
     """report.html as text.
 
     Args: lines, of the audit; results, as in results.json; rows, of metrics.jsonl; pictures, paths; units, the Units of
-    the model; explorer_data, what the latent explorer moves about in.
+    the model; explorer_data, what the latent explorer
+    shows, or None.
     """
     curves = [draw_unit_rates(config, units)] + ([draw_loss_curve(config, rows)] if rows else [])
     sections = [
-        section("Look into the latent space", explorer(explorer_data, units.num_images)),
+        *([section("Look into the latent space", explorer(explorer_data, units.num_images))] if explorer_data else []),
         section(
             "Numbers",
             paragraph(heading(results)),
             numbers_table(numbers(results)),
-            *map(paragraph, [*verdict(results), GLOSSARY]),
+            *map(paragraph, [*verdict(results), *left_out_of(results), GLOSSARY]),
         ),
         section("Rates and curves", *map(vector_graphic, curves)),
         section("Pictures", *map(picture, pictures)),

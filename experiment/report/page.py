@@ -15,7 +15,7 @@ from experiment.report.explorer import as_url
 MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
 HOW_LIVE = (
     "The decoder itself runs in this page: the image is the mean of p(x|z) at the values of the sliders, in standard "
-    "deviations of the prior N(0, I), the other units being those of the image that it begins with. Units are sorted "
+    "deviations of the prior {prior}, the other units being those of the image that it begins with. Units are sorted "
     "by their rate, a mean over {num_images:,} test images."
 )
 HOW_GRID = (
@@ -58,7 +58,7 @@ def _spelled_out(value):
 
 
 def numbers_table(rows):
-    """The rows of experiment.assessment.numbers."""
+    """The rows of experiment.evaluation.results.numbers."""
     lines = [
         f"<tr{' class=detail' if row.is_detail else ''}><th>{escape(row.name)}</th>"
         f'<td class="number">{escape(row.number)}</td><td>{escape(row.words)}</td></tr>'
@@ -99,7 +99,10 @@ def vector_graphic(figure):
 def explorer(data, num_images):
     """The latent explorer, for what experiment.report.explorer wrote."""
     if data["kind"] == "live":
-        words, (height, width) = HOW_LIVE.format(num_images=num_images), data["decoder"]["shape"][:2]
+        words, (height, width) = (
+            HOW_LIVE.format(prior=data["prior"], num_images=num_images),
+            data["decoder"]["shape"][:2],
+        )
     else:
         number, values = len(data["units"]), len(data["values"])
         words = HOW_GRID.format(number=number, values=values, num_images=num_images)

@@ -1,0 +1,20 @@
+"""An evaluation goes on where a part of it fails: the rest is measured, drawn and reported."""
+
+
+class LeftOut(dict):
+    """Parts of an evaluation that could not be made: name -> reason."""
+
+    def attempt(self, part, function, *arguments):
+        """function(*arguments); where it raises, None, with the reason on the terminal and in this dict.
+
+        An OSError is raised: it is of the disk, not of the part, and what follows would meet it too.
+        """
+        try:
+            return function(*arguments)
+        except OSError:
+            raise
+        except Exception as error:  # whatever it is, what was trained and measured is not to be lost with it
+            lines = str(error).strip().splitlines() or [""]
+            self[part] = f"{type(error).__name__}: {lines[0][:200]}"
+            print(f"left out: {part} ({self[part]})")
+            return None

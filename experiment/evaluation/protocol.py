@@ -1,0 +1,39 @@
+"""How the numbers of a run came about: what stands beside them in results.json."""
+
+import os
+import platform
+from importlib.metadata import version
+
+import tensorflow as tf
+
+from experiment.settings.words import describe_loss, describe_training, nats_of
+from experiment.training.preprocessing import BINARIZATION_SEED
+
+
+def protocol_of(config, num_images):
+    """The card that goes with the numbers."""
+    evidence = "log p(x|y)" if config.traits.is_conditional else "log p(x)"
+    return {
+        "bound": f"ELBO of {evidence}, one sample of z for each image, no beta",
+        "unit": f"nats per image: {nats_of(config)}",
+        "dataset": config.dataset,
+        "split": "test" if config.limit is None else f"first {num_images} images of test",
+        "binarization": config.binarization,
+        "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
+        "seed": config.seed,
+        "model": config.model,
+        **training_of(config),
+        "first_weights": config.load_weights if config.num_epochs else None,
+        "cpus": os.cpu_count(),
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in ("keras", "numpy")}
+        | {"tensorflow": tf.__version__},
+    }
+
+
+def training_of(config):
+    """What the card says of training; of weights that were loaded, their own config.json says it."""
+    if config.num_epochs == 0:
+        return {"training": "none; that of the weights is beside them"}
+    loss = f"{describe_loss(config)}; {describe_training(config)}"
+    return {"training": loss, "epochs": config.num_epochs, "batch_size": config.batch_size}

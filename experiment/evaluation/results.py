@@ -1,0 +1,97 @@
+"""Results: what each number is called, the table of a run, and whether a published number was reached."""
+
+from typing import NamedTuple
+
+from experiment.settings.presets import PRESETS
+from experiment.settings.words import level_names
+
+NATS, SHARE = "nats", "share"
+ROWS = {
+    "elbo": ("ELBO", NATS, "higher is better; standard error {elbo_standard_error:.2f}"),
+    "distortion": ("distortion", NATS, ""),
+    "rate": ("rate", NATS, ""),
+    "iw_bound": (
+        "IW bound",
+        NATS,
+        "higher is better; K = {num_importance_samples:,}, standard error {iw_standard_error:.2f}",
+    ),
+    "bits_per_dim": ("bits per dim", "bits", "lower is better; an upper bound"),
+    "mutual_information": ("I(x; z)", NATS, "of the top level; at most log {num_images:,}"),
+    "marginal_kl": ("KL(q(z)||p(z))", NATS, "of the top level"),
+    "reconstruction_mse": ("MSE", "", "of pixels in [0, 1]"),
+    "reconstruction_psnr": ("PSNR", "dB", "higher is better"),
+    "reconstruction_ssim": ("SSIM", "", "higher is better"),
+    "linear_probe_accuracy": ("linear probe", SHARE, "of test images, from their codes"),
+    "bayes_accuracy": ("Bayes' rule", SHARE, "of test images, argmax p(x|y) p(y), K = {bayes_num_importance_samples}"),
+    "classifier_accuracy": ("classifier", SHARE, "of real test images"),
+    "recognised": ("recognised", SHARE, "by it, of images generated for given labels"),
+    "mig_sampled": ("MIG", "", "of samples, Chen et al. (2018)"),
+    "mig_histogram": ("MIG", "", "20 bins, Locatello et al. (2019)"),
+    "factor_vae_score": ("FactorVAE", "", "Kim & Mnih (2018)"),
+    "beta_vae_score": ("beta-VAE score", "", "Higgins et al. (2017)"),
+    "dci_disentanglement": ("DCI disent.", "", "Eastwood & Williams (2018)"),
+    "dci_completeness": ("DCI complete.", "", ""),
+    "dci_informativeness": ("DCI inform.", "", ""),
+    "sap": ("SAP", "", "Kumar et al. (2018)"),
+    "modularity": ("modularity", "", "Ridgeway & Mozer (2018)"),
+}
+
+
+class Number(NamedTuple):
+    """A line of a table of results."""
+
+    name: str
+    number: str
+    words: str
+    is_detail: bool = False  # of the line above it
+
+
+def numbers(results):
+    """The results, a Number each, and whether a published number was reached."""
+    test = results["test"]
+    for key, (name, unit, remark) in ROWS.items():
+        if key not in test:
+            continue
+        number = f"{test[key]:.1%}" if unit == SHARE else f"{test[key]:.{2 if unit == NATS else 3}f}"
+        remarks = [unit if unit != SHARE else "", remark and f"({remark.format(**test)})"]
+        yield Number(name, number, " ".join(filter(None, remarks)))
+        if key == "rate":
+            names = level_names(len(test["active_units"]))
+            for name, rate, active in zip(names, test["rate_per_level"], test["active_units"], strict=True):
+                yield Number(f"of {name}", f"{rate:.2f}", f"nats, {active:,} active units", True)
+
+
+def verdict(results):
+    """Whether a published number was reached: a list of one line, or of none."""
+    if "published" not in results:
+        return []
+    words = "{preset}, {source}: {metric} {expected:g} expected, tolerance {tolerance:g}: "
+    return [words.format(**results["published"]) + ("reached" if results["published"]["reached"] else "not reached")]
+
+
+def table(results):
+    """The results as lines of text: name, number, unit and what to know of it."""
+    lines = [heading(results)]
+    for name, number, words, is_detail in numbers(results):
+        shown = f"    {name:<13}" if is_detail else f"  {name:<15}"
+        lines.append(f"{shown}{number:>10} {words}".rstrip())
+    return lines + verdict(results) + left_out_of(results)
+
+
+def left_out_of(results):
+    """What could not be made, a line each with its reason."""
+    return [f"left out: {part} ({reason})" for part, reason in results.get("left_out", {}).items()]
+
+
+def heading(results):
+    """What the numbers are of, and what a nat means."""
+    return f"Test, {results['test']['num_images']:,} images, {results['protocol']['unit']}"
+
+
+def compare_with_published(config, test):
+    """The number that a preset is to end at, and whether it did: {"published": ...}; {} where there is none."""
+    preset = PRESETS.get(config.preset)
+    if preset is None or preset.metric not in test:
+        return {}
+    card = {name: getattr(preset, name) for name in ("source", "metric", "expected", "tolerance")}
+    return {"published": {"preset": config.preset, **card, "reached": preset.is_reached(test)}}

@@ -1,0 +1,152 @@
+"""Weights for people, training state for resuming. The only writer of model_ckpts/.
+
+model_ckpts/<run>/config.json              the settings, from which the model is rebuilt
+                  <model>.weights.h5       at the lowest validation loss: what is evaluated and drawn
+                  <model>.last.weights.h5  after the last epoch
+                  <model>.epoch_007.weights.h5  after that epoch, with --every_epoch
+                  *.sha256                 checksums of the weights, as sha256sum prints them
+                  state.npz                weights, optimizer, step: what --resume continues from, to the same bits
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from atomic_files import atomic_path, write_text
+from experiment.files.names import CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, load_config
+from image_data.arrays import read_npz
+from image_data.splits import DataError
+from models.build import build_model
+
+
+class CheckpointError(ValueError):
+    """Weights or state that are missing, damaged or of another model. One line: found, expected, what to do."""
+
+
+def save_config(config, folder):
+    """Write config.json beside the weights that it describes."""
+    write_text(Path(folder) / CONFIG_FILE, config.to_json())
+
+
+# --- Weights ----------------------------------------------------------------------------------------------------------
+
+
+def weights_path(folder, config, tag=""):
+    """model_ckpts/<run>/<model>.weights.h5, or <model>.<tag>.weights.h5."""
+    return Path(folder) / f"{config.model}{f'.{tag}' if tag else ''}{WEIGHTS_SUFFIX}"
+
+
+def save_model_weights(model, config, folder, tag=""):
+    """Write weights, their checksum and config.json into `folder`, atomically; returns the path of the weights.
+
+    For a moment the checksum file holds the old and the new sum, so that a kill between the two files leaves weights
+    that still load.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_config(config, folder)
+    path = weights_path(folder, config, tag)
+    num_bytes = sum(weight.numpy().nbytes for weight in model.weights)
+    with atomic_path(path, 2 * num_bytes + 1_000_000) as temporary:
+        model.save_weights(temporary)
+        new_sum = weights_checksum(temporary)
+        old_sums = _known_checksums(path) if path.is_file() else set()
+        _write_checksums(path, old_sums | {new_sum})
+    _write_checksums(path, {new_sum})
+    return path
+
+
+def load_weights(path):
+    """The model and the Config of a run, from its folder (its best weights) or from one of its .weights.h5 files.
+
+    Raises: CheckpointError where the weights are missing, damaged or made for other settings.
+    """
+    path = Path(path)
+    folder = path.parent if path.name.endswith(WEIGHTS_SUFFIX) else path
+    config = load_config(folder)
+    if path == folder:
+        path = weights_path(folder, config)
+    model = build_model(config)
+    restore_weights(model, path)
+    return model, config
+
+
+def restore_weights(model, path):
+    """Load a .weights.h5 file into a built model, or raise CheckpointError and say why."""
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; expected the weights of a trained {model.name}")
+    if weights_checksum(path) not in _known_checksums(path):
+        raise CheckpointError(
+            f"{path}: its checksum is not the one in {_checksum_path(path).name}; the file was truncated or changed "
+            "after it was saved: restore it from a copy, or train again"
+        )
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"{path}: expected weights of {model.name} with {model.count_params():,} parameters, as in "
+            f"{CONFIG_FILE} beside it; found others ({reason})"
+        ) from error
+
+
+def weights_checksum(path):
+    """The sha256 of a file, in hexadecimal."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _checksum_path(path):
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _write_checksums(path, checksums):
+    write_text(_checksum_path(path), "".join(f"{checksum}  {path.name}\n" for checksum in sorted(checksums)))
+
+
+def _known_checksums(path):
+    checksum_path = _checksum_path(path)
+    if not checksum_path.is_file():
+        raise CheckpointError(f"{checksum_path}: no such file; expected the checksum that was saved with {path.name}")
+    return {
+        line.split()[0] for line in checksum_path.read_text(encoding="utf-8", errors="replace").splitlines() if line
+    }
+
+
+# --- Training state ---------------------------------------------------------------------------------------------------
+
+
+def save_state(state, config, folder):
+    """Write every variable of a TrainingState, and the digest of the settings that they belong to, atomically."""
+    arrays = {name: variable.numpy() for name, variable in state.variables().items()}
+    with atomic_path(Path(folder) / STATE_FILE) as temporary:
+        np.savez(temporary, digest=np.uint32(config.digest), **arrays)
+
+
+def restore_state(state, config, folder):
+    """Set every variable of a TrainingState to what `save_state` wrote, or raise CheckpointError and say why."""
+    path = Path(folder) / STATE_FILE
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path}: no such file; expected the state of a run that was stopped. Weights alone can be trained on from "
+            f"with --load_weights {Path(folder).name}"
+        )
+    instead = f"--load_weights {Path(folder).name} trains on from the weights instead"
+    try:
+        saved = read_npz(path)
+    except DataError as error:
+        raise CheckpointError(f"{error}; {instead}") from error
+    variables = state.variables()
+    current = {name: variable.numpy() for name, variable in variables.items()}
+    expected = {name: (array.shape, array.dtype.name) for name, array in current.items()}
+    digest = saved.pop("digest", None)
+    found = {name: (array.shape, array.dtype.name) for name, array in saved.items()}
+    if digest != config.digest or found != expected:
+        raise CheckpointError(
+            f"{path}: the state of another run or version than {CONFIG_FILE} beside it describes; {instead}"
+        )
+    if not all(np.isfinite(array).all() for name, array in saved.items() if name != "lowest_loss"):
+        raise CheckpointError(f"{path}: holds numbers that are not finite; {instead}")
+    for name, variable in variables.items():
+        variable.assign(saved[name])

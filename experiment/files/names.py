@@ -1,0 +1,120 @@
+"""Runs by name: where a run's files are, which name is free, which run a user means."""
+
+import json
+import re
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from atomic_files import held
+from experiment.settings.combine import config_of
+from experiment.settings.presets import PRESETS
+from experiment.settings.refusals import ConfigError
+from experiment.settings.values import NEWEST
+
+CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
+CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX = "config.json", "state.npz", ".weights.h5"
+METRICS_FILE, RESULTS_FILE, TABLE_FILE, REPORT_FILE = "metrics.jsonl", "results.json", "results.txt", "report.html"
+
+
+class Run(NamedTuple):
+    """A run and its two folders, relative to the folder that the program was started in."""
+
+    name: str
+
+    @property
+    def checkpoints(self):
+        return CHECKPOINTS / self.name
+
+    @property
+    def outputs(self):
+        return OUTPUTS / self.name
+
+    def claim(self):
+        """Make the run's folders where they are not there, for a run that has no files yet."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.outputs.mkdir(parents=True, exist_ok=True)
+
+    def create(self, has_checkpoints=True):
+        """Make the run's folders, or none. An older run of this name is never touched: raises FileExistsError."""
+        if has_checkpoints:
+            self.checkpoints.mkdir(parents=True)
+        try:
+            self.outputs.mkdir(parents=True)
+        except OSError:
+            if has_checkpoints:
+                self.checkpoints.rmdir()
+            raise
+
+    @contextmanager
+    def held(self):
+        """Hold the run for this process while the block lasts. Raises ConfigError where another process holds it."""
+        try:
+            lock = ExitStack()
+            lock.enter_context(held(self.checkpoints))
+        except BlockingIOError:
+            raise ConfigError(f"{self.name}: another process is training this run; stop it, or let it end") from None
+        with lock:
+            yield
+
+
+def next_free_run(family):
+    """The run `family`, or else `family_2`, `family_3`, ...: the one after the last name that is taken."""
+    taken = [number for number, _ in _members(family)]
+    return Run(family if not taken else f"{family}_{max(taken) + 1}")
+
+
+def newest_run(family, file):
+    """The run with the highest number in a family whose folder holds `file`. Raises ConfigError where none does."""
+    trained = [run for _, run in _members(family) if any(run.checkpoints.glob(file))]
+    if not trained:
+        raise ConfigError(
+            f"no saved run named {family} in {CHECKPOINTS}/ ({_known_runs()}): train it first, or name another run"
+        )
+    return trained[-1]
+
+
+def find_run(name, family, file):
+    """The folder with a run's config.json, from what a user typed: NEWEST, a run's name, its folder or its weights."""
+    if name == NEWEST:
+        return newest_run(family, file).checkpoints
+    folder = Path(name).parent if name.endswith(WEIGHTS_SUFFIX) else Path(name)
+    for candidate in (CHECKPOINTS / name, folder):
+        if (candidate / CONFIG_FILE).is_file():
+            return candidate
+    mend = f"; train it first: --preset {name}" if name in PRESETS else ""
+    raise ConfigError(f"{name}: expected a run with its {CONFIG_FILE}, found none ({_known_runs()}){mend}")
+
+
+def read_results(folder):
+    """The results.json of a run's outputs; None where there is none, or only a damaged one."""
+    path = Path(folder) / RESULTS_FILE
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        return results if {"test", "protocol"} <= results.keys() else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def load_config(folder):
+    """The Config of a run's folder. Raises ConfigError where it is missing or damaged."""
+    path = Path(folder) / CONFIG_FILE
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; expected the settings that were saved with the weights")
+    config = config_of(path.read_text(encoding="utf-8", errors="replace"), path)
+    if config.image_shape is None or config.hidden_sizes is None:
+        raise ConfigError(f"{path}: expected the settings of a trained run, found no image_shape or hidden_sizes")
+    return config
+
+
+def _members(family):
+    """(number, run) of every folder of a family, by number: `family` is number 1."""
+    pattern = re.compile(re.escape(family) + r"(?:_([2-9]|[1-9]\d+))?")
+    names = {path.name for root in (CHECKPOINTS, OUTPUTS) if root.is_dir() for path in root.iterdir()}
+    matches = (pattern.fullmatch(name) for name in names)
+    return sorted((int(match[1] or 1), Run(match[0])) for match in matches if match)
+
+
+def _known_runs():
+    names = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{CONFIG_FILE}"))
+    return "saved runs: " + (", ".join(names) if names else "none")

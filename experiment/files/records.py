@@ -1,0 +1,153 @@
+"""What a run leaves in outputs/<run>/: metrics.jsonl, results.json, pictures, report.html. Their only writer."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+from atomic_files import atomic_path, write_text
+from experiment.files.names import METRICS_FILE, REPORT_FILE, RESULTS_FILE, TABLE_FILE
+
+FRAME_MILLISECONDS = 90
+UNREADABLE_FILE = "unreadable_images.json"
+STUDY_FILE, STUDY_TABLE_FILE = "study.json", "study.md"
+
+
+class RecordError(ValueError):
+    """A record that is damaged. One line: found, expected, what to do."""
+
+
+class MetricsLog:
+    """metrics.jsonl, and the same numbers on a Board where one is wanted.
+
+    A row for every call of the compiled training program and for every validation, with step, epoch, split ("train" or
+    "validation") and means over images in nats: elbo, distortion, rate, rate_per_level (top level first), all without
+    beta, and the loss, with it; training rows also have the norm of the gradient, and images_per_second; validation
+    rows the active_units of each level.
+    """
+
+    def __init__(self, folder, step=0, board=None):
+        """Begin a log, or continue it after `step`: the saved state does not know of the rows beyond.
+
+        Args: board, a Board that is to show the same rows, or None.
+        """
+        path = Path(folder) / METRICS_FILE
+        kept = [row for row in read_metrics(path) if row["step"] <= step] if step else []
+        write_text(path, "".join(_line(row) for row in kept))
+        self._file = path.open("a", encoding="utf-8")
+        self._board = board
+        if board:
+            for row in kept:
+                board.draw(row)
+
+    def append_training(self, progress):
+        """Write a row from a training.Progress."""
+        rate = sum(progress.rate_per_level)
+        self._append(
+            step=progress.step,
+            epoch=progress.epoch,
+            split="train",
+            loss=progress.loss,
+            gradient_norm=progress.gradient_norm,
+            elbo=-progress.distortion - rate,
+            distortion=progress.distortion,
+            rate=rate,
+            rate_per_level=progress.rate_per_level,
+            images_per_second=progress.images_per_second,
+        )
+
+    def append_validation(self, progress, estimate, loss):
+        """Write a row from an ElboEstimate and the loss of the validation images."""
+        self._append(step=progress.step, epoch=progress.epoch, split="validation", loss=loss, **estimate._asdict())
+
+    def _append(self, **row):
+        self._file.write(_line(row))
+        self._file.flush()
+        if self._board:
+            self._board.draw(row)
+
+    def sync(self):
+        """Make all rows durable; to be called before the state that follows them is saved."""
+        os.fsync(self._file.fileno())
+        if self._board:
+            self._board.flush()
+
+    def close(self):
+        self._file.close()
+        if self._board:
+            self._board.close()
+
+
+def read_metrics(path):
+    """The rows of a metrics.jsonl; a last line without its end, from a run that was killed, is left out."""
+    text = Path(path).read_text(encoding="utf-8", errors="replace") if Path(path).is_file() else ""
+    try:
+        rows = [json.loads(line) for line in text.split("\n")[:-1]]
+        return sorted(rows, key=lambda row: row["step"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise RecordError(
+            f"{path}: expected a row of JSON with its step in each line; move it away to go on"
+        ) from error
+
+
+def training_seconds(rows, batch_size):
+    """What the rows of a metrics.jsonl say of the time that training took, in all sessions of a run together."""
+    train = [row for row in rows if row["split"] == "train"]
+    steps = np.diff([0, *(row["step"] for row in train)])
+    return sum(count * batch_size / row["images_per_second"] for count, row in zip(steps, train, strict=True))
+
+
+def write_results(folder, results, lines):
+    """results.json: the numbers of a finished run beside their protocol; results.txt: the same as a table to read."""
+    write_text(Path(folder) / RESULTS_FILE, json.dumps(results, indent=2, allow_nan=False) + "\n")
+    write_text(Path(folder) / TABLE_FILE, "".join(f"{line}\n" for line in lines))
+
+
+def write_study(folder, card, table):
+    """study.json: the numbers of a study's runs, and their means; study.md: the means as a table in Markdown."""
+    write_text(Path(folder) / STUDY_FILE, json.dumps(card, indent=2, allow_nan=False) + "\n")
+    write_text(Path(folder) / STUDY_TABLE_FILE, table)
+
+
+def write_unreadable(folder, unreadable):
+    """unreadable_images.json: the files that a run goes without, each with the reason."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    write_text(Path(folder) / UNREADABLE_FILE, json.dumps(dict(unreadable), indent=2) + "\n")
+
+
+def write_figure(folder, name, figure):
+    """A Figure as a PNG file, a list of them as the frames of a GIF; returns the path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    is_animation = isinstance(figure, list)
+    path = folder / f"{name}.{'gif' if is_animation else 'png'}"
+    with atomic_path(path) as temporary:
+        if is_animation:
+            save_animation(figure, temporary)
+        else:
+            figure.savefig(temporary, format="png")
+    return path
+
+
+def save_animation(figures, path):
+    """Write Figures as the frames of a GIF that is played over and over."""
+    first, *others = (Image.fromarray(as_pixels(figure)) for figure in figures)
+    first.save(path, format="GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
+
+
+def as_pixels(figure):
+    """A Figure as an image: uint8 [H, W, 3]."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def write_report(folder, html):
+    """report.html."""
+    write_text(Path(folder) / REPORT_FILE, html)
+
+
+def _line(row):
+    return json.dumps(row, allow_nan=False) + "\n"

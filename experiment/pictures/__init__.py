@@ -1,0 +1,1 @@
+"""Pictures: of every run, on request, and of several runs."""

@@ -1,0 +1,180 @@
+"""What is drawn of a model: name of a picture -> Figure. Every picture shows means of the likelihood, never logits."""
+
+import numpy as np
+import tensorflow as tf
+
+from experiment.pictures.captions import labels_for, likelihood_of, posterior_of, prior_of
+from experiment.pictures.codes import by_level, straight
+from experiment.pictures.plots import image_grid, loss_curve, unit_rates
+from experiment.settings.words import describe_loss, level_names, name_of
+from experiment.training.preprocessing import make_batch
+from image_data.splits import take
+from models.distributions import repeat_rows
+from models.noise import Stream, noise_seed
+
+COLUMNS = 10
+INTERPOLATION_PAIRS = 5
+MAX_LABELS = 40  # rows of the picture of classes
+RESAMPLED_ROWS = 5
+TEMPERATURES = (0.25, 0.5, 0.7, 0.85, 1.0)
+
+
+def draw_always(model, config, test, binary_test, left_out):
+    """Pictures of a model: samples, reconstructions, interpolations and, where it is conditional, a row per class.
+
+    Args:
+        model: with the weights that are evaluated.
+        config: its Config.
+        test: a Split of the images as they are.
+        binary_test: the same Split as the model is evaluated on.
+        left_out: a LeftOut, for pictures that cannot be drawn.
+
+    Returns:
+        A dict of file names (without suffix) and Figures.
+    """
+    drawings = {
+        "samples": lambda: draw_samples(model, config, test),
+        "reconstructions": lambda: draw_reconstructions(model, config, test, binary_test),
+    }
+    if len(test.images) > 1:
+        drawings["interpolation"] = lambda: draw_interpolation(model, config, binary_test)
+    if config.traits.is_conditional:
+        drawings["classes"] = lambda: draw_classes(model, config, test)
+    if config.traits.has_levels and config.traits.is_top_down:
+        drawings["temperatures"] = lambda: draw_temperatures(model, config, test)
+        drawings["top_levels"] = lambda: draw_top_levels(model, config, binary_test)
+        for index, name in enumerate(level_names(model.num_levels)):
+            drawings[f"resampled_{name}"] = lambda index=index: draw_resampled(model, config, binary_test, index)
+    figures = {name: left_out.attempt(f"picture {name}", draw) for name, draw in drawings.items()}
+    return {name: figure for name, figure in figures.items() if figure}
+
+
+def draw_samples(model, config, split):
+    """config.grid images from random codes, given the classes in turn, or attributes of real images."""
+    labels, given = labels_for(config.grid, config, split)
+    images = model.sample(config.grid, noise_seed(config.seed, Stream.SAMPLES), labels).numpy()
+    num_columns = min(COLUMNS, config.grid)
+    num_rows = -(-config.grid // num_columns)
+    blank = np.ones((num_rows * num_columns - config.grid, *images.shape[1:]), images.dtype)
+    rows = np.concatenate([images, blank]).reshape(num_rows, num_columns, *images.shape[1:])
+    return image_grid(
+        rows, f"{name_of(config)}: samples\nmeans of {likelihood_of('z', config)}, z ~ {prior_of(config)}{given}"
+    )
+
+
+def draw_reconstructions(model, config, split, binary_split, split_name="test"):
+    """Images of a split, what the model was given of them, and its reconstructions."""
+    first = take(split, slice(COLUMNS))
+    batch = make_batch(binary_split.images[:COLUMNS], first.labels)
+    reconstructions = model.reconstruct(batch, noise_seed(config.seed, Stream.RECONSTRUCTIONS)).numpy()
+    originals = make_batch(first.images, None).images.numpy()
+    rows = {f"{split_name} image": originals, "binarised": batch.images.numpy(), "reconstruction": reconstructions}
+    if config.binarization != "dynamic":
+        del rows["binarised"]
+    title = f"{name_of(config)}: reconstructions\nmeans of {likelihood_of('z', config)}, z ~ q({posterior_of(config)})"
+    return image_grid(np.stack(list(rows.values())), title, list(rows))
+
+
+def draw_interpolation(model, config, binary_test):
+    """Straight lines between the posterior means of pairs of test images, both ends included."""
+    num_pairs = min(INTERPOLATION_PAIRS, len(binary_test.images) // 2)
+    ends = take(binary_test, slice(2 * num_pairs))
+    pairs = make_batch(ends.images, ends.labels)
+
+    def between(ends):
+        along = straight(ends[::2].numpy(), ends[1::2].numpy(), np.linspace(0.0, 1.0, COLUMNS))
+        return tf.constant(along.reshape(num_pairs * COLUMNS, *along.shape[2:]))
+
+    labels = None if pairs.labels is None else between(pairs.labels)
+    images = model.decode(tuple(map(between, model.encode(pairs))), labels).mean.numpy()
+    moved = "z and label y" if config.traits.is_conditional else "z"
+    title = (
+        f"{name_of(config)}: interpolation between pairs of test images\n{moved} on a straight line between the ends"
+    )
+    return image_grid(images.reshape(num_pairs, COLUMNS, *images.shape[1:]), title)
+
+
+def draw_classes(model, config, split):
+    """A row for each label, a column for each z: what the label changes, and what it leaves.
+
+    Where an image has many labels (attributes), each is switched on in turn on top of those that most images have.
+    """
+    names = config.label_names[:MAX_LABELS]
+    rows = np.eye(len(config.label_names), dtype=np.float32)[: len(names)]
+    given = "one label a row"
+    if config.has_attributes:
+        rows = np.maximum(rows, split.labels.mean(axis=0) > 0.5)
+        given = "one attribute more a row, on top of the most common ones"
+    seed = noise_seed(config.seed, Stream.CLASSES)  # the same in every row: the columns share their style
+    images = [model.sample(COLUMNS, seed, np.tile(labels, (COLUMNS, 1))).numpy() for labels in rows]
+    if len(names) < len(config.label_names):
+        given += f", the first {len(names)} of {len(config.label_names)}"
+    shared = "the same noise in every row" if config.traits.has_levels else "shared by the rows"
+    title = f"{name_of(config)}: {given}, one z a column\nmeans of p(x|z,y), z ~ {prior_of(config)}, {shared}"
+    return image_grid(np.stack(images), title, list(names))
+
+
+def draw_loss_curve(config, rows):
+    """The loss curve, from the rows of metrics.jsonl."""
+    train = [row for row in rows if row["split"] == "train"]
+    validation = [row for row in rows if row["split"] == "validation"]
+    names = level_names(len(rows[0]["rate_per_level"]))
+
+    def by_level(rows, name):
+        return dict(zip(names, np.array([row[name] for row in rows]).T, strict=True))
+
+    return loss_curve(
+        {name: np.array([row[name] for row in train]) for name in ("step", "loss", "distortion")}
+        | {"rates": by_level(train, "rate_per_level")},
+        {name: np.array([row[name] for row in validation]) for name in ("step", "elbo", "loss")}
+        | {"active_units": by_level(validation, "active_units")},
+        f"{name_of(config)}: loss = {describe_loss(config)}",
+    )
+
+
+def draw_unit_rates(config, units):
+    """How the rate is shared out among the units of each level."""
+    return unit_rates(
+        by_level(config, units.rates),
+        by_level(config, units.is_active),
+        f"{name_of(config)}: rate (KL) of every unit, mean over {units.num_images:,} test images",
+    )
+
+
+def draw_temperatures(model, config, split):
+    """A row for each temperature, a column for each draw of noise."""
+    labels, given = labels_for(COLUMNS, config, split)
+    seed = noise_seed(config.seed, Stream.SAMPLES)
+    rows = [model.sample(COLUMNS, seed, labels, temperature).numpy() for temperature in TEMPERATURES]
+    title = f"{name_of(config)}: samples, standard deviations of every prior times the temperature\n"
+    title += f"means of {likelihood_of('z', config)}, the same noise in each column{given}"
+    return image_grid(np.stack(rows), title, [f"temperature {temperature:g}" for temperature in TEMPERATURES])
+
+
+def draw_top_levels(model, config, binary_test):
+    """Test images from their top k codes alone, the levels below at the means of their priors: a row for each k."""
+    batch = make_batch(*take(binary_test, slice(COLUMNS))[:2])
+    codes = model.encode(batch)
+    names = level_names(model.num_levels)
+    rows = {"test image": batch.images.numpy()}
+    for count in range(1, model.num_levels + 1):
+        name = names[0] if count == 1 else f"{names[0]} to {names[count - 1]}"
+        rows[f"from {name}"] = model.decode(codes[:count], batch.labels).mean.numpy()
+    title = f"{name_of(config)}: reconstructions from the top levels only\nlower levels are the means of their priors"
+    return image_grid(np.stack(list(rows.values())), title, list(rows))
+
+
+def draw_resampled(model, config, binary_test, index):
+    """What a level holds: test images whose levels above it are kept, it and those below drawn from their priors."""
+    batch = make_batch(*take(binary_test, slice(RESAMPLED_ROWS))[:2])
+    names = level_names(model.num_levels)
+    codes, labels = repeat_rows((model.encode(batch)[:index], batch.labels), COLUMNS - 1)
+    seed = noise_seed(config.seed, Stream.LEVELS)
+    images = model.sample(len(batch.images) * (COLUMNS - 1), seed, labels, codes=codes).numpy()
+    grid = images.reshape(len(batch.images), COLUMNS - 1, *images.shape[1:])
+    grid = np.concatenate([batch.images.numpy()[:, np.newaxis], grid], axis=1)
+    kept = " to ".join(dict.fromkeys([names[0], names[index - 1]])) if index else "nothing"
+    drawn = " to ".join(dict.fromkeys([names[index], names[-1]]))
+    title = f"{name_of(config)}: what {names[index]} adds\n"
+    title += f"first column: test image; {kept} kept, {drawn} drawn from the prior"
+    return image_grid(grid, title)

@@ -1,0 +1,229 @@
+"""Arrays -> matplotlib Figures. Saves nothing, knows no model and no file."""
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+DPI = 150
+CELL_PIXELS = 96  # side of an image in a grid, about
+MOVING_CELL_PIXELS = 64  # of an animation, of which there are many
+GRID_PIXELS = 900  # width of a grid of few columns, at least
+GAP = 2  # pixels of an image between images
+MARGIN = 15
+
+
+def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CELL_PIXELS):
+    """Rows of images under a title, every pixel of an image shown as the same whole number of the figure's.
+
+    Args: images [rows, columns, H, W, C] in [0, 1], C = 1 or 3; row_names and column_names, a name for each or None;
+    cell_pixels, about how wide an image is shown, up to twice as wide where there are few columns.
+    """
+    num_rows, num_columns, height, width, channels = images.shape
+    canvas = np.full((num_rows * (height + GAP) - GAP, num_columns * (width + GAP) - GAP, channels), 255, np.uint8)
+    for row in range(num_rows):
+        for column in range(num_columns):
+            top, left = row * (height + GAP), column * (width + GAP)
+            canvas[top : top + height, left : left + width] = np.rint(255 * images[row, column])
+
+    # All sizes from here on are whole pixels of the figure.
+    wanted = max(cell_pixels, min(GRID_PIXELS // num_columns, 2 * cell_pixels))
+    scale = max(1, round(wanted / width))
+    grid_height, grid_width = scale * canvas.shape[0], scale * canvas.shape[1]
+    names, lines = row_names or [], title.split("\n")
+    left = MARGIN + 11 * max((len(name) for name in names), default=0)
+    figure_width = max(left + grid_width + MARGIN, 13 * max(map(len, lines)))
+    longest = max((len(name) for name in column_names or []), default=0)
+    is_upright = 13 * longest > scale * width
+    above = 0 if not longest else 13 * longest if is_upright else 25
+    figure_height = MARGIN + 29 * len(lines) + above + grid_height + MARGIN
+    figure = Figure(figsize=(figure_width / DPI, figure_height / DPI), dpi=DPI)
+    axes = figure.add_axes(
+        (left / figure_width, MARGIN / figure_height, grid_width / figure_width, grid_height / figure_height)
+    )
+    shown = canvas[..., 0] if channels == 1 else canvas
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    columns = column_names or []
+    axes.set_xticks(
+        [column * (width + GAP) + width / 2 for column in range(len(columns))],
+        columns,
+        fontsize=8,
+        parse_math=False,
+        rotation=90 if is_upright else 0,
+    )
+    axes.xaxis.tick_top()
+    axes.set_yticks(
+        [row * (height + GAP) + height / 2 for row in range(len(names))], names, fontsize=8, parse_math=False
+    )
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    figure.text(MARGIN / figure_width, 1 - 12 / figure_height, title, fontsize=9, va="top", parse_math=False)
+    return figure
+
+
+def scatter(points, classes, names, title):
+    """Points [N, 2], in the colours of their classes [N] of these names; grey where classes is None."""
+    figure = Figure(figsize=(7, 6), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    axes = figure.subplots()
+    if classes is None:
+        axes.scatter(*points.T, s=5, color="tab:gray")
+    else:
+        for index, (name, colour) in enumerate(colours_of(names).items()):
+            # A label that begins with an underscore would be left out of the legend.
+            axes.scatter(*points[classes == index].T, s=5, color=colour, label=f" {name}" if name[:1] == "_" else name)
+        legend = axes.legend(
+            fontsize=7, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(names) // 30
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return figure
+
+
+def loss_curve(train, validation, title):
+    """Loss and distortion over training and validation; the rate of each level, and its active units.
+
+    Args: train, a dict of arrays step, loss, distortion, and rates, a dict of arrays by level; validation, a dict of
+    arrays step, elbo, loss, and active_units, a dict of arrays by level; loss, distortion, rates and elbo in nats.
+    """
+    figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    left, middle, right = figure.subplots(1, 3)
+    left.plot(train["step"], train["loss"], label="training loss", color="tab:blue")
+    left.plot(train["step"], train["distortion"], label="training distortion", color="tab:green", linestyle="--")
+    left.plot(validation["step"], -validation["elbo"], label="validation -ELBO", color="tab:red", marker=".")
+    if not np.allclose(validation["loss"], -validation["elbo"]):
+        left.plot(validation["step"], validation["loss"], label="validation loss", color="tab:purple", marker=".")
+    # The first steps are far above everything that follows; a reader wants to see what follows.
+    settled = train["loss"][len(train["loss"]) // 10 :]
+    finite = np.concatenate([settled, train["distortion"], -validation["elbo"], validation["loss"]])
+    low, high = finite.min(), np.percentile(finite, 98)
+    left.set_ylim(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3)
+    left.set_ylabel("nats per image")
+    total = np.sum(list(train["rates"].values()), axis=0)
+    if len(train["rates"]) > 1:
+        middle.plot(train["step"], total, label="training rate of all levels", color="black", linewidth=1)
+    for name, rate in train["rates"].items():
+        middle.plot(train["step"], rate, label=f"training rate (KL) of {name}")
+    middle.set_ylabel("nats per image")
+    middle.set_ylim(0, 1.1 * np.percentile(total, 98) + 1e-3)
+    for name, num_units in validation["active_units"].items():
+        right.plot(validation["step"], num_units, label=f"active units of {name}", marker=".")
+    right.set_ylabel("units, on validation images")
+    right.set_ylim(bottom=0)
+    for axes in (left, middle, right):
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8 if len(train["rates"]) < 5 else 6)
+    return figure
+
+
+def unit_rates(rates, is_active, title):
+    """The rate of every unit, a bar each, sorted within its level.
+
+    Args: rates and is_active, dicts of arrays by level; rates in nats.
+    """
+    figure = Figure(figsize=(13, 3), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    axes = figure.subplots()
+    start = 0
+    for name, rate in rates.items():
+        order = np.argsort(-rate, kind="stable")
+        active, edges = is_active[name][order], start + np.arange(len(rate) + 1)
+        words = f"{name}, {int(active.sum()):,} of {len(rate):,} active"
+        shown = axes.stairs(np.where(active, rate[order], 0.0), edges, fill=True, label=words)
+        axes.stairs(np.where(active, 0.0, rate[order]), edges, fill=True, color=shown.get_facecolor(), alpha=0.3)
+        start = edges[-1] + max(1, len(rate) // 20)
+    axes.set_xlabel("units, sorted by rate within their level; pale: not active")
+    axes.set_ylabel("rate, nats per image")
+    axes.set_xticks([])
+    axes.legend(fontsize=8)
+    return figure
+
+
+def validation_curves(curves, title):
+    """-ELBO, distortion and rate over epochs, a line for each run, a colour for each group.
+
+    Args: curves, pairs of a group's name and a dict of arrays epoch, elbo, distortion and rate, in nats.
+    """
+    figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    colours = colours_of(group for group, _ in curves)
+    terms = {"-ELBO (without beta)": lambda run: -run["elbo"], "distortion": _term("distortion"), "rate": _term("rate")}
+    for axes, (name, value_of) in zip(figure.subplots(1, 3), terms.items(), strict=True):
+        labelled = set()
+        for group, run in curves:
+            label = None if group in labelled else group
+            axes.plot(run["epoch"], value_of(run), color=colours[group], label=label, marker=".", linewidth=1)
+            labelled.add(group)
+        axes.set_title(name, fontsize=9)
+        axes.set_ylabel("nats per image")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    return figure
+
+
+def _term(name):
+    return lambda run: run[name]
+
+
+def rate_distortion(points, title):
+    """Points (group, rate, distortion), in nats, over lines of equal ELBO."""
+    figure = Figure(figsize=(7, 5.5), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    axes = figure.subplots()
+    colours = colours_of(group for group, *_ in points)
+    for group, rate, distortion in points:
+        axes.scatter(rate, distortion, color=colours[group], s=40, zorder=3)
+    for group, (_, rate, distortion) in {point[0]: point for point in points}.items():
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # over the lines of equal ELBO
+        axes.annotate(
+            group, (rate, distortion), (6, 6), textcoords="offset points", fontsize=8, parse_math=False, bbox=box
+        )
+    axes.margins(0.15)
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    grid_rate, grid_distortion = np.meshgrid(np.linspace(left, right, 50), np.linspace(low, high, 50))
+    lines = axes.contour(grid_rate, grid_distortion, -grid_rate - grid_distortion, 8, colors="tab:gray", linewidths=0.6)
+    axes.clabel(lines, fmt="ELBO %g", fontsize=7)
+    axes.set_xlabel("rate, nats per image")
+    axes.set_ylabel("distortion, nats per image")
+    return figure
+
+
+def panels(numbers, title):
+    """A panel for each number: its values in each group as points, and their mean with its interval.
+
+    Args: numbers, title of a number -> group -> (values, mean, half width of the interval or None).
+    """
+    num_columns = min(4, len(numbers))
+    num_rows = -(-len(numbers) // num_columns)
+    figure = Figure(figsize=(3.3 * num_columns, 0.6 + 2.4 * num_rows), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    everywhere = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
+    for axes in everywhere[len(numbers) :]:
+        axes.set_axis_off()
+    for axes, (name, groups) in zip(everywhere, numbers.items(), strict=False):
+        for at, (values, mean, half_width) in enumerate(groups.values()):
+            axes.plot([at] * len(values), values, ".", color="tab:blue")
+            if half_width is not None:
+                axes.errorbar(at + 0.15, mean, half_width, fmt="_", color="black", capsize=4)
+        axes.set_xticks(range(len(groups)), groups, fontsize=8, parse_math=False)
+        axes.set_xlim(-0.5, len(groups) - 0.5)
+        axes.set_title(name, fontsize=9, parse_math=False)
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def colours_of(groups):
+    """A colour for each of some groups, in the order in which they come."""
+    names = list(dict.fromkeys(groups))
+    return dict(zip(names, colormaps["tab10" if len(names) <= 10 else "turbo"](_spread(len(names))), strict=True))
+
+
+def _spread(number):
+    """Where the colours of so many classes stand in a colour map: the first ones of ten, or all evenly."""
+    return np.arange(number) if number <= 10 else np.linspace(0, 1, number)

@@ -1,0 +1,148 @@
+"""How settings are combined: defaults < data set, model and objective < preset or saved run < flags.
+
+Imports neither TensorFlow nor numpy.
+"""
+
+import json
+from dataclasses import asdict, fields, replace
+
+from experiment.settings.config import (
+    DATA,
+    MODEL,
+    TRAINING,
+    Config,
+    defaults_where,
+    flags,
+    free_when_resumed,
+    names_in,
+)
+from experiment.settings.datasets import DATASETS, READ_BY_SOME, defaults_of
+from experiment.settings.presets import PRESETS
+from experiment.settings.refusals import ConfigError, received
+from models.catalog import LIKELIHOODS, NETWORK_SETTINGS, NETWORKS, SELECTORS
+
+
+def config_of(text, source):
+    """The Config saved in `text`; `source` names the file in errors. Raises ConfigError for anything else."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: expected the JSON settings of a run, found a damaged file ({error})") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: expected the JSON settings of a run, found {type(values).__name__}")
+    unknown = values.keys() - {each.name for each in fields(Config)}
+    if unknown:
+        raise ConfigError(f"{source}: unknown settings {', '.join(sorted(unknown))}; saved by another version?")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    values = _spelled_out(values)
+    try:
+        return _settle(values, given=values)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from None
+
+
+def resolve(given):
+    """Defaults < those of data set, model and objective < given settings (a dict)."""
+    given = _spelled_out(given)
+    return _settle({**defaults_of(given), **given}, given)
+
+
+def resolve_loaded(given, saved):
+    """Settings of a new run that starts from the weights of another: saved < given, but the model's stay as saved.
+
+    For another data set than the saved one, its own defaults stand in for what is not the model's; for another
+    objective, the new one's stand in for what weighs its terms.
+    """
+    given = _spelled_out(given)
+    _refuse_changes(given, saved, names_in(MODEL), "the saved weights were made with")
+    if given.get("num_epochs", saved.num_epochs) == 0:
+        fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
+        _refuse_changes(given, saved, fixed, "nothing is trained, and the saved weights were trained with")
+    values = asdict(saved) | defaults_where("asked_once")
+    if given.get("objective", saved.objective) != saved.objective:
+        identity = {name: values[name] for name in SELECTORS | {"dataset", "network"}}
+        fresh = defaults_of({**identity, "objective": given["objective"]})
+        values |= {name: fresh.get(name, getattr(Config, name)) for name in READ_BY_SOME}
+    values["beta_schedule"] = "constant"  # these weights are past the warm-up
+    if given.get("dataset", saved.dataset) != saved.dataset:
+        kept = {name: values[name] for name in names_in(MODEL) | {"image_shape", "label_names"}}
+        values = {**defaults_of({**given, **kept}), **given, **kept}
+        if values.get("image_size"):
+            height, _, channels = saved.image_shape
+            values |= {"image_size": height, "grayscale": channels == 1}
+    return _settle({**values, **given}, given)
+
+
+def resolve_resumed(given, saved):
+    """Settings of a run that is continued: as saved, but for where the data is, how long to train, and the output."""
+    _refuse_changes(given, saved, names_in(MODEL, DATA, TRAINING) - free_when_resumed(), "a resumed run keeps")
+    if given.get("num_epochs") == 0:
+        raise ConfigError("--num_epochs 0 with --resume: expected the epochs of the whole run, at least 1")
+    num_epochs = given.get("num_epochs", saved.num_epochs)
+    if saved.learning_rate_schedule != "constant" and num_epochs != saved.num_epochs:
+        raise ConfigError(
+            f"--num_epochs {num_epochs}: the learning rate was planned to fall to 0 within {saved.num_epochs} epochs; "
+            "leave the flag out, or train on with --load_weights"
+        )
+    preset = saved.preset if num_epochs == saved.num_epochs else None
+    return replace(saved, **{**given, "run_name": saved.run_name, "preset": preset})
+
+
+def with_preset(given):
+    """The settings of the preset that is given, and its name for the run < given settings.
+
+    A run whose numbers other settings may change has its name, but is not compared with what was published.
+    """
+    preset = PRESETS.get(given.get("preset"))
+    if preset is None:
+        return given
+    decisive = names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "seed"} | {"load_weights"}
+    is_changed = given.keys() & decisive
+    return {**preset.settings, "run_name": given["preset"], **given, **({"preset": None} if is_changed else {})}
+
+
+def _spelled_out(values):
+    """A single level may be given as a number: 15 for (15,)."""
+    latent_size = values.get("latent_size")
+    return values if type(latent_size) is not int else {**values, "latent_size": (latent_size,)}
+
+
+def _refuse_changes(given, saved, fixed, reason):
+    for each in flags():
+        if each.name in fixed and given.get(each.name, getattr(saved, each.name)) != getattr(saved, each.name):
+            raise ConfigError(
+                f"{received(each.name, given[each.name])}: {reason} {received(each.name, getattr(saved, each.name))}; "
+                "leave the flag out, or train a new run"
+            )
+
+
+def _settle(values, given):
+    """The Config of some values, with what follows from them where it was not given."""
+    config = {"network": Config.network, "likelihood": Config.likelihood, "dataset": Config.dataset, **values}
+    _refuse_settings_without_meaning(config, given)
+    if config["network"] in NETWORKS:
+        for name, default in NETWORKS[config["network"]].settings.items():
+            if config.get(name) is None:
+                config[name] = default
+    is_dynamic = config.get("binarization", Config.binarization) == "dynamic"
+    likelihood = LIKELIHOODS.get(config["likelihood"])
+    if is_dynamic and likelihood and "dynamic" not in likelihood.nats and "binarization" not in given:
+        config["binarization"] = "none"
+    return Config(**config)
+
+
+def _refuse_settings_without_meaning(config, given):
+    """Raise ConfigError for a given setting that the network or the data set would not look at."""
+    network, dataset = NETWORKS.get(config["network"]), DATASETS.get(config["dataset"])
+    for each in flags():
+        if given.get(each.name, each.default) == each.default:
+            continue
+        shown = received(each.name, given[each.name])
+        if network and each.name in NETWORK_SETTINGS - network.settings.keys():
+            fitting = " or ".join(name for name, entry in NETWORKS.items() if each.name in entry.settings)
+            raise ConfigError(f"{shown} with --network {config['network']}: expected --network {fitting}")
+        if dataset and each.metadata["photographs_only"] and not dataset.has_photographs:
+            raise ConfigError(
+                f"{shown} with --dataset {config['dataset']}: its images are as they are; expected a data set of image "
+                "files, such as --dataset folder"
+            )

@@ -1,0 +1,421 @@
+"""Config: every setting of a run, its help, and what it accepts. Imports neither TensorFlow nor numpy.
+
+A new flag is a new field.
+"""
+
+import json
+import zlib
+from dataclasses import asdict, dataclass, field, fields
+from math import prod
+
+from experiment.settings.datasets import DATASETS
+from experiment.settings.presets import PRESETS
+from experiment.settings.refusals import ConfigError, received, refuse_impossible
+from experiment.settings.values import (
+    ABOVE_0,
+    AT_LEAST_0,
+    IMAGES,
+    LEVELS,
+    MAX_INT,
+    NEWEST,
+    NORMALIZATION,
+    PATH,
+    RUN,
+    RUN_NAME,
+    SHARE,
+    SIZES,
+    SWITCH,
+    UNITS,
+    WEIGHTS,
+    are_sizes,
+    level_shape,
+    number,
+    one_of,
+    whole_number,
+)
+from models.catalog import LIKELIHOODS, MODELS, NETWORKS, OBJECTIVES, SELECTORS, name_of_model, values_that_choose
+
+# Groups of settings. Those of the model are part of its weights; those of pictures and output change no number.
+MODEL, DATA, TRAINING, PICTURES, OUTPUT = "model", "data", "training", "pictures", "output"
+
+
+def setting(default, group, rule, help, photographs_only=False, asked_once=False, draw=None, **argparse_options):
+    """A field of Config that is also a flag.
+
+    Args:
+        default: its value where nothing is given; the command line adds it to the help.
+        group: MODEL, DATA, TRAINING, PICTURES or OUTPUT.
+        rule: a Rule, what it accepts.
+        help: one sentence.
+        photographs_only: whether it has no meaning for data sets that are arrays.
+        asked_once: whether a run that starts from the weights of this one does not inherit it.
+        draw: the function that draws the picture it asks for, as 'module:name'.
+        argparse_options: what argparse is to know besides.
+    """
+    metadata = {
+        "group": group,
+        "rule": rule,
+        "help": help,
+        "photographs_only": photographs_only,
+        "asked_once": asked_once or group == PICTURES,
+        "draw": draw and f"experiment.pictures.requested:{draw}",
+        "argparse": argparse_options,
+    }
+    return field(default=default, metadata=metadata)
+
+
+def by_network(name):
+    """' [mlp: relu; conv: silu]', for the help of a setting of which each network has its own default."""
+    values = {network: entry.settings.get(name) for network, entry in NETWORKS.items()}
+    shown = {network: _typed(value) for network, value in values.items() if value is not None}
+    return " [" + "; ".join(f"{network}: {value}" for network, value in shown.items()) + "]"
+
+
+def summaries(entries):
+    """'mlp (dense layers), conv (convolutions)', for the help of a choice."""
+    return ", ".join(f"{name} ({entry.summary})" for name, entry in entries.items())
+
+
+def _typed(value):
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of a run. None means: not given, or settled from the other settings by `resolve`."""
+
+    is_cvae: bool = setting(False, MODEL, SWITCH, "condition encoder and decoder on the label y: q(z|x,y), p(x|z,y)")
+    hierarchical: bool = setting(False, MODEL, SWITCH, "use several levels of latents, one for each --latent_size")
+    hierarchy: str = setting(
+        "top_down",
+        MODEL,
+        one_of("top_down", *values_that_choose("hierarchy")),
+        "top_down: p(z2) p(z1|z2) p(x|z1,z2), inferred from the top level down; chain: x -> z1 -> z2 -> x, the model "
+        "of the land-use project",
+    )
+    latent_size: tuple[int | str, ...] = setting(
+        (15,),
+        MODEL,
+        LEVELS,
+        "units of the latent z; in a hierarchy one size for each level, the level next to the image first: 64 is a "
+        "vector, 7x7x4 a map of 7x7 pixels and 4 channels",
+        nargs="+",
+    )
+    log_var_bound: float = setting(
+        10.0,
+        MODEL,
+        ABOVE_0,
+        "log variances of priors, and their difference to those of posteriors, stay between minus and plus this",
+    )
+    network: str = setting("mlp", MODEL, one_of(*NETWORKS), f"encoder and decoder: {summaries(NETWORKS)}")
+    hidden_sizes: tuple[int, ...] | None = setting(
+        None,
+        MODEL,
+        SIZES,
+        "units of each dense layer, or channels of each convolution, of the encoder; the decoder mirrors them"
+        + by_network("hidden_sizes"),
+        nargs="+",
+    )
+    activation: str | None = setting(
+        None,
+        MODEL,
+        one_of("relu", "leaky_relu", "silu", "tanh"),
+        "activation function: relu, leaky_relu, silu or tanh" + by_network("activation"),
+    )
+    encoder_normalization: str | None = setting(
+        None,
+        MODEL,
+        NORMALIZATION,
+        "normalisation after each convolution of the encoder: none, batch or instance"
+        + by_network("encoder_normalization"),
+    )
+    decoder_normalization: str | None = setting(
+        None, MODEL, NORMALIZATION, "the same for the decoder" + by_network("decoder_normalization")
+    )
+    upsampling: str | None = setting(
+        None,
+        MODEL,
+        one_of("transposed", "resize"),
+        "how the decoder doubles the resolution: transposed (convolution), or resize and then convolve"
+        + by_network("upsampling"),
+    )
+    num_features: int | None = setting(
+        None,
+        MODEL,
+        whole_number(0),
+        "units of the dense layer between the convolutions and z; 0 for no such layer" + by_network("num_features"),
+    )
+    num_blocks: int = setting(
+        0, MODEL, whole_number(0), "residual blocks at each resolution, and between the levels of a hierarchy"
+    )
+    likelihood: str = setting(
+        "bernoulli", MODEL, one_of(*LIKELIHOODS), f"distribution of the pixels p(x|z): {summaries(LIKELIHOODS)}"
+    )
+
+    dataset: str = setting("mnist", DATA, one_of(*DATASETS), "data set: " + ", ".join(DATASETS))
+    data_dir: str | None = setting(None, DATA, PATH, "folder with the files of the data set")
+    limit: int | None = setting(None, DATA, whole_number(1), "use only the first N images of each split")
+    binarization: str = setting(
+        "dynamic",
+        DATA,
+        one_of("dynamic", "static", "none"),
+        "dynamic: draw each pixel from its grey value, anew at each training step, once for the test images; static: "
+        "use the data set's own binary file; none: keep grey values, the only choice unless --likelihood bernoulli",
+    )
+
+    image_size: int | None = setting(
+        None, DATA, whole_number(1, 4096), "height and width that photographs are resized to", photographs_only=True
+    )
+    crop: str = setting(
+        "center",
+        DATA,
+        one_of("center", "none"),
+        "center: cut the largest central square of each photograph; none: squeeze the whole photograph into a square",
+        photographs_only=True,
+    )
+    grayscale: bool = setting(False, DATA, SWITCH, "read photographs as grey images", photographs_only=True)
+    validation_split: float = setting(
+        0.2,
+        DATA,
+        SHARE,
+        "share of the images used for validation, where the folder has no validation folder",
+        photographs_only=True,
+    )
+    test_split: float = setting(
+        0.1, DATA, SHARE, "share of the images used for testing, where it has no test folder", photographs_only=True
+    )
+    skip_unreadable: bool = setting(
+        False, DATA, SWITCH, "leave out files that cannot be read, and record which", photographs_only=True
+    )
+    cache_dir: str | None = setting(
+        None,
+        DATA,
+        PATH,
+        "folder that keeps decoded photographs (default: image_cache beside Keras's downloads)",
+        photographs_only=True,
+    )
+    horizontal_flip: bool = setting(False, DATA, SWITCH, "mirror half of the training images, others in each epoch")
+
+    num_epochs: int = setting(10, TRAINING, whole_number(0), "passes over the training images; 0: only generate")
+    batch_size: int = setting(128, TRAINING, whole_number(1), "images in a batch")
+    optimizer: str = setting("adam", TRAINING, one_of("adam", "adamax"), "adam or adamax (Kingma & Ba 2015)")
+    learning_rate: float = setting(1e-3, TRAINING, ABOVE_0, "learning rate of the optimizer")
+    learning_rate_schedule: str = setting(
+        "constant", TRAINING, one_of("constant", "cosine"), "constant, or cosine: fall to 0 at the last step"
+    )
+    objective: str = setting("elbo", TRAINING, one_of(*OBJECTIVES), f"what is minimised: {summaries(OBJECTIVES)}")
+    num_importance_samples: int = setting(
+        1, TRAINING, whole_number(1), "samples of z for each training image, for --objective iwae"
+    )
+    capacity: float = setting(0.0, TRAINING, AT_LEAST_0, "final target of the KL in nats, for --objective capacity")
+    capacity_epochs: float = setting(10.0, TRAINING, ABOVE_0, "epochs in which the target rises from 0 to --capacity")
+    beta: float = setting(
+        1.0,
+        TRAINING,
+        AT_LEAST_0,
+        "weight of the KL (rate) in the loss; 1 is the ELBO, and evaluation always uses 1. Several values train a run "
+        "with each and compare them; the same command continues",
+        nargs="+",
+    )
+    level_betas: tuple[float, ...] = setting(
+        (), TRAINING, WEIGHTS, "further weight of each level's KL, the level next to the image first", nargs="+"
+    )
+    beta_schedule: str = setting(
+        "constant",
+        TRAINING,
+        one_of("constant", "linear", "cosine", "cyclical"),
+        "how beta rises from 0 during --beta_epochs; cyclical: it rises again and again",
+    )
+    beta_epochs: float = setting(10.0, TRAINING, ABOVE_0, "epochs until beta is reached, or of one cycle")
+    free_nats: float = setting(
+        0.0, TRAINING, AT_LEAST_0, "nats of KL at each level that cost nothing (a mean over the batch)"
+    )
+    clip_norm: float = setting(
+        0.0, TRAINING, AT_LEAST_0, "largest global norm of the gradient; larger ones are scaled down to it; 0: no limit"
+    )
+    weight_decay: float = setting(0.0, TRAINING, AT_LEAST_0, "weight decay of AdamW")
+    ema: float = setting(
+        0.0,
+        TRAINING,
+        number(lambda value: 0 <= value < 1, "a number of at least 0 and below 1"),
+        "decay of an exponential moving average of the weights, such as 0.999; the average is evaluated, drawn and "
+        "saved; 0: no average",
+    )
+    max_skipped_steps: int = setting(
+        0,
+        TRAINING,
+        whole_number(0),
+        "how many steps with a gradient that is not finite are skipped before the run stops",
+    )
+    seed: int = setting(0, TRAINING, whole_number(0, MAX_INT), "seed of all noise: same settings and seed, same run")
+
+    reconstruct: tuple[str, ...] = setting(
+        (),
+        PICTURES,
+        IMAGES,
+        "reconstruct these images: paths of files, or indices of test images",
+        draw="draw_reconstructions",
+        nargs="+",
+    )
+    interpolate: tuple[str, ...] = setting(
+        (), PICTURES, IMAGES, "interpolate between these images, pair by pair", draw="draw_interpolations", nargs="+"
+    )
+    traverse: tuple[str, ...] = setting(
+        (), PICTURES, IMAGES, "vary single units of the codes of these images", draw="draw_traversals", nargs="+"
+    )
+    traverse_units: tuple[int, ...] = setting(
+        (),
+        PICTURES,
+        UNITS,
+        "the units to vary, counted from 0 through all levels, the top level first (default: the ten of highest KL)",
+        nargs="+",
+    )
+    traverse_range: float = setting(
+        3.0, PICTURES, ABOVE_0, "how far to vary a unit to both sides, in standard deviations of its prior"
+    )
+    relabel: tuple[str, ...] = setting(
+        (),
+        PICTURES,
+        IMAGES,
+        "encode these images with their own label, decode them with every other (of attributes: each one flipped); "
+        "for --is_cvae; a file's label is the name of its folder",
+        draw="draw_relabelled",
+        nargs="+",
+    )
+    manifold: bool = setting(
+        False, PICTURES, SWITCH, "draw the whole plane of codes, for --latent_size 2", draw="draw_manifold"
+    )
+    embed: bool = setting(
+        False, PICTURES, SWITCH, "draw the codes of test images in the plane: PCA and t-SNE", draw="draw_embeddings"
+    )
+
+    run_name: str | None = setting(
+        None, OUTPUT, RUN_NAME, "name of the run's folders in model_ckpts/ and outputs/ (default: data set and model)"
+    )
+    preset: str | None = setting(
+        None,
+        OUTPUT,
+        one_of(*PRESETS),
+        f"settings of a published result, and the number to expect: {', '.join(PRESETS)}",
+        asked_once=True,
+    )
+    load_weights: str | None = setting(
+        None,
+        OUTPUT,
+        RUN,
+        "start from the weights and settings of a run: its name, folder or weights file; without a value the newest "
+        "run of this data set and model. It trains on for --num_epochs; with --num_epochs 0 it only generates",
+        nargs="?",
+        const=NEWEST,
+    )
+    evaluate: bool = setting(
+        False,
+        OUTPUT,
+        SWITCH,
+        "measure everything that the data and the model allow: importance-weighted bound, information in the codes, "
+        "reconstructions, labels, factors",
+        asked_once=True,
+    )
+    iw_samples: int = setting(
+        0,
+        OUTPUT,
+        whole_number(0),
+        "samples of z for each test image in the importance-weighted bound; 0: with --evaluate 5000, or as many as "
+        "take a quarter of an hour; otherwise no such bound",
+        asked_once=True,
+    )
+    save_seconds: float = setting(
+        30.0, OUTPUT, AT_LEAST_0, "longest time in seconds between two saves of the training state within an epoch"
+    )
+    every_epoch: bool = setting(
+        False, OUTPUT, SWITCH, "after every epoch keep its weights, and draw samples and reconstructions"
+    )
+    grid: int = setting(10, OUTPUT, whole_number(1, 10_000), "images in the grid of samples")
+    tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write metrics, pictures and histograms for TensorBoard")
+
+    # Not flags: found in the data, and saved with the run so that its model can be rebuilt without the data.
+    image_shape: tuple[int, int, int] | None = None
+    label_names: tuple[str, ...] = ()
+    has_attributes: bool = False  # an image may have several labels at once, or none
+    data_fingerprint: str | None = None  # of all images and labels: a resumed run must see the same
+
+    def __post_init__(self):
+        for each in flags():
+            value = getattr(self, each.name)
+            if value is None and each.default is None:
+                continue
+            if not each.metadata["rule"].accepts(value):
+                raise ConfigError(f"{received(each.name, value)}: expected {each.metadata['rule'].expected}")
+        if self.image_shape is not None and not (are_sizes(self.image_shape) and len(self.image_shape) == 3):
+            raise ConfigError(f"image_shape {self.image_shape}: expected height, width and channels")
+        if not (isinstance(self.label_names, tuple) and all(isinstance(name, str) for name in self.label_names)):
+            raise ConfigError(f"label_names {self.label_names}: expected a list of names")
+        refuse_impossible(self)
+
+    @property
+    def model(self):
+        """Name of the model in models.catalog.MODELS."""
+        return name_of_model({name: getattr(self, name) for name in SELECTORS})
+
+    @property
+    def traits(self):
+        """What the catalog says of the model."""
+        return MODELS[self.model]
+
+    @property
+    def level_shapes(self):
+        """The shape of each level's codes, that next to the image first: (64,) or (7, 7, 4)."""
+        return tuple(map(level_shape, self.latent_size))
+
+    @property
+    def level_sizes(self):
+        """The units of each level, that next to the image first."""
+        return tuple(map(prod, self.level_shapes))
+
+    @property
+    def num_units(self):
+        """Units of all levels together."""
+        return sum(self.level_sizes)
+
+    @property
+    def num_decoded_units(self):
+        """Units that reach the image, counted from the top level on."""
+        return self.num_units if self.traits.is_top_down else self.level_sizes[-1]
+
+    @property
+    def family(self):
+        """The name that runs of these settings share, with numbers behind it."""
+        return self.run_name or f"{self.dataset}_{self.model}"
+
+    @property
+    def digest(self):
+        """A checksum of all settings that decide the bits of a run, but for how long it is.
+
+        Settings at their default do not enter it, so that a new setting leaves the checksums of older runs alone.
+        """
+        decisive = {each.name: each.default for each in fields(self) if each.name not in free_when_resumed()}
+        chosen = {name: getattr(self, name) for name in decisive if getattr(self, name) != decisive[name]}
+        return zlib.crc32(repr(sorted(chosen.items())).encode())
+
+    def to_json(self):
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def flags():
+    """The fields of Config that are flags."""
+    return [each for each in fields(Config) if each.metadata]
+
+
+def names_in(*groups):
+    """The names of the flags in some groups."""
+    return {each.name for each in flags() if each.metadata["group"] in groups}
+
+
+def defaults_where(trait):
+    """The defaults, by name, of the flags that have a trait, such as asked_once."""
+    return {each.name: each.default for each in flags() if each.metadata[trait]}
+
+
+def free_when_resumed():
+    """Names of what may change when a run is continued: where the data is, how long to train, and the output."""
+    return names_in(PICTURES, OUTPUT) | {"data_dir", "cache_dir", "num_epochs"}

@@ -1,0 +1,147 @@
+"""The data sets, and what each changes against the defaults: chiefly the settings of the projects that are replaced."""
+
+from typing import Any, NamedTuple
+
+from models.catalog import MODELS, NETWORK_SETTINGS, OBJECTIVES, SELECTORS, name_of_model
+
+
+class DataSet(NamedTuple):
+    """Settings are differences from the defaults of `Config`; a flag on the command line overrides them."""
+
+    settings: dict[str, Any]
+    source: str
+    hierarchical: dict[str, Any] = {}  # more of them, for --hierarchical
+    top_down: dict[str, Any] = {}  # and for its default, --hierarchy top_down, on the data set's own network
+    has_factors: bool = False  # whether its images are made from known factors
+
+    @property
+    def has_photographs(self):
+        """Whether its images come from image files, and not from arrays of one form."""
+        return "image_size" in self.settings
+
+
+# Convolutions for photographs, as differences from those for MNIST.
+STRIDED = {"network": "conv", "activation": "leaky_relu", "num_features": 0}
+BATCH_NORMALIZED = {**STRIDED, "encoder_normalization": "batch", "decoder_normalization": "batch"}
+GREY_CROSS_ENTROPY = {"likelihood": "bernoulli", "binarization": "none"}
+
+# 64x64, channels doubling from 32 at each of four halvings (after the CelebA project's network).
+AT_64 = {**BATCH_NORMALIZED, "image_size": 64, "hidden_sizes": (32, 64, 128, 256), "latent_size": (128,)}
+# 128x128, five halvings; the decoder resizes, and normalises every image by itself (after the beta-VAE project's).
+AT_128 = {
+    **STRIDED,
+    "encoder_normalization": "batch",
+    "decoder_normalization": "instance",
+    "upsampling": "resize",
+    "image_size": 128,
+    "hidden_sizes": (32, 64, 128, 256, 512),
+    "latent_size": (128,),
+}
+# 256x256, six halvings (after the landscapes project's).
+AT_256 = {
+    **BATCH_NORMALIZED,
+    "image_size": 256,
+    "hidden_sizes": (32, 64, 128, 256, 256, 256),
+    "latent_size": (128,),
+}
+# Pictures that these projects drew after training.
+TRAVERSAL = {"traverse": ("0",)}
+BETA_VAE_PROJECT = {
+    **AT_128,
+    **GREY_CROSS_ENTROPY,
+    "num_epochs": 250,
+    "batch_size": 128,
+    "learning_rate": 0.005,
+    "tensorboard": True,
+    **TRAVERSAL,
+}
+
+# Between convolutions and levels that are vectors, hierarchies need a dense layer.
+VECTOR_LEVELS = {"num_features": 256}
+
+SPRITES = {
+    "network": "conv",
+    "activation": "relu",
+    "hidden_sizes": (32, 32, 64, 64),
+    "latent_size": (10,),
+    "binarization": "static",
+    **TRAVERSAL,
+}
+
+DATASETS = {
+    "mnist": DataSet(
+        {},
+        "handwritten digits of LeCun et al. (1998): 60,000 + 10,000 images, 28x28 grey",
+    ),
+    "binarized_mnist": DataSet(
+        {"binarization": "static"},
+        "the fixed binarisation of MNIST of Larochelle & Murray (2011): 50,000 + 10,000 + 10,000 images, no labels",
+    ),
+    "fashion_mnist": DataSet(
+        {},
+        "clothing of Xiao, Rasul & Vollgraf (2017): 60,000 + 10,000 images, 28x28 grey",
+    ),
+    "digits": DataSet(
+        {"num_epochs": 100, "batch_size": 64},
+        "scikit-learn's 1,797 handwritten digits (UCI, Alpaydin & Kaynak 1998), 8x8 brought to 28x28; needs no network",
+    ),
+    "sprites": DataSet(
+        SPRITES,
+        "46,080 binary sprites rendered here: 3 shapes, 6 scales, 40 orientations, 8x8 positions; 64x64; needs no file",
+        has_factors=True,
+    ),
+    "dsprites": DataSet(
+        SPRITES,
+        "dSprites of Matthey et al. (2017): 737,280 binary sprites of 3 shapes, 64x64",
+        has_factors=True,
+    ),
+    "ucmerced": DataSet(
+        {**AT_64, "likelihood": "mse", "latent_size": (64,), "batch_size": 32, "num_epochs": 30},
+        "UC Merced Land Use of Yang & Newsam (2010): 2,100 aerial images of 21 classes, 256x256",
+        VECTOR_LEVELS,
+        {"latent_size": ("4x4x4", 32)},  # z1 has the 64 units of the land-use project, in a map
+    ),
+    "landscape": DataSet(
+        {**AT_256, **GREY_CROSS_ENTROPY, "batch_size": 16, "num_epochs": 50, "every_epoch": True},
+        "landscapes, in folders Training Data, Validation Data and Testing Data, or in one",
+        VECTOR_LEVELS,
+    ),
+    "animals": DataSet(BETA_VAE_PROJECT, "animals, in class folders or in one", VECTOR_LEVELS),
+    "butterflies": DataSet(BETA_VAE_PROJECT, "butterflies, in class folders or in one", VECTOR_LEVELS),
+    "celeba": DataSet(
+        {**AT_64, **GREY_CROSS_ENTROPY, **TRAVERSAL, "batch_size": 64},
+        "CelebA of Liu et al. (2015): 202,599 aligned faces, 178x218, with 40 attributes",
+        VECTOR_LEVELS,
+    ),
+    "folder": DataSet(
+        {**AT_64, "likelihood": "gaussian", "batch_size": 64, "num_epochs": 50},
+        "your own images",
+        VECTOR_LEVELS,
+    ),
+}
+
+
+def defaults_of(given):
+    """What data set, model and objective of some given settings (a dict) change against the defaults of `Config`."""
+    dataset = DATASETS.get(given.get("dataset", "mnist"), DataSet({}, ""))
+    network = given.get("network", dataset.settings.get("network", "mlp"))
+    has_its_network = network == dataset.settings.get("network", "mlp")
+    model = MODELS[name_of_model({name: given.get(name) for name in SELECTORS})]
+    settings = {**dataset.settings, **model.settings}
+    if model.has_levels:
+        settings |= dataset.hierarchical
+        if model.is_top_down and has_its_network:
+            settings |= dataset.top_down
+    if not has_its_network:
+        settings = {name: value for name, value in settings.items() if name not in NETWORK_SETTINGS}
+    return as_read(settings, given.get("objective", "elbo"))
+
+
+READ_BY_SOME = {name for objective in OBJECTIVES.values() for name in objective.reads}
+
+
+def as_read(settings, objective):
+    """Settings without those that an objective's loss does not look at, and with its own defaults."""
+    entry = OBJECTIVES.get(objective, OBJECTIVES["elbo"])
+    unread = READ_BY_SOME - {*entry.reads}
+    return {name: value for name, value in settings.items() if name not in unread} | entry.settings

@@ -1,0 +1,134 @@
+"""Combinations of settings that cannot be run, and why."""
+
+from experiment.settings.datasets import DATASETS
+from models.catalog import LIKELIHOODS, MODELS, OBJECTIVES, SELECTORS
+
+
+class ConfigError(ValueError):
+    """A setting, or a combination of settings, that cannot be run. One line: received, expected, what to do."""
+
+
+def received(name, value):
+    """A setting as it was typed: '--hidden_sizes 400 400'."""
+    shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
+    return f"--{name} {shown}"
+
+
+def chosen_by(settings):
+    """Settings that choose a model, as they are typed: '--hierarchical --hierarchy chain'."""
+    return " ".join(f"--{name}" if value is True else received(name, value) for name, value in settings.items())
+
+
+def refuse_impossible(config):
+    """Raise ConfigError where settings that are each in order do not go together."""
+    if config.num_epochs == 0 and not config.load_weights:
+        raise ConfigError(
+            "--num_epochs 0 trains nothing: expected at least 1, or --load_weights to generate from saved weights"
+        )
+    if config.validation_split + config.test_split >= 1:
+        raise ConfigError(
+            f"--validation_split {config.validation_split} and --test_split {config.test_split} leave nothing to "
+            "train on: expected a sum below 1"
+        )
+    _refuse_impossible_models(config)
+    _refuse_impossible_levels(config)
+    _refuse_impossible_pixels(config)
+    _refuse_impossible_objectives(config)
+    _refuse_impossible_pictures(config)
+
+
+def _refuse_impossible_models(config):
+    defaults = {name: getattr(type(config), name) for name in sorted(SELECTORS)}
+    given = {name: getattr(config, name) for name in defaults if getattr(config, name) != defaults[name]}
+    if given != config.traits.chosen_by:
+        known = [chosen_by(model.chosen_by) for model in MODELS.values() if model.chosen_by]
+        raise ConfigError(
+            f"{chosen_by(given)}: these choose no model; expected one of {', or '.join(known)}, or none of them"
+        )
+
+
+def _refuse_impossible_levels(config):
+    levels = received("latent_size", config.latent_size)
+    num_levels = len(config.latent_size)
+    has_maps = any(len(shape) > 1 for shape in config.level_shapes)
+    if config.level_betas and len(config.level_betas) != num_levels:
+        raise ConfigError(
+            f"{received('level_betas', config.level_betas)}: expected a number for each level of {levels}"
+        )
+    if not config.traits.has_levels:
+        if num_levels > 1 or has_maps:
+            raise ConfigError(f"{levels}: expected one whole number, or --hierarchical for levels and maps")
+        return
+    if not config.traits.is_top_down and has_maps:
+        raise ConfigError(
+            f"{received('hierarchy', config.hierarchy)} with {levels}: its levels are vectors; expected whole numbers"
+        )
+    if config.traits.is_top_down and config.num_blocks == 0 and num_levels > 1:
+        raise ConfigError(
+            "--num_blocks 0 with --hierarchical: residual blocks lead from level to level; expected at least 1"
+        )
+    if config.num_features == 0 and any(len(shape) == 1 for shape in config.level_shapes):
+        raise ConfigError(
+            "--num_features 0 with --hierarchical and a level that is a vector: expected at least 1, such as 256"
+        )
+
+
+def _refuse_impossible_pixels(config):
+    is_static = DATASETS[config.dataset].settings.get("binarization") == "static"
+    if is_static != (config.binarization == "static"):
+        expected = "static" if is_static else "dynamic or none"
+        raise ConfigError(f"--binarization {config.binarization} with --dataset {config.dataset}: expected {expected}")
+    if config.binarization not in LIKELIHOODS[config.likelihood].nats:
+        fitting = " or ".join(name for name, entry in LIKELIHOODS.items() if config.binarization in entry.nats)
+        raise ConfigError(
+            f"--likelihood {config.likelihood} with --binarization {config.binarization}: it is no distribution of "
+            f"binary pixels; expected --likelihood {fitting}{'' if is_static else ', or --binarization none'}"
+        )
+
+
+def _refuse_impossible_objectives(config):
+    given, objective = f"--objective {config.objective}", OBJECTIVES[config.objective]
+    if config.traits.has_levels and not objective.suits_levels:
+        fitting = ", ".join(name for name, entry in OBJECTIVES.items() if entry.suits_levels)
+        raise ConfigError(
+            f"{given} with --hierarchical: it compares one aggregate posterior q(z) with one fixed prior p(z), but the "
+            f"prior of a level depends on the levels above it; expected one of {fitting}"
+        )
+    for name in sorted({name for entry in OBJECTIVES.values() for name in entry.reads} - {*objective.reads}):
+        value = getattr(config, name)
+        if value != getattr(type(config), name):
+            fitting = " or ".join(each for each, entry in OBJECTIVES.items() if name in entry.reads)
+            raise ConfigError(
+                f"{received(name, value)} with {given}: its loss does not use it; expected --objective {fitting}, or "
+                "leave the flag out"
+            )
+    for name, least in objective.least.items():
+        if getattr(config, name) < least:
+            raise ConfigError(f"{received(name, getattr(config, name))} with {given}: expected at least {least}")
+
+
+def _refuse_impossible_pictures(config):
+    if len(config.interpolate) % 2:
+        raise ConfigError(f"{received('interpolate', config.interpolate)}: expected pairs, an even number of images")
+    if (config.traverse_units or config.traverse_range != type(config).traverse_range) and not config.traverse:
+        raise ConfigError("--traverse_units and --traverse_range: expected --traverse with them, and images to vary")
+    if len(set(config.traverse_units)) < len(config.traverse_units):
+        raise ConfigError(f"{received('traverse_units', config.traverse_units)}: expected units that are all different")
+    if config.traverse_units and max(config.traverse_units) >= config.num_decoded_units:
+        raise ConfigError(
+            f"{received('traverse_units', config.traverse_units)}: {config.num_decoded_units} units reach the image; "
+            f"expected 0 to {config.num_decoded_units - 1}"
+        )
+    if config.manifold and config.level_shapes != ((2,),):
+        raise ConfigError(
+            f"--manifold with {received('latent_size', config.latent_size)}: only a model of two units has a "
+            "plane of codes; expected --latent_size 2"
+        )
+    if config.embed and config.num_units < 2:
+        raise ConfigError(
+            f"--embed with {received('latent_size', config.latent_size)}: one unit has no plane; expected two or more"
+        )
+    if config.relabel and not config.traits.is_conditional:
+        raise ConfigError(
+            f"{received('relabel', config.relabel)}: this model knows no labels; expected one trained with --is_cvae"
+        )

@@ -1,0 +1,74 @@
+"""Settings in words: for the audit, the protocol and the titles of pictures. Imports neither TensorFlow nor numpy."""
+
+from math import prod
+
+from models.catalog import LIKELIHOODS, OBJECTIVES
+
+
+def name_of(config):
+    """'CVAE on mnist', for titles."""
+    return f"{config.model.upper()} on {config.dataset}"
+
+
+def level_names(num_levels):
+    """z3, z2, z1: the top level first, as everywhere, and z1 next to the image; z where there is but one."""
+    return [f"z{level}" for level in range(num_levels, 0, -1)] if num_levels > 1 else ["z"]
+
+
+def nats_of(config):
+    """What a nat of this likelihood on these pixels means."""
+    return LIKELIHOODS[config.likelihood].nats[config.binarization]
+
+
+def beta_norm(config):
+    """beta * L / D, L latent units and D pixels times channels (Higgins et al. 2017).
+
+    The beta that would weigh the KL alike if both terms were averaged, over pixels and over units, instead of summed.
+    """
+    return config.beta * config.num_units / prod(config.image_shape)
+
+
+def describe_network(config):
+    """Encoder and decoder: 'mlp (400 400, relu)'."""
+    parts = [" ".join(map(str, config.hidden_sizes)), config.activation]
+    if config.num_blocks:
+        parts.append(f"{config.num_blocks} residual block{'s' if config.num_blocks > 1 else ''} at each resolution")
+    if config.encoder_normalization:
+        parts += [f"normalisation {config.encoder_normalization} / {config.decoder_normalization}", config.upsampling]
+    return f"{config.network} ({', '.join(parts)})"
+
+
+def describe_levels(config):
+    """The levels of a hierarchy from the top, and where each stands."""
+    sizes = [f"z{level} {size}" for level, size in enumerate(config.latent_size, 1)]
+    if config.traits.is_top_down:
+        return f"{', '.join(reversed(sizes))}, each given those before it"
+    return f"x -> {' -> '.join(sizes)} -> x, prior {config.traits.prior}"
+
+
+def describe_loss(config):
+    """The loss and its weights."""
+    objective = OBJECTIVES[config.objective]
+    words = [f"beta {config.beta:g}"] if "beta" in objective.reads else []
+    if config.level_betas:
+        words.append(f"times {' '.join(f'{beta:g}' for beta in config.level_betas)} from z1 up")
+    if config.beta_schedule != "constant":
+        words.append(f"{config.beta_schedule} over {config.beta_epochs:g} epochs")
+    if config.free_nats:
+        words.append(f"{config.free_nats:g} free nats a level")
+    if objective.weights:
+        words.append(objective.weights.format(**vars(config)))
+    return f"{objective.formula}; {', '.join(words)}"
+
+
+def describe_training(config):
+    """How the loss is minimised."""
+    schedule = "" if config.learning_rate_schedule == "constant" else f" falling to 0 ({config.learning_rate_schedule})"
+    words = [f"{config.optimizer}, learning rate {config.learning_rate:g}{schedule}"]
+    if config.clip_norm:
+        words.append(f"gradients clipped at norm {config.clip_norm:g}")
+    if config.weight_decay:
+        words.append(f"weight decay {config.weight_decay:g}")
+    if config.ema:
+        words.append(f"weights averaged with decay {config.ema:g}")
+    return ", ".join(words)

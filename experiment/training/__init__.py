@@ -1,0 +1,1 @@
+"""The training step, the loop over it, and what it needs."""

@@ -1,0 +1,126 @@
+"""The loop over training steps: `fit` is a generator of Progress, and others draw and save it."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from data_utils import batch_order
+from experiment.training.execution import plan_execution
+from experiment.training.preprocessing import make_batch, perturb
+from experiment.training.schedules import weights_at
+from experiment.training.step import StepMetrics, train_step
+from models.noise import Stream, noise_seed
+
+
+class TrainingError(ValueError):
+    """A training that cannot go on. One line: what happened, and what to do."""
+
+
+def compile_train_steps(state, config, plan, jit_compile):
+    """A compiled program that makes many training steps over a stack of batches.
+
+    The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, and the number of steps (at most S). It
+    returns how many of them were made, and StepMetrics, means over these.
+    """
+    zero = StepMetrics(0.0, 0.0, 0.0, tf.zeros([state.model.num_levels]))
+
+    @tf.function(jit_compile=jit_compile)
+    def descend(images, labels, num_steps):
+        def body(index, num_made, sums):
+            batch = make_batch(images[index], None if labels is None else labels[index])
+            seed = noise_seed(config.seed, Stream.TRAIN_POSTERIOR, state.step)
+            metrics, is_made = train_step(state, batch, seed, config, weights_at(state.step, config, plan))
+            sums = tf.nest.map_structure(lambda total, each: total + tf.where(is_made, each, 0.0), sums, metrics)
+            return index + 1, num_made + tf.cast(is_made, tf.float32), sums
+
+        _, num_made, sums = tf.while_loop(lambda index, *_: index < num_steps, body, (0, 0.0, zero))
+        return num_made, tf.nest.map_structure(lambda total: total / num_made, sums)
+
+    # What perturbs the images stays outside XLA, which would draw its noise again for each of the pixels' uses.
+    @tf.function
+    def train_steps(images, labels, num_steps):
+        if config.horizontal_flip or config.binarization == "dynamic":
+            steps = tf.cast(state.step, tf.int32) + tf.range(len(images))
+            images = tf.map_fn(lambda at: perturb(*at, config), (images, steps), fn_output_signature=tf.uint8)
+        return descend(images, labels, num_steps)
+
+    return train_steps
+
+
+class Progress(NamedTuple):
+    """What one call of the compiled program did; means are over the images of the steps made, in nats per image."""
+
+    step: int  # steps completed
+    epoch: int  # epochs completed
+    is_epoch_end: bool
+    gradient_norm: float
+    loss: float  # with beta and free nats
+    distortion: float
+    rate_per_level: tuple[float, ...]  # top level first
+    num_made: int  # steps that were not left out; without any, the means are NaN
+    num_images: int
+    images_per_second: float
+
+
+class Plan(NamedTuple):
+    """The lengths of a run, in images and steps."""
+
+    batch_size: int  # config.batch_size, or all images where there are fewer
+    steps_per_epoch: int
+    num_steps: int
+
+
+def plan_steps(split, config):
+    """How a run over a Split is divided into steps."""
+    batch_size = min(config.batch_size, len(split.images))
+    steps_per_epoch = len(split.images) // batch_size
+    return Plan(batch_size, steps_per_epoch, steps_per_epoch * config.num_epochs)
+
+
+def fit(state, split, config):
+    """Train `state` from its step to the end of the run: a generator of Progress, one a call.
+
+    Between two calls the state is whole: it can be evaluated, saved, or left. A state that is restored continues to
+    the same bits, because the noise is a function of (seed, step) and the batch order of (seed, epoch).
+
+    Raises: TrainingError where the loss was not finite too often; the state is then not to be saved.
+    """
+    plan, execution = plan_steps(split, config), plan_execution(config)
+    train_steps = compile_train_steps(state, config, plan, execution.jit_compile)
+    stack_size = min(execution.steps_per_call, plan.steps_per_epoch)
+
+    step = int(state.step.numpy())
+    while step < plan.num_steps:
+        epoch, step_in_epoch = divmod(step, plan.steps_per_epoch)
+        order = batch_order(len(split.images), plan.batch_size, config.seed, epoch)
+        batches = order[step_in_epoch : step_in_epoch + stack_size]
+        # The stack is always full, or it would be compiled anew for the last call of an epoch; what is beyond the
+        # number of steps is never looked at.
+        stack = np.resize(batches, (stack_size, plan.batch_size))
+        started = time.perf_counter()
+        labels = None if split.labels is None else split.labels[stack]
+        num_made, means = train_steps(split.images[stack], labels, tf.constant(len(batches)))
+        num_made = int(num_made)  # waits for the program
+        seconds = time.perf_counter() - started
+        num_skipped = int(state.num_skipped.numpy())
+        if num_skipped > config.max_skipped_steps:
+            raise TrainingError(
+                f"the loss or its gradient was not finite in {num_skipped} steps up to step {step + len(batches)}: "
+                f"expected at most {config.max_skipped_steps} (--max_skipped_steps); train anew, or on from "
+                "--load_weights, with a lower --learning_rate"
+            )
+        step += len(batches)
+        yield Progress(
+            step=step,
+            epoch=step // plan.steps_per_epoch,
+            is_epoch_end=step % plan.steps_per_epoch == 0,
+            gradient_norm=float(means.gradient_norm),
+            loss=float(means.loss),
+            distortion=float(means.distortion),
+            rate_per_level=tuple(means.rate_per_level.numpy().tolist()),
+            num_made=num_made,
+            num_images=batches.size,
+            images_per_second=batches.size / seconds,
+        )

@@ -1,0 +1,45 @@
+"""uint8 images -> what a model sees: binarisation and scaling, inside the compiled program."""
+
+import tensorflow as tf
+
+from models.distributions import Batch
+from models.noise import Stream, noise_seed, uniform
+
+# The draw that binarises validation and test images is part of the protocol, not of a run.
+BINARIZATION_SEED = 0
+
+
+def binarize(images, seed):
+    """Every pixel a Bernoulli draw of its grey value (Salakhutdinov & Murray 2008): uint8 -> uint8 of 0 and 255.
+
+    Args: images [B, H, W, C]; seed, an int32 pair.
+    """
+    is_on = uniform(tf.shape(images), seed) * 255.0 < tf.cast(images, tf.float32)
+    return tf.cast(is_on, tf.uint8) * 255
+
+
+def flip_horizontally(images, seed):
+    """Mirror each of the images [B, H, W, C] with probability one half; seed, an int32 pair."""
+    is_mirrored = uniform((len(images), 1, 1, 1), seed) < 0.5
+    return tf.where(is_mirrored, tf.reverse(images, axis=[2]), images)
+
+
+def perturb(images, step, config):
+    """The images of a training step as the model is given them: mirrored, then binarised, where a Config says so."""
+    if config.horizontal_flip:
+        images = flip_horizontally(images, noise_seed(config.seed, Stream.TRAIN_FLIPS, step))
+    if config.binarization == "dynamic":
+        images = binarize(images, noise_seed(config.seed, Stream.TRAIN_BINARIZATION, step))
+    return images
+
+
+def make_batch(images, labels):
+    """uint8 images [B, H, W, C] and labels [B, Y] or None -> Batch of float32, pixels scaled to [0, 1]."""
+    return Batch(tf.cast(images, tf.float32) / 255.0, None if labels is None else tf.cast(labels, tf.float32))
+
+
+def binarize_once(split, binarization, stream):
+    """The split as evaluation sees it: under `dynamic` binarisation drawn once, with one seed for all runs."""
+    if binarization != "dynamic":
+        return split
+    return split._replace(images=binarize(split.images, noise_seed(BINARIZATION_SEED, stream)).numpy())

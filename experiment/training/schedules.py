@@ -1,0 +1,67 @@
+"""What changes over training, as functions of the step alone: beta, the capacity, the learning rate."""
+
+from math import pi
+
+import keras
+import tensorflow as tf
+
+from models.noise import Stream, noise_seed
+from models.objectives import Weights
+
+
+def weights_at(step, config, plan):
+    """The Weights of the loss at a step of a Plan."""
+    return Weights(
+        beta=beta_at(step, config, plan.steps_per_epoch),
+        free_nats=config.free_nats,
+        capacity=capacity_at(step, config, plan.steps_per_epoch),
+        num_samples=config.num_importance_samples,
+        num_images=plan.steps_per_epoch * plan.batch_size,
+        prior_seed=noise_seed(config.seed, Stream.TRAIN_PRIOR, step),
+    )
+
+
+def beta_at(step, config, steps_per_epoch):
+    """beta at a step: the weight of each level's rate, top first, [levels], or a scalar where all weigh the same.
+
+    Within the first beta_epochs it rises from 0 to its value along a straight line (Sonderby et al. 2016) or half a
+    cosine; `cyclical` begins again after every beta_epochs, and rises in the first half of each cycle (Fu et al. 2019).
+    """
+    progress = tf.cast(step, tf.float32) / (config.beta_epochs * steps_per_epoch)
+    ramps = {
+        "constant": lambda: tf.ones(()),
+        "linear": lambda: tf.minimum(progress, 1.0),
+        "cosine": lambda: 0.5 - 0.5 * tf.cos(pi * tf.minimum(progress, 1.0)),
+        "cyclical": lambda: tf.minimum(2.0 * (progress % 1.0), 1.0),
+    }
+    level_betas = tf.constant(config.level_betas[::-1], tf.float32) if config.level_betas else 1.0
+    return config.beta * ramps[config.beta_schedule]() * level_betas
+
+
+def capacity_at(step, config, steps_per_epoch):
+    """The capacity at a step: nats. It rises from 0 along a straight line (Burgess et al. 2018)."""
+    progress = tf.cast(step, tf.float32) / (config.capacity_epochs * steps_per_epoch)
+    return config.capacity * tf.minimum(progress, 1.0)
+
+
+def ema_decay_at(step, config):
+    """The decay of the moving averages of weights: at first they reach back over a twentieth of the steps so far."""
+    step = tf.cast(step, tf.float32)
+    return tf.minimum(config.ema, step / (20.0 + step))
+
+
+def make_optimizer(config, num_steps):
+    """The Keras optimizer of a run of so many steps."""
+    learning_rate = config.learning_rate
+    if config.learning_rate_schedule == "cosine":  # to zero at the last step (Loshchilov & Hutter 2017)
+        learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, num_steps)
+    return keras.optimizers.get(
+        {
+            "class_name": config.optimizer,
+            "config": {
+                "learning_rate": learning_rate,
+                "global_clipnorm": config.clip_norm or None,
+                "weight_decay": config.weight_decay or None,  # decoupled, as in Loshchilov & Hutter (2019)
+            },
+        }
+    )

@@ -1,0 +1,73 @@
+"""The training step."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from experiment.training.schedules import ema_decay_at
+from experiment.training.state import assign
+from models.bounds import forward
+from models.objectives import loss_of
+
+
+class StepMetrics(NamedTuple):
+    """What a step says of itself; means over its batch, in nats per image."""
+
+    gradient_norm: tf.Tensor
+    loss: tf.Tensor  # with beta and free nats
+    distortion: tf.Tensor  # the reconstruction loss, without beta
+    rate_per_level: tf.Tensor  # [levels], the KL, without beta; top level first
+
+
+def train_step(state, batch, seed, config, weights):
+    """One step of gradient descent on the objective, skipped where its loss or gradient is not finite.
+
+    Args:
+        state: a TrainingState, which the step moves on.
+        batch: a Batch of B images.
+        seed: an int32 pair, of the noise of the posterior.
+        config: a Config.
+        weights: the Weights of the loss at this step.
+
+    Returns:
+        StepMetrics, and whether the step was made.
+    """
+    statistics = copy_statistics(state.model)
+    with tf.GradientTape() as tape:
+        passed = forward(state.model, batch, seed, weights.num_samples, training=True)
+        loss = loss_of(config.objective, passed, weights)
+    gradients = tape.gradient(loss, state.model.trainable_variables)
+    gradient_norm = tf.linalg.global_norm(gradients)
+    is_finite = tf.math.is_finite(loss) & tf.math.is_finite(gradient_norm)
+    apply_if(is_finite, state, gradients, config, statistics)
+    distortion, rate = passed.terms
+    metrics = StepMetrics(gradient_norm, loss, tf.reduce_mean(distortion), tf.reduce_mean(rate, axis=0))
+    return metrics, is_finite
+
+
+def copy_statistics(model):
+    """The running statistics of normalisation, which a pass in training moves."""
+    return [tf.identity(each) for each in model.non_trainable_variables]
+
+
+def apply_if(is_finite, state, gradients, config, statistics):
+    """Descend, or put the statistics back as they were: one gradient of NaN would make every weight NaN."""
+
+    def descend():
+        state.optimizer.apply(gradients, state.model.trainable_variables)
+        average_weights(state, config)
+        return tf.constant(0, tf.int64)
+
+    def skip():
+        assign(state.model.non_trainable_variables, statistics)
+        return tf.constant(1, tf.int64)
+
+    state.num_skipped.assign_add(tf.cond(is_finite, descend, skip))
+    state.step.assign_add(1)
+
+
+def average_weights(state, config):
+    """Move the averages towards the weights by 1 - decay of their distance, where averages are kept."""
+    share = 1.0 - ema_decay_at(state.step, config)
+    for average, variable in zip(state.averages, state.model.variables[: len(state.averages)], strict=True):
+        average.assign_sub(share * (average - variable))

@@ -1,0 +1,203 @@
+"""What can be chosen, one entry each: objectives, likelihoods, networks and models. Imports no TensorFlow.
+
+An entry is all that the program knows of a choice: its code, its settings and its words. Code is named as
+"module:name", since the command line reads these tables before it imports TensorFlow; `code_of` finds it.
+Settings are differences from the defaults of `Config`.
+"""
+
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
+
+code_of = resolve_name
+
+
+class Objective(NamedTuple):
+    """What training minimises."""
+
+    loss: str  # a function (Forward, Weights) -> scalar, nats
+    summary: str  # for --help
+    formula: str
+    reads: tuple[str, ...]  # the settings that its loss looks at, of those that not every loss looks at
+    settings: dict[str, Any] = {}
+    weights: str = ""  # what the loss is made with, in words; a format of the settings
+    least: dict[str, int] = {}  # what settings must be at least
+    least_images: int = 1  # in a batch
+    suits_levels: bool = True  # whether it is defined for a hierarchy
+
+
+OBJECTIVES = {
+    "elbo": Objective(
+        loss="models.objectives:elbo_loss",
+        summary="reconstruction loss + beta KL",
+        formula="distortion + beta rate",
+        reads=("beta", "beta_schedule", "level_betas", "free_nats"),
+    ),
+    "iwae": Objective(
+        loss="models.objectives:iwae_loss",
+        summary="the negative importance-weighted bound of --num_importance_samples",
+        formula="negative importance-weighted bound",
+        reads=("num_importance_samples",),
+        settings={"num_importance_samples": 5},
+        weights="K = {num_importance_samples}",
+        least={"num_importance_samples": 2},
+    ),
+    "beta_tc": Objective(
+        loss="models.objectives:beta_tc_loss",
+        summary="beta on the total correlation alone",
+        formula="distortion + mutual information + beta total correlation + dimension-wise KL",
+        reads=("beta", "beta_schedule"),
+        settings={"beta": 6.0},  # Chen et al. (2018), on dSprites
+        suits_levels=False,
+    ),
+    "capacity": Objective(
+        loss="models.objectives:capacity_loss",
+        summary="beta on how far the KL is from --capacity",
+        formula="distortion + beta |rate - capacity|",
+        reads=("beta", "beta_schedule", "capacity", "capacity_epochs"),
+        settings={"beta": 100.0, "capacity": 25.0, "beta_schedule": "constant"},  # Burgess et al. (2018): 1000 and 25
+        weights="capacity rising to {capacity:g} nats over {capacity_epochs:g} epochs",
+    ),
+    "mmd": Objective(
+        loss="models.objectives:mmd_loss",
+        summary="beta on how far the aggregate posterior is from the prior; a Wasserstein autoencoder",
+        formula="distortion + beta MMD of q(z) and p(z)",
+        reads=("beta", "beta_schedule"),
+        settings={"beta": 1000.0},
+        least_images=2,
+        suits_levels=False,
+    ),
+}
+
+
+class Likelihood(NamedTuple):
+    """p(x|z): a density of images."""
+
+    density: str  # a class, see models/likelihoods.py
+    summary: str
+    nats: dict[str, str]  # what a nat means, for each --binarization that goes with it
+    is_of_8_bits: bool = False  # whether it gives probabilities of 8-bit values, so that bits per dimension are honest
+
+
+LIKELIHOODS = {
+    "bernoulli": Likelihood(
+        density="models.likelihoods:Bernoulli",
+        summary="cross-entropy of binary pixels",
+        nats={
+            "dynamic": "log-probability of binary pixels, drawn from the grey values",
+            "static": "log-probability of the data set's own binary pixels",
+            "none": "cross-entropy of grey values: no log-likelihood, comparable only with itself",
+        },
+    ),
+    "mse": Likelihood(
+        density="models.likelihoods:UnitGaussian",
+        summary="Gaussian of unit variance",
+        nats={"none": "log-density of pixels in [0, 1] under unit variance: half the squared error plus a constant"},
+    ),
+    "gaussian": Likelihood(
+        density="models.likelihoods:Gaussian",
+        summary="Gaussian of one learned variance",
+        nats={"none": "log-density of pixels in [0, 1] under one learned variance; either sign is possible"},
+    ),
+    "discretized_logistic": Likelihood(
+        density="models.likelihoods:DiscretizedLogistic",
+        summary="8-bit values, and bits per dimension",
+        nats={"none": "log-probability of the 8-bit values"},
+        is_of_8_bits=True,
+    ),
+}
+
+
+class Network(NamedTuple):
+    """What encoder and decoder are made of."""
+
+    trunk: str  # a class, see models/networks.py
+    summary: str
+    settings: dict[str, Any]  # all that it is made of; settings of other networks have no meaning for it
+    is_dense: bool = False
+
+
+NETWORKS = {
+    "mlp": Network(
+        trunk="models.networks:MLP",
+        summary="dense layers",
+        settings={"hidden_sizes": (400, 400), "activation": "relu"},
+        is_dense=True,
+    ),
+    "conv": Network(
+        trunk="models.networks:Conv",
+        summary="convolutions of stride 2",
+        settings={
+            "hidden_sizes": (32, 64),
+            "activation": "silu",
+            "encoder_normalization": "none",
+            "decoder_normalization": "none",
+            "upsampling": "transposed",
+            "num_features": 256,
+        },
+    ),
+}
+NETWORK_SETTINGS = {name for network in NETWORKS.values() for name in network.settings}
+
+
+class Model(NamedTuple):
+    """p(x, z) and its approximate posterior."""
+
+    model: str  # a class, see models/base.py
+    chosen_by: dict[str, Any]  # the settings that choose it
+    prior: str = "N(0, I)"  # of all codes together, in captions
+    is_conditional: bool = False  # whether it is given labels
+    has_levels: bool = False
+    is_top_down: bool = True  # inferred and drawn from the top level on, all levels reaching the image
+    runs_in_page: bool = False  # whether its decoder is a list of layers from z (and y) to the image
+    settings: dict[str, Any] = {}
+
+
+TOP_DOWN = {
+    "latent_size": (64, 32),
+    # What keeps all levels in use.
+    "num_blocks": 1,
+    "beta_schedule": "linear",
+    "beta_epochs": 2.0,
+    "free_nats": 0.5,
+    "clip_norm": 200.0,
+    "ema": 0.999,
+    "max_skipped_steps": 20,
+}
+
+MODELS = {
+    "vae": Model("models.vae:VAE", chosen_by={}, runs_in_page=True),
+    "cvae": Model("models.cvae:CVAE", chosen_by={"is_cvae": True}, is_conditional=True, runs_in_page=True),
+    "hvae": Model(
+        "models.hvae:HVAE", chosen_by={"hierarchical": True}, prior="p(z)", has_levels=True, settings=TOP_DOWN
+    ),
+    "chvae": Model(
+        "models.chvae:CHVAE",
+        chosen_by={"hierarchical": True, "is_cvae": True},
+        prior="p(z|y)",
+        is_conditional=True,
+        has_levels=True,
+        settings=TOP_DOWN,
+    ),
+    "chain": Model(
+        "models.chain:ChainHVAE",
+        chosen_by={"hierarchical": True, "hierarchy": "chain"},
+        prior="N(0, I) at every level",
+        has_levels=True,
+        is_top_down=False,
+        settings={"latent_size": (64, 32)},
+    ),
+}
+
+
+def name_of_model(settings):
+    """The name of the model that settings (a dict) choose: of those whose `chosen_by` they have, that with the most."""
+    fitting = [name for name, model in MODELS.items() if model.chosen_by.items() <= settings.items()]
+    return max(fitting, key=lambda name: len(MODELS[name].chosen_by))
+
+
+SELECTORS = {name for model in MODELS.values() for name in model.chosen_by}
+
+
+def values_that_choose(setting):
+    """The values of a setting that choose a model."""
+    return tuple(dict.fromkeys(m.chosen_by[setting] for m in MODELS.values() if setting in m.chosen_by))

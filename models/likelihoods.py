@@ -1,0 +1,131 @@
+"""Densities of images, p(x|z), and the layer that makes them of what a decoder says.
+
+A density has `mean` in [0, 1], `log_prob(images)` in nats per image, and `from_parameters(parameters, *weights)`, where
+the parameters are the decoder's output [B, H, W, C * parameters_per_channel] and the weights scalars that are learned.
+"""
+
+from math import log, pi
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from models.catalog import LIKELIHOODS, code_of
+from models.distributions import sum_over_dims
+
+# The log variance of pixels stays within +-10 (standard deviations from 0.007 to 148), lest its exponential overflows.
+LOG_VAR_BOUND = 10.0
+# Scales of a discretised logistic from 1/1100 (a tenth of a bin's width: certainty) to 1100.
+LOG_SCALE_BOUND = 7.0
+HALF_BIN = 0.5 / 255.0
+
+
+class Bernoulli(NamedTuple):
+    """p(x|z) of independent binary pixels, from logits."""
+
+    logits: tf.Tensor  # [B, H, W, C]
+
+    @classmethod
+    def from_parameters(cls, parameters):
+        """Logits are what the decoder says."""
+        return cls(parameters)
+
+    @property
+    def mean(self):
+        """sigmoid(logits), [B, H, W, C] in [0, 1]."""
+        return tf.sigmoid(self.logits)
+
+    def log_prob(self, images):
+        """sum over pixels of x log p + (1 - x) log(1 - p): nats [B].
+
+        Exact for binary images. For grey values it is the negative cross-entropy, which is not the logarithm of
+        any normalised density of x.
+        """
+        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=self.logits)
+        return -sum_over_dims(cross_entropy)
+
+
+class Gaussian(NamedTuple):
+    """p(x|z) = N(x; mean, exp(log_var) I) over pixels scaled to [0, 1]; one variance for all of them."""
+
+    mean: tf.Tensor  # [B, H, W, C]
+    log_var: tf.Tensor  # scalar
+
+    weight_names = ("log_var",)
+
+    @classmethod
+    def from_parameters(cls, parameters, log_var):
+        """N(sigmoid(.), s^2 I) with one learned s: the sigma-VAE of Rybkin, Daniilidis & Levine (2021).
+
+        Adam moves a weight by about its learning rate a step, whatever the gradient. Multiplied by the bound, one
+        weight reaches the logarithm of a small variance within hundreds of steps, not thousands.
+        """
+        return cls(tf.sigmoid(parameters), LOG_VAR_BOUND * tf.tanh(log_var))
+
+    def log_prob(self, images):
+        """-D/2 log(2 pi s^2) - sum of squared errors / (2 s^2), s^2 = exp(log_var): nats [B].
+
+        D = H W C. Rybkin, Daniilidis & Levine (2021).
+        """
+        num_dims = tf.cast(tf.size(self.mean[0]), self.mean.dtype)
+        squared_error = sum_over_dims(tf.square(images - self.mean))
+        return -0.5 * (num_dims * (log(2.0 * pi) + self.log_var) + squared_error * tf.exp(-self.log_var))
+
+
+class UnitGaussian(Gaussian):
+    """p(x|z) = N(x; mean, I): half the summed squared error plus the constant D/2 log(2 pi)."""
+
+    weight_names = ()
+
+    @classmethod
+    def from_parameters(cls, parameters):
+        """N(sigmoid(.), I)."""
+        return cls(tf.sigmoid(parameters), tf.zeros(()))
+
+
+class DiscretizedLogistic(NamedTuple):
+    """p(x|z) of independent 8-bit values: a logistic distribution, integrated over the bin of each value.
+
+    p(x) = sigmoid((x - mean + 1/510) / s) - sigmoid((x - mean - 1/510) / s), with s = exp(log_scale), for x = k / 255.
+    The bins of 0 and 1 reach to infinity, so that the 256 probabilities sum to one. Salimans, Karpathy, Chen & Kingma
+    (2017), eq. 2, with one component.
+    """
+
+    mean: tf.Tensor  # [B, H, W, C], the location of the logistic
+    log_scale: tf.Tensor  # [B, H, W, C]
+
+    parameters_per_channel = 2
+
+    @classmethod
+    def from_parameters(cls, parameters):
+        """A location, sigmoid(.), and a scale for every value of the image."""
+        mean, log_scale = tf.split(parameters, 2, axis=-1)
+        return cls(tf.sigmoid(mean), LOG_SCALE_BOUND * tf.tanh(log_scale / LOG_SCALE_BOUND))
+
+    def log_prob(self, images):
+        """log of the probability of 8-bit images, given as k / 255: nats [B]."""
+        scale = tf.exp(self.log_scale)
+        upper = (images - self.mean + HALF_BIN) / scale
+        lower = (images - self.mean - HALF_BIN) / scale
+        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)); each factor is 1 where a bin has no end.
+        has_upper_end, has_lower_end = images < 1.0 - HALF_BIN, images > HALF_BIN
+        log_sigmoids = tf.where(has_upper_end, tf.math.log_sigmoid(upper), 0.0)
+        log_sigmoids += tf.where(has_lower_end, tf.math.log_sigmoid(-lower), 0.0)
+        log_width = tf.math.log(-tf.math.expm1(-2.0 * HALF_BIN / scale))
+        return sum_over_dims(log_sigmoids + tf.where(has_upper_end & has_lower_end, log_width, 0.0))
+
+
+class Likelihood(keras.layers.Layer):
+    """Decoder output -> the density of images that a name in LIKELIHOODS stands for."""
+
+    def __init__(self, name):
+        super().__init__(name="likelihood")
+        self.density = code_of(LIKELIHOODS[name].density)
+        self.parameters_per_channel = getattr(self.density, "parameters_per_channel", 1)
+
+    def build(self, input_shape):
+        names = getattr(self.density, "weight_names", ())
+        self.learned = [self.add_weight(shape=(), initializer="zeros", name=name) for name in names]
+
+    def call(self, parameters):
+        return self.density.from_parameters(parameters, *self.learned)

@@ -1,0 +1,59 @@
+"""Classes through a model, and of what it generates."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from experiment.evaluation.labels import bayes_accuracy, recognition
+from image_data.splits import Split
+from models.base import OneLevelModel
+from models.distributions import DiagonalGaussian
+from models.likelihoods import Bernoulli
+
+CLASSES = np.random.default_rng(0).integers(0, 3, 90)
+LABELS = np.eye(3, dtype=np.uint8)[CLASSES]
+
+
+def images_of(classes):
+    """The pixels of one of three rows are on."""
+    images = np.zeros((len(classes), 6, 6, 1), np.uint8)
+    for image, row in zip(images, classes, strict=True):
+        image[2 * row : 2 * row + 2] = 255
+    return images
+
+
+class RowOfLabel(OneLevelModel):
+    """p(x|y): pixels of the label's row are on with 0.9, others with 0.1; z has no part."""
+
+    latent_shape = (1,)
+
+    def __init__(self, shift=0):
+        super().__init__()
+        self.shift = shift
+
+    def bottom_up(self, batch):
+        return DiagonalGaussian.standard((len(batch.images), 1))
+
+    def likelihood_of(self, z, labels):
+        rows = tf.repeat(tf.roll(labels, self.shift, axis=1), 2, axis=1)[:, :, tf.newaxis, tf.newaxis]
+        return Bernoulli(tf.broadcast_to(4.4 * rows - 2.2, (len(labels), 6, 6, 1)))
+
+
+@pytest.mark.parametrize("shift, expected", [(0, 1.0), (1, 0.0)])
+def test_bayes_rule_is_right_where_the_model_is(shift, expected):
+    split = Split(images_of(CLASSES), LABELS)
+    assert bayes_accuracy(RowOfLabel(shift), split, np.full(3, 1 / 3), seed=0, jit_compile=False) == expected
+
+
+def test_the_shares_of_classes_decide_where_images_do_not():
+    split = Split(np.zeros((90, 6, 6, 1), np.uint8), LABELS)
+    accuracy = bayes_accuracy(RowOfLabel(), split, np.array([0.2, 0.2, 0.6]), seed=0, jit_compile=False)
+    assert accuracy == np.mean(CLASSES == 2)
+
+
+def test_a_classifier_recognises_what_was_asked_for():
+    train = Split(np.tile(images_of(CLASSES), (10, 1, 1, 1)), np.tile(LABELS, (10, 1)))
+    right = recognition(RowOfLabel(), train, Split(images_of(CLASSES), LABELS), seed=0, num_epochs=20)
+    assert right.classifier_accuracy > 0.95 and right.recognised > 0.95
+    wrong = recognition(RowOfLabel(shift=1), train, Split(images_of(CLASSES), LABELS), seed=0, num_epochs=20)
+    assert wrong.recognised < 0.05

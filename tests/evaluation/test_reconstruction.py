@@ -1,0 +1,33 @@
+"""Qualities of reconstructions against their definitions."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from experiment.evaluation import reconstruction
+from experiment.evaluation.reconstruction import reconstruction_quality
+from image_data.splits import Split
+from models.likelihoods import Gaussian
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (7, 16, 16, 3), dtype=np.uint8)
+
+
+class Offset:
+    """Reconstructs every image a tenth brighter."""
+
+    def encode(self, batch):
+        return (batch.images,)
+
+    def decode(self, codes, labels):
+        return Gaussian(codes[0] + 0.1, tf.zeros(()))
+
+
+@pytest.mark.parametrize("at_once", [100, 3])
+def test_means_over_images_whatever_the_batches(monkeypatch, at_once):
+    monkeypatch.setattr(reconstruction, "IMAGES_AT_ONCE", at_once)
+    quality = reconstruction_quality(Offset(), Split(IMAGES))
+    assert quality.reconstruction_mse == pytest.approx(0.01, rel=1e-4)
+    assert quality.reconstruction_psnr == pytest.approx(20.0, abs=1e-3)
+    x = tf.constant(IMAGES / np.float32(255))
+    assert quality.reconstruction_ssim == pytest.approx(np.mean(tf.image.ssim(x, x + 0.1, 1.0)), abs=1e-5)
+    assert 0.5 < quality.reconstruction_ssim < 1.0

@@ -1,0 +1,155 @@
+"""Which files are images, and which class and split each belongs to; nothing is opened."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from image_data.folders import collect_folder, find_images
+from image_data.splits import DataError
+
+
+def touch(root, *files):
+    for file in files:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).touch()
+    return root
+
+
+def found(collection):
+    """file -> (split, class)."""
+    names = [None] * len(collection.files)
+    if collection.labels is not None:
+        names = [collection.label_names[index] for index in collection.labels.argmax(axis=1)]
+    return dict(zip(collection.files, zip(collection.groups, names, strict=True), strict=True))
+
+
+def test_sub_folders_are_classes(tmp_path):
+    touch(
+        tmp_path, "ash/1.jpg", "ash/deep/down/2.PNG", "birch/3.tif", "birch/notes.txt", ".hidden/4.jpg", "ash/._1.jpg"
+    )
+    (tmp_path / "empty").mkdir()
+    collection = collect_folder("folder", tmp_path)
+    assert found(collection) == {
+        "ash/1.jpg": ("train", "ash"),
+        "ash/deep/down/2.PNG": ("train", "ash"),
+        "birch/3.tif": ("train", "birch"),
+    }
+    assert collection.label_names == ("ash", "birch")
+    assert "not read, because not named as an image: 1 other file (.txt)" in collection.notes
+    assert "classes: 2; no image in: empty" in collection.notes
+
+
+def test_flat_folders_have_no_labels(tmp_path):
+    collection = collect_folder("animals", touch(tmp_path, "1.jpg", "2.jpg"))
+    assert found(collection) == {"1.jpg": ("train", None), "2.jpg": ("train", None)}
+    assert collection.labels is None and collection.label_names == ()
+
+
+def test_images_beside_class_folders_take_the_labels_away_and_it_is_said(tmp_path):
+    collection = collect_folder("folder", touch(tmp_path, "1.jpg", "ash/2.jpg"))
+    assert collection.labels is None
+    assert "no labels: 1 of 2 images outside of class folders, such as 1.jpg" in collection.notes
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Training Data", "Validation Data", "Testing Data"),
+        ("training data", "VALIDATION DATA", "testing data"),
+        ("train", "valid", "test"),
+        ("Train_Set", "val-set", "test_images"),
+    ],
+)
+@pytest.mark.parametrize("with_classes", [True, False])
+@pytest.mark.parametrize("wrapper", ["", "archive/Landscape/"])
+def test_folders_that_are_named_as_splits(names, with_classes, wrapper, tmp_path):
+    for name in names:
+        for part in ("Coast", "Desert") if with_classes else ("",):
+            touch(tmp_path, f"{wrapper}{name}/{part}/{name[:2]}{part}.jpeg")
+    splits = found(collect_folder("landscape", tmp_path)).values()
+    classes = ["Coast", "Desert"] if with_classes else [None]
+    assert sorted(splits, key=str) == sorted(
+        ((split, name) for split in ("train", "validation", "test") for name in classes), key=str
+    )
+
+
+def test_images_outside_of_the_splits_are_not_read_and_it_is_said(tmp_path):
+    collection = collect_folder("butterflies", touch(tmp_path, "train/a/1.jpg", "test/a/2.jpg", "to predict/3.jpg"))
+    assert found(collection) == {"train/a/1.jpg": ("train", "a"), "test/a/2.jpg": ("test", "a")}
+    assert "not read, because outside of test, train: 1 image" in collection.notes
+
+
+def test_a_class_named_as_a_split_is_a_class(tmp_path):
+    collection = collect_folder("folder", touch(tmp_path, "train/1.jpg", "tram/2.jpg"))
+    assert collection.label_names == ("train", "tram")
+
+
+@pytest.mark.parametrize("given", ["", "UCMerced_LandUse", "UCMerced_LandUse/Images"])
+def test_ucmerced_is_found_from_everywhere(given, tmp_path):
+    root = touch(tmp_path, "UCMerced_LandUse/Images/river/river00.tif", "UCMerced_LandUse/Images/beach/beach00.tif")
+    touch(root, "UCMerced_LandUse/readme.txt")
+    collection = collect_folder("ucmerced", root / given)
+    assert collection.label_names == ("beach", "river") and collection.root.name == "Images"
+
+
+def test_ucmerced_in_a_folder_named_data(tmp_path):
+    touch(tmp_path, "data/river/1.tif", "code/main.py", "code/old/other.py")
+    assert collect_folder("ucmerced", tmp_path).label_names == ("river",)
+    assert collect_folder("ucmerced", tmp_path / "data").label_names == ("river",)
+
+
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        ([], "found no image, no other file; expected the archive UCMerced_LandUse"),
+        (["notes.txt", "list.csv", "a/b.csv"], r"found no image, 3 other files \(.csv, .txt\); expected"),
+        (["1.tif", "2.tif"], "found 2 images outside of class folders, such as 1.tif; expected the archive"),
+    ],
+)
+def test_other_layouts_are_refused_with_what_was_found_expected_and_where_it_comes_from(files, message, tmp_path):
+    with pytest.raises(DataError, match=message) as refusal:
+        collect_folder("ucmerced", touch(tmp_path, *files))
+    assert str(refusal.value).startswith(f"--data_dir {tmp_path}: ")
+    assert "weegee.vision.ucmerced.edu" in str(refusal.value)
+
+
+def test_what_is_no_folder_is_refused(tmp_path):
+    with pytest.raises(DataError, match="nowhere: found nothing there; expected"):
+        collect_folder("folder", tmp_path / "nowhere")
+    with pytest.raises(DataError, match="file.jpg: found a file; expected"):
+        collect_folder("folder", touch(tmp_path, "file.jpg") / "file.jpg")
+
+
+def test_a_loop_of_links_ends_and_counts_no_image_twice(tmp_path):
+    root = touch(tmp_path / "root", *(f"ash/{index}.jpg" for index in range(5)), "birch/6.jpg")
+    (root / "ash" / "aaa").symlink_to(root)
+    (root / "ash" / "bbb").symlink_to(root / "birch")
+    (root / "birch" / "same.jpg").symlink_to(root / "ash" / "1.jpg")
+    (root / "birch" / "other.jpg").symlink_to(touch(tmp_path / "outside", "8.jpg") / "8.jpg")
+    (root / "round").symlink_to("round")
+    (root / "birch" / "round.jpg").symlink_to("round.jpg")
+    (root / "zzz").symlink_to(touch(tmp_path / "elsewhere", "7.jpg"))
+    files, others = find_images(root)
+    assert files == [
+        *(f"ash/{index}.jpg" for index in range(5)),
+        "birch/6.jpg",
+        "birch/other.jpg",
+        "birch/round.jpg",
+        "zzz/7.jpg",
+    ]
+    assert others == {"no suffix": 1}
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_named(tmp_path):
+    root = touch(tmp_path, "ash/1.jpg", "birch/2.jpg")
+    (root / "birch").chmod(0)
+    with pytest.raises(DataError, match="birch: expected a folder that can be read .*mend its permissions"):
+        collect_folder("folder", root)
+
+
+def test_the_shared_landscapes_are_divided_here(real_data):
+    collection = collect_folder("landscape", real_data("landscape"))
+    assert set(collection.groups) == {"train"} and len(collection.files) == 22
+    assert {Path(file).suffix for file in collection.files} == {".jpg"}

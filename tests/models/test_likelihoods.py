@@ -1,0 +1,114 @@
+"""Every density of images against numpy and scipy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from models.catalog import LIKELIHOODS
+from models.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian, Likelihood
+
+GENERATOR = np.random.default_rng(0)
+
+
+def test_bernoulli_log_prob_equals_scipy():
+    logits = GENERATOR.normal(size=(2, 5, 5, 3)).astype(np.float32)
+    images = GENERATOR.integers(0, 2, size=logits.shape).astype(np.float32)
+    probabilities = 1 / (1 + np.exp(-logits))
+    expected = stats.bernoulli.logpmf(images, probabilities).sum(axis=(1, 2, 3))
+    bernoulli = Bernoulli(tf.constant(logits))
+    np.testing.assert_allclose(bernoulli.log_prob(images), expected, rtol=1e-5)
+    np.testing.assert_allclose(bernoulli.mean, probabilities, rtol=1e-5)
+
+
+def test_bernoulli_log_prob_is_finite_at_extreme_logits():
+    logits = tf.constant([200.0, -200.0], shape=(1, 1, 2, 1))
+    right = Bernoulli(logits).log_prob(tf.constant([1.0, 0.0], shape=(1, 1, 2, 1)))
+    wrong = Bernoulli(logits).log_prob(tf.constant([0.0, 1.0], shape=(1, 1, 2, 1)))
+    assert right.numpy() == 0.0
+    assert wrong.numpy() == -400.0
+
+
+def test_bernoulli_probabilities_of_all_images_sum_to_one():
+    logits = tf.constant(GENERATOR.normal(size=(1, 2, 2, 1)), tf.float32)
+    every_image = np.array([[int(bit) for bit in f"{number:04b}"] for number in range(16)], np.float32)
+    log_probs = Bernoulli(tf.tile(logits, (16, 1, 1, 1))).log_prob(every_image.reshape(16, 2, 2, 1))
+    assert np.exp(log_probs).sum() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("log_var", [0.0, -3.0])
+def test_gaussian_log_prob_equals_scipy(log_var):
+    mean, images = GENERATOR.uniform(size=(2, 2, 4, 4, 3)).astype(np.float32)
+    expected = stats.norm.logpdf(images, mean, np.exp(log_var / 2)).sum(axis=(1, 2, 3))
+    log_prob = Gaussian(tf.constant(mean), tf.constant(log_var)).log_prob(images)
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-4)
+
+
+def test_the_best_variance_is_the_mean_squared_error():
+    mean, images = GENERATOR.uniform(size=(2, 1, 4, 4, 3)).astype(np.float32)
+    best = np.log(np.mean((mean - images) ** 2))
+    at = [float(Gaussian(tf.constant(mean), tf.constant(best + step)).log_prob(images)[0]) for step in (-0.1, 0.0, 0.1)]
+    assert at[1] > max(at[0], at[2])
+
+
+def test_mse_is_half_the_squared_error_plus_its_constant():
+    parameters = tf.constant(GENERATOR.normal(size=(1, 4, 4, 1)), tf.float32)
+    images = GENERATOR.uniform(size=(1, 4, 4, 1)).astype(np.float32)
+    squared_error = np.sum((images - tf.sigmoid(parameters).numpy()) ** 2)
+    log_prob = Likelihood("mse")(parameters).log_prob(images).numpy()[0]
+    assert -log_prob == pytest.approx(squared_error / 2 + 16 / 2 * np.log(2 * np.pi), rel=1e-5)
+
+
+def test_gaussian_learns_one_variance():
+    layer = Likelihood("gaussian")
+    layer(tf.zeros((1, 4, 4, 3)))
+    assert [tuple(weight.shape) for weight in layer.trainable_weights] == [()]
+
+
+def test_discretized_logistic_equals_scipy():
+    generator = np.random.default_rng(3)
+    values = generator.integers(0, 256, (4, 5, 6, 3))
+    values[0, 0, :, 0] = [0, 1, 127, 254, 255, 0]
+    mean = generator.uniform(0.1, 0.9, values.shape).astype(np.float32)
+    log_scale = generator.uniform(-3.0, -1.0, values.shape).astype(np.float32)
+    logistic = stats.logistic(mean.astype(np.float64), np.exp(log_scale.astype(np.float64)))
+    upper = np.where(values == 255, 1.0, logistic.cdf((values + 0.5) / 255))
+    lower = np.where(values == 0, 0.0, logistic.cdf((values - 0.5) / 255))
+    expected = np.log(upper - lower).sum(axis=(1, 2, 3))
+    log_prob = DiscretizedLogistic(mean, log_scale).log_prob((values / 255).astype(np.float32))
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mean, log_scale", [(0.5, -2.0), (0.0, -6.9), (1.0, 3.0), (0.3, 6.9), (0.7, -7.0)])
+def test_the_probabilities_of_the_256_values_sum_to_one(mean, log_scale):
+    values = (np.arange(256, dtype=np.float32) / 255).reshape(256, 1, 1, 1)
+    every = DiscretizedLogistic(tf.fill(values.shape, mean), tf.fill(values.shape, log_scale)).log_prob(values)
+    assert np.exp(every.numpy().astype(np.float64)).sum() == pytest.approx(1.0, rel=1e-3)
+    assert np.isfinite(every).all()
+
+
+def test_discretized_logistic_has_a_location_and_a_bounded_scale_for_every_value():
+    layer = Likelihood("discretized_logistic")
+    parameters = np.random.default_rng(4).normal(0.0, 100.0, (2, 3, 3, 2 * 3)).astype(np.float32)
+    likelihood = layer(parameters)
+    assert likelihood.mean.shape == likelihood.log_scale.shape == (2, 3, 3, 3)
+    np.testing.assert_allclose(likelihood.mean, tf.sigmoid(parameters[..., :3]))
+    assert np.abs(likelihood.log_scale).max() <= 7.0
+    far = likelihood.log_prob(np.zeros((2, 3, 3, 3), np.float32))
+    assert np.isfinite(far).all()
+
+
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_every_channel_counts(num_channels):
+    images = np.random.default_rng(5).integers(0, 2, (2, 4, 4, num_channels)).astype(np.float32)
+    logits = np.random.default_rng(6).normal(size=images.shape).astype(np.float32)
+    expected = stats.bernoulli.logpmf(images, 1 / (1 + np.exp(-logits))).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(Bernoulli(logits).log_prob(images), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_every_entry_has_a_mean_and_a_log_prob_of_images(name):
+    layer = Likelihood(name)
+    density = layer(tf.constant(GENERATOR.normal(size=(2, 3, 3, 3 * layer.parameters_per_channel)), tf.float32))
+    assert density.mean.shape == (2, 3, 3, 3) and 0 <= np.min(density.mean) <= np.max(density.mean) <= 1
+    assert density.log_prob(np.ones((2, 3, 3, 3), np.float32)).shape == (2,)

@@ -1,0 +1,83 @@
+"""Figures show the arrays that they were given, where they should be."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from experiment.pictures.plots import DPI, image_grid, loss_curve
+
+
+def render(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def test_images_stand_in_their_rows_and_columns_right_side_up_in_true_colours():
+    images = np.zeros((2, 3, 4, 4, 3))
+    images[0, 0, :2, :, 0] = 1.0  # upper half red
+    images[1, 2, :, 2:, 2] = 1.0  # right half blue
+    figure = image_grid(images, "a title", ["first row", "second row"])
+    pixels = render(figure).astype(int)
+    red = np.argwhere((pixels == [255, 0, 0]).all(axis=-1))
+    blue = np.argwhere((pixels == [0, 0, 255]).all(axis=-1))
+    assert len(red) > 100 and len(blue) > 100
+    assert red[:, 0].max() < blue[:, 0].min() and red[:, 1].max() < blue[:, 1].min()
+    # An image's other half is black, below the red and left of the blue.
+    assert (pixels[red[:, 0].max() + 5, red[:, 1].max() - 5] == 0).all()
+    assert (pixels[blue[:, 0].max() - 5, blue[:, 1].min() - 5] == 0).all()
+
+
+def test_names_are_no_formulas():
+    render(image_grid(np.zeros((1, 1, 8, 8, 1)), "a $title^$", ["b$_$"]))
+
+
+def test_nothing_is_cut_off():
+    for columns, title in ((1, "a very long title over a single narrow column of images"), (12, "short")):
+        pixels = render(image_grid(np.zeros((3, columns, 8, 8, 1)), title, ["a long name of a row"] * 3))
+        for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+            assert (edge == 255).all()
+        assert pixels.shape[0] > DPI / 2
+
+
+def test_loss_curve_shows_all_its_curves():
+    steps = np.arange(1, 21)
+    train = {"step": steps, "loss": 300.0 / steps, "distortion": 200.0 / steps, "rates": {"z": 100.0 / steps}}
+    nll = 300.0 / steps[::5]
+    validation = {"step": steps[::5], "elbo": -nll, "loss": nll - 5, "active_units": {"z": steps[::5]}}
+    figure = loss_curve(train, validation, "a title")
+    drawn = {line.get_label(): line.get_ydata() for axes in figure.axes for line in axes.lines}
+    np.testing.assert_array_equal(drawn["training loss"], train["loss"])
+    np.testing.assert_array_equal(drawn["training distortion"], train["distortion"])
+    np.testing.assert_array_equal(drawn["training rate (KL) of z"], train["rates"]["z"])
+    np.testing.assert_array_equal(drawn["validation -ELBO"], nll)
+    np.testing.assert_array_equal(drawn["validation loss"], nll - 5)
+    np.testing.assert_array_equal(drawn["active units of z"], steps[::5])
+    render(figure)
+
+
+def test_a_loss_curve_below_zero_is_in_sight():
+    steps = np.arange(1, 21)
+    negative = -1300.0 - steps
+    train = {"step": steps, "loss": negative, "distortion": negative, "rates": {"z": np.ones(20)}}
+    validation = {"step": steps, "elbo": -negative, "loss": negative, "active_units": {}}
+    left = loss_curve(train, validation, "a title").axes[0]
+    assert "validation loss" not in {line.get_label() for line in left.lines}, "the -ELBO says the same"
+    low, high = left.get_ylim()
+    assert low < negative.min() and high > negative.max()
+
+
+def test_every_pixel_of_an_image_is_shown_alike():
+    image = np.random.default_rng(0).integers(0, 2, (1, 10, 128, 128, 1)).astype(float)
+    figure = image_grid(image, "noise")
+    pixels = render(figure)[..., 0]
+    extent = figure.axes[0].get_window_extent()
+    top, left = pixels.shape[0] - round(extent.y1), round(extent.x0)
+    shown = pixels[top : top + 128, left : left + 128] / 255
+    np.testing.assert_array_equal(shown, image[0, 0, :, :, 0])
+
+
+def test_a_loss_curve_of_a_single_call_can_be_drawn():
+    one = {name: np.array([1.0]) for name in ("step", "loss", "distortion", "elbo")}
+    render(loss_curve(one | {"rates": {"z": np.array([1.0])}}, one | {"active_units": {"z": np.array([1])}}, "a title"))

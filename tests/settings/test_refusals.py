@@ -1,0 +1,100 @@
+"""Combinations of settings that cannot be run, refused before anything is read."""
+
+import pytest
+
+from experiment.settings.combine import resolve
+from experiment.settings.refusals import ConfigError
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"dataset": "mnits"}, "--dataset mnits: expected one of mnist, binarized_mnist, fashion_mnist, digits"),
+        ({"latent_size": 0}, "--latent_size 0: expected whole numbers of at least 1"),
+        ({"latent_size": 1.5}, "--latent_size 1.5: expected whole numbers"),
+        ({"latent_size": True}, "--latent_size True: expected whole numbers"),
+        ({"seed": 2**31}, "--seed 2147483648: expected a whole number from 0 to 2147483647"),
+        ({"beta": 1e39}, "--beta 1e+39: expected a number of at least 0"),
+        ({"beta": 10**400}, "expected a number of at least 0"),
+        ({"hidden_sizes": (10**20,)}, "expected whole numbers of at least 1"),
+        ({"grid": 10**6}, "expected a whole number from 1 to 10000"),
+        ({"beta": -1.0}, "--beta -1.0: expected a number of at least 0"),
+        ({"beta": float("nan")}, "--beta nan: expected"),
+        ({"learning_rate": 0.0}, "--learning_rate 0.0: expected a number above 0"),
+        ({"learning_rate": float("inf")}, "--learning_rate inf: expected a number above 0"),
+        ({"network": "vit"}, "--network vit: expected one of mlp, conv"),
+        ({"hidden_sizes": ()}, "--hidden_sizes : expected whole numbers of at least 1"),
+        ({"hidden_sizes": (400, 0)}, "--hidden_sizes 400 0: expected whole numbers"),
+        ({"run_name": "../other"}, "--run_name ../other: expected the name of a folder"),
+        ({"run_name": ".."}, "--run_name ..: expected the name of a folder"),
+        ({"limit": 0}, "--limit 0: expected a whole number of at least 1"),
+        ({"num_epochs": 0}, "--num_epochs 0 trains nothing: expected at least 1, or --load_weights"),
+        ({"run_name": "newest"}, "--run_name newest: expected the name of a folder"),
+        ({"run_name": "a" * 101}, "expected the name of a folder"),
+        (
+            {"likelihood": "mse", "binarization": "dynamic"},
+            "--likelihood mse with --binarization dynamic: it is no distribution of binary pixels",
+        ),
+        ({"dataset": "binarized_mnist", "likelihood": "gaussian"}, "--likelihood gaussian with --binarization static"),
+        ({"binarization": "static"}, "--binarization static with --dataset mnist: expected dynamic or none"),
+        ({"dataset": "binarized_mnist", "binarization": "dynamic"}, "binarized_mnist: expected static"),
+        ({"upsampling": "resize"}, "--upsampling resize with --network mlp: expected --network conv"),
+        ({"dataset": "celeba", "network": "mlp", "num_features": 9}, "--num_features 9 with --network mlp"),
+        (
+            {"crop": "none"},
+            "--crop none with --dataset mnist: its images are as they are; expected a data set of image",
+        ),
+        ({"dataset": "folder", "image_size": 0}, "--image_size 0: expected a whole number from 1 to 4096"),
+        ({"dataset": "folder", "validation_split": 1.0}, "--validation_split 1.0: expected a number between 0 and 1"),
+        ({"dataset": "folder", "validation_split": 0.9}, "leave nothing to train on: expected a sum below 1"),
+        ({"activation": "gelu"}, "--activation gelu: expected one of relu"),
+    ],
+)
+def test_refusals(given, message):
+    with pytest.raises(ConfigError) as error:
+        resolve(given)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"objective": "iwae", "beta": 4.0}, "--beta 4.0 with --objective iwae: its loss does not use it"),
+        (
+            {"num_importance_samples": 5},
+            "--num_importance_samples 5 with --objective elbo: .* expected --objective iwae",
+        ),
+        (
+            {"objective": "iwae", "num_importance_samples": 1},
+            "--num_importance_samples 1 with --objective iwae: expected at least 2",
+        ),
+        ({"objective": "beta_tc", "hierarchical": True}, "one aggregate posterior q"),
+        ({"objective": "mmd", "hierarchical": True}, "one aggregate posterior q"),
+        ({"capacity": 5.0}, "--capacity 5.0 with --objective elbo"),
+        ({"objective": "capacity", "free_nats": 1.0}, "--free_nats 1.0 with --objective capacity"),
+    ],
+)
+def test_objectives_refuse_what_they_would_not_look_at(given, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve(given)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"interpolate": ("0", "1", "2")}, "--interpolate 0 1 2: expected pairs, an even number of images"),
+        ({"traverse_units": (1,)}, "--traverse_units and --traverse_range: expected --traverse with them"),
+        (
+            {"traverse": ("0",), "traverse_units": (1, 3)},
+            r"--traverse_units 1 3: 3 units reach the image; expected 0 to 2",
+        ),
+        ({"manifold": True}, "--manifold with --latent_size 3: only a model of two units has a plane of codes"),
+        ({"embed": True, "latent_size": 1}, "--embed with --latent_size 1: one unit has no plane"),
+        ({"relabel": ("0",)}, "--relabel 0: this model knows no labels; expected one trained with --is_cvae"),
+        ({"traverse_range": 0.0}, r"--traverse_range 0.0: expected a number above 0"),
+    ],
+)
+def test_pictures_that_cannot_be_drawn_are_refused(make_config, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        make_config(**settings)

@@ -1,0 +1,59 @@
+"""Scaling, and binarisation as Bernoulli draws of grey values."""
+
+import numpy as np
+
+from experiment.training.preprocessing import binarize, binarize_once, flip_horizontally, make_batch
+from image_data.splits import Split
+from models.noise import Stream, noise_seed
+
+
+def test_scaling_maps_255_to_one(split):
+    batch = make_batch(split.images, split.labels)
+    np.testing.assert_allclose(batch.images, split.images / 255.0, rtol=1e-6)
+    assert batch.labels.dtype == "float32"
+    assert make_batch(split.images, None).labels is None
+
+
+def test_every_grey_value_is_on_as_often_as_it_is_bright():
+    num_draws = 20_000
+    greys = np.tile(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1), (num_draws, 1, 1, 1))
+    binary = binarize(greys, noise_seed(0)).numpy()
+    assert set(np.unique(binary)) == {0, 255}
+    share = (binary == 255).mean(axis=0).ravel()
+    expected = np.arange(256) / 255
+    standard_error = np.sqrt(expected * (1 - expected) / num_draws)
+    assert (np.abs(share - expected) <= 5 * standard_error).all()
+    assert share[0] == 0.0 and share[255] == 1.0
+
+
+def test_draws_differ_by_seed_and_repeat(split):
+    first, again, other = (binarize(split.images, noise_seed(seed)).numpy() for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_evaluation_draws_once_and_only_under_dynamic_binarisation(split):
+    first, again = (binarize_once(split, "dynamic", Stream.TEST_BINARIZATION) for _ in range(2))
+    np.testing.assert_array_equal(first.images, again.images)
+    assert first.images.dtype == np.uint8 and set(np.unique(first.images)) == {0, 255}
+    assert first.labels is split.labels
+    assert binarize_once(split, "none", Stream.TEST_BINARIZATION) is split
+    other = binarize_once(split, "dynamic", Stream.VALIDATION_BINARIZATION)
+    assert not np.array_equal(first.images, other.images)
+
+
+def test_binary_images_stay_as_they_are():
+    binary = np.random.default_rng(0).integers(0, 2, (10, 8, 8, 1), dtype=np.uint8) * 255
+    drawn = binarize_once(Split(binary, None), "dynamic", Stream.TEST_BINARIZATION)
+    np.testing.assert_array_equal(drawn.images, binary)
+
+
+def test_half_of_the_images_are_mirrored_left_to_right():
+    images = np.random.default_rng(0).integers(0, 256, (2000, 3, 4, 3), dtype=np.uint8)
+    flipped = flip_horizontally(images, noise_seed(0)).numpy()
+    is_mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    np.testing.assert_array_equal(flipped[~is_mirrored], images[~is_mirrored])
+    assert abs(is_mirrored.mean() - 0.5) < 5 * 0.5 / np.sqrt(2000)
+    other = flip_horizontally(images, noise_seed(1)).numpy()
+    assert not np.array_equal(flipped, other)
+    np.testing.assert_array_equal(flipped, flip_horizontally(images, noise_seed(0)))
