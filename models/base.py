@@ -37,7 +37,7 @@ class LatentVariableModel(keras.Model):
 
         Levels below the codes that are given take the means of their priors.
         """
-        return self.generate(len(codes[0]), labels, (0, 0), temperature=0.0, codes=codes).likelihood
+        return self.generate(tf.shape(codes[0])[0], labels, (0, 0), temperature=0.0, codes=codes).likelihood
 
     def sample(self, num_images, seed, labels=None, temperature=1.0, codes=()):
         """Means of p(x|z), z ~ p(z) with stddevs times temperature: [num_images, H, W, C] in [0, 1].

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_utils import cut, over_batches
+from experiment.training.execution import compiled
 from experiment.training.preprocessing import make_batch
 from experiment.training.validation import evaluation_batch_size
 from models.bounds import ElboTerms, elbo_terms
@@ -43,7 +44,7 @@ class Inference:
     def __init__(self, model, seed):
         self._seed = seed
 
-        @tf.function(reduce_retracing=True)
+        @compiled(reduce_retracing=True)
         def infer(images, labels, batch_seed):
             batch = make_batch(images, labels)
             features = model.bottom_up(batch)
@@ -94,7 +95,7 @@ class Inference:
 
 def flat(levels):
     """Tensors [B, ...] of each level, side by side: [B, units]."""
-    return tf.concat([tf.reshape(each, (len(each), -1)) for each in levels], axis=1)
+    return tf.concat([tf.reshape(each, (tf.shape(each)[0], -1)) for each in levels], axis=1)
 
 
 class ShiftVariances:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from data_utils import cut_full, over_batches
+from experiment.training.execution import compiled
 from experiment.training.preprocessing import make_batch
 from models.bounds import log_weight
 from models.distributions import repeat_rows
@@ -108,7 +109,7 @@ def compile_log_evidence(model, num_samples, chunk, jit_compile):
     logsumexp keeps the memory flat.
     """
 
-    @tf.function(jit_compile=jit_compile)
+    @compiled(jit_compile=jit_compile)
     def log_evidence(images, labels, seed):
         batch = make_batch(images, labels)
         features = model.bottom_up(batch)
@@ -122,7 +123,7 @@ def compile_log_evidence(model, num_samples, chunk, jit_compile):
             return index + 1, tf.reduce_logsumexp(tf.concat([log_sum[:, tf.newaxis], log_w], axis=1), axis=1)
 
         num_chunks = -(-num_samples // chunk)
-        nothing = tf.fill([len(images)], -np.inf)
+        nothing = tf.fill([tf.shape(images)[0]], -np.inf)
         _, log_sum = tf.while_loop(lambda index, _: index < num_chunks, add_chunk, (0, nothing))
         return log_sum - log(num_samples)
 

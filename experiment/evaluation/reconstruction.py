@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_utils import cut, over_batches
+from experiment.training.execution import compiled
 from experiment.training.preprocessing import make_batch
 
 IMAGES_AT_ONCE = 100
@@ -26,7 +27,7 @@ def reconstruction_quality(model, split):
     -10 log10 MSE; SSIM is that of Wang, Bovik, Sheikh & Simoncelli (2004), both as TensorFlow computes them.
     """
 
-    @tf.function(reduce_retracing=True)
+    @compiled(reduce_retracing=True)
     def compare(images, labels):
         batch = make_batch(images, labels)
         made = model.decode(model.encode(batch), batch.labels).mean

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_utils import batch_order
-from experiment.training.execution import plan_execution
+from experiment.training.execution import compiled, plan_execution
 from experiment.training.preprocessing import make_batch, perturb
 from experiment.training.schedules import weights_at
 from experiment.training.step import StepMetrics, train_step
@@ -26,7 +26,7 @@ def compile_train_steps(state, config, plan, jit_compile):
     """
     zero = StepMetrics(0.0, 0.0, 0.0, tf.zeros([state.model.num_levels]))
 
-    @tf.function(jit_compile=jit_compile)
+    @compiled(jit_compile=jit_compile)
     def descend(images, labels, num_steps):
         def body(index, num_made, sums):
             batch = make_batch(images[index], None if labels is None else labels[index])
@@ -39,10 +39,10 @@ def compile_train_steps(state, config, plan, jit_compile):
         return num_made, tf.nest.map_structure(lambda total: total / num_made, sums)
 
     # What perturbs the images stays outside XLA, which would draw its noise again for each of the pixels' uses.
-    @tf.function
+    @compiled
     def train_steps(images, labels, num_steps):
         if config.horizontal_flip or config.binarization == "dynamic":
-            steps = tf.cast(state.step, tf.int32) + tf.range(len(images))
+            steps = tf.cast(state.step, tf.int32) + tf.range(tf.shape(images)[0])
             images = tf.map_fn(lambda at: perturb(*at, config), (images, steps), fn_output_signature=tf.uint8)
         return descend(images, labels, num_steps)
 

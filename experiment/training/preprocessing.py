@@ -20,7 +20,7 @@ def binarize(images, seed):
 
 def flip_horizontally(images, seed):
     """Mirror each of the images [B, H, W, C] with probability one half; seed, an int32 pair."""
-    is_mirrored = uniform((len(images), 1, 1, 1), seed) < 0.5
+    is_mirrored = uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
     return tf.where(is_mirrored, tf.reverse(images, axis=[2]), images)
 
 
