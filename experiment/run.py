@@ -21,7 +21,7 @@ from experiment.files.records import (
     write_results,
     write_unreadable,
 )
-from experiment.pictures.always import draw_always, draw_loss_curve
+from experiment.pictures.always import draw_always, draw_charts
 from experiment.pictures.chosen import choose
 from experiment.pictures.codes import Units
 from experiment.pictures.requested import Scene, draw_requested, num_codes_drawn
@@ -86,6 +86,7 @@ def evaluate(model, config, dataset, run, infer, chosen, weights, lines):
     binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
     num_images = len(binary_test.images)
     inferred = infer(binary_test, max(num_codes_measured(config, num_images), num_codes_drawn(config, num_images)))
+    units = Units.of(inferred, config)
     protocol = protocol_of(config, num_images) | {
         "weights": str(weights),
         "weights_sha256": weights_checksum(weights),
@@ -95,37 +96,47 @@ def evaluate(model, config, dataset, run, infer, chosen, weights, lines):
     results = {"test": measure_elbo(config, inferred), "protocol": protocol}
     write_results(run.outputs, results, table(results))
 
-    units = Units.of(inferred, config)
-    figures = draw_always(model, config, dataset.test, binary_test, left_out)
     scene = Scene(model, config, units, binary_test, dataset.label_names, inferred)
+    figures = draw_always(model, config, dataset.test, binary_test, left_out)
     figures |= draw_requested(scene, chosen, left_out)
-    if rows:
-        figures["loss_curve"] = left_out.attempt("picture loss_curve", draw_loss_curve, config, rows)
-    paths = [
-        left_out.attempt(f"file of {name}", write_figure, run.outputs, name, figure)
-        for name, figure in figures.items()
-        if figure
-    ]
-    pictures = [path for path in paths if path]
+    charts = draw_charts(config, rows, units, left_out)
+    pictures = write_all(run, figures, left_out)
+    write_all(run, charts, left_out)
 
-    is_finished = True
-    try:
-        subject = Subject(model, config, dataset, binary_test, infer, inferred)
-        results["test"] |= measure_further(subject, left_out)
-        results |= compare_with_published(config, results["test"])
+    subject = Subject(model, config, dataset, binary_test, infer, inferred)
+    is_finished = measure_patiently(subject, results, run, left_out)
+    if is_finished:
         protocol["evaluation_seconds"] = round(time.monotonic() - started, 1)
-    except KeyboardInterrupt:
-        is_finished = False
-        again = f"--resume {run.name}" if config.num_epochs else "the same command"
-        print(f"stopped in the evaluation; all else is saved; evaluate again with: {again}")
     explorer = left_out.attempt("latent explorer", explorer_data, model, config, units, binary_test)
     if left_out:
         results["left_out"] = dict(left_out)
     write_results(run.outputs, results, table(results))
-    write_report(run.outputs, report_of_run(run.name, config, lines, results, rows, pictures, units, explorer))
+    write_report(
+        run.outputs, report_of_run(run.name, config, lines, results, charts.values(), pictures, units, explorer)
+    )
     if is_finished:
         print_results(results, config, run)
     return is_finished
+
+
+def write_all(run, figures, left_out):
+    """Write Figures into a run's folder; returns the paths of those that could be written."""
+    paths = [
+        left_out.attempt(f"file of {name}", write_figure, run.outputs, name, each) for name, each in figures.items()
+    ]
+    return list(filter(None, paths))
+
+
+def measure_patiently(subject, results, run, left_out):
+    """Add to the results what takes long to measure. Returns False where the user had no patience."""
+    try:
+        results["test"] |= measure_further(subject, left_out)
+    except KeyboardInterrupt:
+        again = f"--resume {run.name}" if subject.config.num_epochs else "the same command"
+        print(f"stopped in the evaluation; all else is saved; evaluate again with: {again}")
+        return False
+    results |= compare_with_published(subject.config, results["test"])
+    return True
 
 
 def read_data(config):

@@ -17,11 +17,19 @@ from experiment.evaluation.likelihood import estimate_elbo
 from experiment.pictures.codes import Units
 from experiment.settings.combine import resolve
 from image_data.splits import Split
+from models.catalog import NETWORKS
 
 PROJECT = Path(__file__).resolve().parent.parent
 REAL_DATA = PROJECT.parent / "shared" / "data"
 LABEL_NAMES = ("zero", "one", "two")
 QUICK = ["--dataset", "digits", "--limit", "200", "--num_epochs", "2", "--hidden_sizes", "32"]
+
+
+@pytest.fixture(autouse=True)
+def without_xla(request, monkeypatch):
+    """Dense networks run as graphs, which are there in a fraction of XLA's time, but in tests that are marked xla."""
+    if "xla" not in request.keywords:
+        monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(is_dense=False))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_utils import cut, over_batches
-from experiment.training.execution import compiled
+from experiment.training.execution import compiled_for_any_batch
 from experiment.training.preprocessing import make_batch
 from experiment.training.validation import evaluation_batch_size
 from models.bounds import ElboTerms, elbo_terms
@@ -44,7 +44,7 @@ class Inference:
     def __init__(self, model, seed):
         self._seed = seed
 
-        @compiled(reduce_retracing=True)
+        @compiled_for_any_batch
         def infer(images, labels, batch_seed):
             batch = make_batch(images, labels)
             features = model.bottom_up(batch)

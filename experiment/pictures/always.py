@@ -45,6 +45,26 @@ def draw_always(model, config, test, binary_test, left_out):
         drawings["top_levels"] = lambda: draw_top_levels(model, config, binary_test)
         for index, name in enumerate(level_names(model.num_levels)):
             drawings[f"resampled_{name}"] = lambda index=index: draw_resampled(model, config, binary_test, index)
+    return draw_each(drawings, left_out)
+
+
+def draw_charts(config, rows, units, left_out):
+    """Charts of a run: the rate of every unit and, where it was trained, its loss curve.
+
+    Args:
+        config: of the run.
+        rows: of metrics.jsonl.
+        units: the Units of the model.
+        left_out: a LeftOut, for charts that cannot be drawn.
+    """
+    drawings = {"unit_rates": lambda: draw_unit_rates(config, units)}
+    if rows:
+        drawings["loss_curve"] = lambda: draw_loss_curve(config, rows)
+    return draw_each(drawings, left_out)
+
+
+def draw_each(drawings, left_out):
+    """Names and functions -> names and Figures, of those that can be drawn."""
     figures = {name: left_out.attempt(f"picture {name}", draw) for name, draw in drawings.items()}
     return {name: figure for name, figure in figures.items() if figure}
 

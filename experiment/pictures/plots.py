@@ -116,7 +116,7 @@ def loss_curve(train, validation, title):
     for axes in (left, middle, right):
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8 if len(train["rates"]) < 5 else 6)
+        axes.legend(loc="upper right", fontsize=8 if len(train["rates"]) < 5 else 6)  # to look for the best is slow
     return figure
 
 
@@ -139,7 +139,7 @@ def unit_rates(rates, is_active, title):
     axes.set_xlabel("units, sorted by rate within their level; pale: not active")
     axes.set_ylabel("rate, nats per image")
     axes.set_xticks([])
-    axes.legend(fontsize=8)
+    axes.legend(loc="upper right", fontsize=8)
     return figure
 
 

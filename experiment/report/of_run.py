@@ -1,7 +1,6 @@
 """The report of a run."""
 
 from experiment.evaluation.results import heading, left_out_of, numbers, verdict
-from experiment.pictures.always import draw_loss_curve, draw_unit_rates
 from experiment.report.page import card, explorer, numbers_table, page, paragraph, picture, section, vector_graphic
 from experiment.settings.words import name_of
 
@@ -12,14 +11,19 @@ GLOSSARY = (
 )
 
 
-def report_of_run(name, config, lines, results, rows, pictures, units, explorer_data):
+def report_of_run(name, config, lines, results, charts, pictures, units, explorer_data):
     """report.html as text.
 
-    Args: lines, of the audit; results, as in results.json; rows, of metrics.jsonl; pictures, paths; units, the Units of
-    the model; explorer_data, what the latent explorer
-    shows, or None.
+    Args:
+        name: of the run.
+        config: its Config.
+        lines: of the audit.
+        results: as in results.json.
+        charts: Figures.
+        pictures: paths of PNG and GIF files.
+        units: the Units of the model.
+        explorer_data: what the latent explorer shows, or None.
     """
-    curves = [draw_unit_rates(config, units)] + ([draw_loss_curve(config, rows)] if rows else [])
     sections = [
         *([section("Look into the latent space", explorer(explorer_data, units.num_images))] if explorer_data else []),
         section(
@@ -28,7 +32,7 @@ def report_of_run(name, config, lines, results, rows, pictures, units, explorer_
             numbers_table(numbers(results)),
             *map(paragraph, [*verdict(results), *left_out_of(results), GLOSSARY]),
         ),
-        section("Rates and curves", *map(vector_graphic, curves)),
+        section("Rates and curves", *map(vector_graphic, charts)),
         section("Pictures", *map(picture, pictures)),
         section("Protocol", card(results["protocol"].items())),
         section("Run", card(lines)),

@@ -13,6 +13,22 @@ from models.catalog import NETWORKS
 compiled = partial(tf.function, autograph=False)
 
 
+def compiled_for_any_batch(function):
+    """A program of images [B, ...], labels [B, Y] or None, and a seed that is traced once, whatever B."""
+    programs = {}
+
+    def of_any_size(array):
+        return None if array is None else tf.TensorSpec((None, *array.shape[1:]), array.dtype)
+
+    def call(images, labels, seed):
+        specs = of_any_size(images), of_any_size(labels), tf.TensorSpec((2,), tf.int32)
+        if specs not in programs:
+            programs[specs] = compiled(function).get_concrete_function(*specs)
+        return programs[specs](*(tf.constant(each) for each in (images, labels, seed) if each is not None))
+
+    return call
+
+
 class Execution(NamedTuple):
     """XLA or not, and how many steps a call of the compiled program makes."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_utils import cut_evenly, over_batches
-from experiment.training.execution import compiled
+from experiment.training.execution import compiled_for_any_batch
 from experiment.training.preprocessing import make_batch
 from experiment.training.schedules import weights_at
 from models.bounds import forward
@@ -36,7 +36,7 @@ class LossEvaluator:
         self._config = config
         settled = replace(config, beta_schedule="constant", free_nats=0.0)
 
-        @compiled(reduce_retracing=True)
+        @compiled_for_any_batch
         def evaluate(images, labels, batch_seed):
             weights = weights_at(tf.constant(plan.num_steps), settled, plan)._replace(capacity=config.capacity)
             passed = forward(model, make_batch(images, labels), batch_seed, weights.num_samples)

@@ -102,6 +102,7 @@ def test_a_vae_from_flags_to_files_and_numbers(cli, tmp_path):
         "outputs/digits_vae/results.json",
         "outputs/digits_vae/results.txt",
         "outputs/digits_vae/samples.png",
+        "outputs/digits_vae/unit_rates.png",
     ]
     for path in files(tmp_path):
         assert path in out, "the run names every file that it wrote"

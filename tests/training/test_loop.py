@@ -331,6 +331,7 @@ def test_the_variance_of_the_gaussian_becomes_the_mean_squared_error(make_config
     assert float(likelihood.log_var) == pytest.approx(np.log(mean_squared_error), abs=0.2)
 
 
+@pytest.mark.xla
 def test_xla_is_for_dense_networks_on_a_cpu(make_config):
     dense, convolutional = plan_execution(make_config()), plan_execution(make_config(network="conv"))
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
