@@ -52,25 +52,30 @@ class LatentVariableModel(keras.Model):
 
 
 class OneLevelModel(LatentVariableModel):
-    """p(x, z) = N(z; 0, I) p(x|z).
+    """p(x, z) = p(z) p(x|z), with p(z) = N(0, I) unless a subclass says otherwise.
 
     A subclass defines latent_shape, bottom_up(batch) -> DiagonalGaussian, which is q(z|x) itself, and
     likelihood_of(z, labels).
     """
 
     num_levels = 1
+    latent = Latent  # the kind of level: a subclass of Latent where the rate has no closed form
+
+    def prior(self, num_images, labels):
+        """p(z), or p(z|y): a distribution over [num_images, L]."""
+        return DiagonalGaussian.standard((num_images, *self.latent_shape))
 
     def infer(self, posterior, labels, seed, temperature=1.0):
         """z ~ q(z|x)."""
-        prior = DiagonalGaussian.standard(tf.shape(posterior.mean))
+        prior = self.prior(tf.shape(posterior.mean)[0], labels)
         z = posterior.sample(seed, temperature)
-        return VAEOutput(self.likelihood_of(z, labels), (Latent(z, posterior, prior),))
+        return VAEOutput(self.likelihood_of(z, labels), (self.latent(z, posterior, prior),))
 
     def generate(self, num_images, labels, seed, temperature=1.0, codes=()):
         """z ~ p(z), or the codes that are given."""
-        prior = DiagonalGaussian.standard((num_images, *self.latent_shape))
+        prior = self.prior(num_images, labels)
         z = codes[0] if codes else prior.sample(seed, temperature)
-        return VAEOutput(self.likelihood_of(z, labels), (Latent(z, prior, prior),))
+        return VAEOutput(self.likelihood_of(z, labels), (self.latent(z, prior, prior),))
 
 
 def dummy_batch(image_shape, num_labels):
