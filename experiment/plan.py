@@ -24,6 +24,7 @@ from experiment.settings.config import DATA, MODEL, PICTURES, TRAINING, Config, 
 from experiment.settings.datasets import DATASETS
 from experiment.settings.refusals import ConfigError, received
 from experiment.settings.values import NEWEST
+from models.catalog import SELECTORS
 
 FACTOR_IW_SAMPLES = 100
 MAX_NAME = 100  # of a folder
@@ -38,8 +39,7 @@ def configure(given, resume=None):
     if resume and "preset" in given:
         raise ConfigError("--resume with --preset: expected one of them; a resumed run keeps its settings")
     given = with_preset(given)
-    decisive = ("dataset", "is_cvae", "hierarchical", "hierarchy", "run_name")
-    identity = {name: given[name] for name in decisive if name in given}
+    identity = {name: given[name] for name in ("dataset", "run_name", *SELECTORS) if name in given}
     if resume:
         if "load_weights" in given:
             raise ConfigError(
