@@ -95,7 +95,7 @@ def build_parser():
 
 def describe(each):
     """A flag's help with its default, and the presets that change it."""
-    notes = [] if each.default in (None, False) else [shown(each.default)]
+    notes = [] if each.default in (None, False, ()) else [shown(each.default)]
     changes = {name: entry.settings for name, entry in DATASETS.items()}
     changes |= {f"--objective {name}": entry.settings for name, entry in OBJECTIVES.items()}
     changes |= {chosen_by(m.chosen_by): m.settings for m in MODELS.values()}
