@@ -7,6 +7,7 @@ python assignment.py --is_cvae --load_weights --num_epochs 0
 import argparse
 import errno
 import os
+import shlex
 import sys
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -139,10 +140,6 @@ def quiet_start():
     """Import TensorFlow within: its settings, and its greetings, which it writes before they apply, kept off stderr."""
     # What goes wrong is raised; what is only logged, as an error too, are remarks of the graph optimiser.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    # Operations that run beside each other share out their threads anew each time, and on images of 128x128 and more
-    # the sums of the convolutions' gradients then do not always round alike.
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     sys.stderr.flush()
     stderr, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
@@ -158,6 +155,8 @@ def main(argv=None):
     """Returns the exit code: 0, or 130 where the user stopped it; exits with 2 for what the user can mend."""
     if hasattr(sys.stdout, "reconfigure"):  # names of files need not be text that a terminal can show
         sys.stdout.reconfigure(errors="backslashreplace")
+    argv = sys.argv[1:] if argv is None else argv
+    command = shlex.join(["python", "assignment.py", *argv])
     try:
         given = parse(argv)
         resume = given.pop("resume", None)
@@ -179,7 +178,7 @@ def main(argv=None):
         return interrupted()
 
     try:
-        is_finished = run_study(study) if study else run_experiment(config, resumed)
+        is_finished = run_study(study, command) if study else run_experiment(config, resumed, command=command)
         return 0 if is_finished else 130
     except (ConfigError, DataError, NetworkError, CheckpointError, RecordError, TrainingError) as error:
         fail(error)

@@ -14,6 +14,7 @@ from experiment.settings.words import (
     describe_network,
     describe_training,
     nats_of,
+    remarks_on,
 )
 
 
@@ -22,7 +23,8 @@ def audit(config, model, dataset, run):
     height, width, channels = config.image_shape
     sizes = " / ".join(f"{len(split.images):,}" for split in (dataset.train, dataset.validation, dataset.test))
     gpus = tf.config.list_physical_devices("GPU")
-    device = f"{len(gpus)} GPU" if gpus else f"CPU, {os.cpu_count()} cores"
+    one_dnn = "off" if os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0" else "on"
+    device = f"{len(gpus)} GPU" if gpus else f"CPU, {os.cpu_count()} cores, oneDNN {one_dnn}"
     condition = f", given {len(config.label_names)} labels" if config.traits.is_conditional else ""
     pixels = f"{height} x {width} x {channels} = {prod(config.image_shape):,} pixels"
     mean_beta = f"beta_norm {beta_norm(config):.3g}, its value if both terms were means, over pixels and over units"
@@ -38,6 +40,7 @@ def audit(config, model, dataset, run):
         *([("levels", describe_levels(config))] if config.traits.has_levels else []),
         ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
         ("nats", nats_of(config)),
+        *(("remark", remark) for remark in remarks_on(config)),
         ("loss", describe_loss(config) + (f" ({mean_beta})" if config.objective == "elbo" else "")),
         ("training", describe_training(config)),
         ("device", f"{device}, {keras.config.dtype_policy().name}"),

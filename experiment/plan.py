@@ -152,7 +152,9 @@ def _member(asked, run):
     resolve_resumed({"num_epochs": asked.num_epochs}, saved)  # refuses what a learning rate was not planned for
     kept = names_in(PICTURES) | {"evaluate", "iw_samples", "tensorboard"}
     values = {name: getattr(saved if getattr(asked, name) == getattr(Config, name) else asked, name) for name in kept}
-    found = {name: getattr(saved, name) for name in ("image_shape", "label_names", "data_fingerprint")}
+    found = {
+        name: getattr(saved, name) for name in ("image_shape", "label_names", "pixel_variance", "data_fingerprint")
+    }
     config = replace(asked, **values, **found)
     is_new = any(getattr(config, name) != getattr(saved, name) for name in kept)
     return Member(config, run, is_begun=True, is_done=not is_new and _is_done(config, run))

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from data_utils import load_dataset
 from experiment.audit import audit
@@ -12,7 +13,7 @@ from experiment.evaluation.measures import Subject, measure_elbo, measure_furthe
 from experiment.evaluation.protocol import protocol_of
 from experiment.evaluation.results import compare_with_published, table
 from experiment.files.checkpoints import restore_weights, weights_checksum, weights_path
-from experiment.files.names import METRICS_FILE, next_free_run
+from experiment.files.names import METRICS_FILE, Run, next_free_run
 from experiment.files.records import (
     read_metrics,
     training_seconds,
@@ -22,29 +23,47 @@ from experiment.files.records import (
     write_unreadable,
 )
 from experiment.pictures.always import draw_always, draw_charts
-from experiment.pictures.chosen import choose
+from experiment.pictures.chosen import Chosen, choose
 from experiment.pictures.codes import Units
 from experiment.pictures.requested import Scene, draw_requested, num_codes_drawn
 from experiment.report.explorer import explorer_data
 from experiment.report.of_run import report_of_run
 from experiment.session import train
-from experiment.settings.config import flags
+from experiment.settings.config import Config, flags
 from experiment.settings.refusals import ConfigError
 from experiment.settings.values import IMAGES
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
 from image_data.photographs import Reading
-from image_data.splits import DataError, is_one_hot
+from image_data.splits import DataError, Dataset, is_one_hot, pixel_variance
 from models.build import build_model
-from models.catalog import OBJECTIVES
+from models.catalog import LIKELIHOODS, OBJECTIVES
 from models.networks import build_decoder
 from models.noise import Stream
 
 
-def run_experiment(config, resumed=None, named=None):
-    """Do what a Config says, in a new run, or continue the Run `resumed`. Returns False where the user stopped it.
+class Experiment(NamedTuple):
+    """A run that is about to be trained, measured and drawn."""
 
-    Args: named, the Run to make, which has no files yet; without it a name that is free is found.
+    config: Config
+    dataset: Dataset
+    run: Run
+    model: Any
+    infer: Inference
+    chosen: dict[str, Chosen]  # the images that flags name
+    lines: list[tuple[str, str]]  # of the audit
+    command: str  # as it was typed
+
+
+def run_experiment(config, resumed=None, named=None, command=""):
+    """Do what a Config says, in a new run, or continue a run. Returns False where the user stopped it.
+
+    Args:
+        config: a Config.
+        resumed: the Run to continue, or None.
+        named: the Run to make, which has no files yet; without it a name that is free is found.
+        command: the line that asked for it, for the protocol.
+
     Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
     """
     dataset = read_data(config)
@@ -65,29 +84,30 @@ def run_experiment(config, resumed=None, named=None):
         write_unreadable(run.outputs, dataset.unreadable)
     lines = audit(config, model, dataset, run)
     print_audit(lines)
-    infer = Inference(model, config.seed)
+    experiment = Experiment(config, dataset, run, model, Inference(model, config.seed), chosen, lines, command)
     if config.num_epochs == 0:
-        return evaluate(model, config, dataset, run, infer, chosen, weights, lines)
+        return evaluate(experiment, weights)
     with run.held():
-        if not train(model, config, dataset, run, infer, resumed):
+        if not train(model, config, dataset, run, experiment.infer, resumed):
             return False
         weights = weights_path(run.checkpoints, config)
         restore_weights(model, weights)
-        return evaluate(model, config, dataset, run, infer, chosen, weights, lines)
+        return evaluate(experiment, weights)
 
 
-def evaluate(model, config, dataset, run, infer, chosen, weights, lines):
+def evaluate(experiment, weights):
     """Measure and draw a model with these weights, and write it all down. Returns False where the user stopped it.
 
     What cannot be made is left out, and named with its reason in results.json, in the report and on the terminal.
     """
+    config, dataset, run, model, infer, chosen, lines, command = experiment
     started, left_out = time.monotonic(), LeftOut()
     rows = read_metrics(run.outputs / METRICS_FILE)
     binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
     num_images = len(binary_test.images)
     inferred = infer(binary_test, max(num_codes_measured(config, num_images), num_codes_drawn(config, num_images)))
     units = Units.of(inferred, config)
-    protocol = protocol_of(config, num_images) | {
+    protocol = protocol_of(config, dataset, command) | {
         "weights": str(weights),
         "weights_sha256": weights_checksum(weights),
         "unreadable_images_left_out": len(dataset.unreadable),
@@ -111,9 +131,8 @@ def evaluate(model, config, dataset, run, infer, chosen, weights, lines):
     if left_out:
         results["left_out"] = dict(left_out)
     write_results(run.outputs, results, table(results))
-    write_report(
-        run.outputs, report_of_run(run.name, config, lines, results, charts.values(), pictures, units, explorer)
-    )
+    report = report_of_run(run.name, config, lines, results, charts.values(), pictures, units, explorer)
+    write_report(run.outputs, report)
     if is_finished:
         print_results(results, config, run)
     return is_finished
@@ -190,6 +209,8 @@ def settle_with_data(config, dataset, resumed=None):
         print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
     has_attributes = config.traits.is_conditional and not is_one_hot(dataset.train.labels)
     found = {"image_shape": image_shape, "label_names": label_names, "has_attributes": has_attributes}
+    if LIKELIHOODS[config.likelihood].begins_at_data and config.image_shape is None:
+        found["pixel_variance"] = pixel_variance(dataset.train.images) or None
     return replace(config, **found, data_fingerprint=fingerprint)
 
 

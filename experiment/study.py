@@ -31,7 +31,7 @@ from experiment.training.preprocessing import binarize_once
 from models.noise import Stream
 
 
-def run_study(study):
+def run_study(study, command=""):
     """Train what is not done of a Study, and compare its runs. Returns False where the user stopped it.
 
     Raises: ConfigError where runs were trained on other images than these.
@@ -50,24 +50,24 @@ def run_study(study):
             continue
         keras.backend.clear_session()
         begun, new = (member.run, None) if member.is_begun else (None, member.run)
-        if not run_experiment(member.config, begun, new):
+        if not run_experiment(member.config, begun, new, command):
             print("the same command continues the study")
             return False
-    compare(study, dataset.test)
+    compare(study, dataset, command)
     return True
 
 
-def compare(study, test):
+def compare(study, dataset, command):
     """Write the comparison of a Study whose runs are done into its folder."""
     compared = [_compared(study, member.run) for member in study.members]
     summary = summarise(compared)
-    table, remark = table_of(summary), _remark(compared)
+    table, remark = table_of(summary), _remark(compared, dataset, command)
     figures = {
         "rate_distortion": draw_rate_distortion(compared),
         "loss_curves": draw_curves(compared),
         "numbers": draw_numbers(compared),
     }
-    folder, pictures = study.run.outputs, _pictures(compared, test)
+    folder, pictures = study.run.outputs, _pictures(compared, dataset.test)
     paths = [write_figure(folder, name, figure) for name, figure in pictures.items()]
     for name, figure in figures.items():
         write_figure(folder, name, figure)
@@ -88,16 +88,19 @@ def _compared(study, run):
     return Compared(run.name, group, config, results["test"], rows)
 
 
-def _remark(compared):
+def _remark(compared, dataset, command):
     """What goes with the table: of which images, and what stands behind the intervals."""
     config, num_images = compared[0].config, compared[0].test["num_images"]
     num_seeds = len({run.config.seed for run in compared})
-    intervals = "means over seeds and 95 % intervals of Student's t; " if num_seeds > 1 else ""
-    samples = "".join(f"IW bound with K = {number:,}; " for number in num_importance_samples(compared))
-    return (
-        f"{num_images:,} test images of {config.dataset}; {num_seeds} seed{'s' if num_seeds > 1 else ''}; {intervals}"
-        f"{samples}{config.num_epochs} epochs each. A nat here is a {nats_of(config)}."
-    )
+    sentences = [
+        f"{len(dataset.train.images):,} training and {num_images:,} test images of {config.dataset}"
+        + (f" (--limit {config.limit})" if config.limit else ""),
+        f"{num_seeds} seed{'s' if num_seeds > 1 else ''}",
+        *(["means over seeds and 95 % intervals of Student's t"] if num_seeds > 1 else []),
+        *(f"IW bound with K = {number:,}" for number in num_importance_samples(compared)),
+        f"{config.num_epochs} epochs each. A nat here is a {nats_of(config)}.",
+    ]
+    return "; ".join(sentences) + (f" Command: {command}" if command else "")
 
 
 def _pictures(compared, test):

@@ -36,9 +36,29 @@ class Dataset(NamedTuple):
         return tuple(map(int, self.train.images.shape[1:]))
 
 
+def refuse_other_images(images):
+    """Raise DataError for anything but uint8 images [N, H, W, C], arrays or tensors.
+
+    Floats in [0, 1] would be divided by 255 once more: a black image, of which every model has a high opinion.
+    """
+    if images.dtype != np.uint8 or len(images.shape) != 4:
+        found = f"{np.dtype(getattr(images.dtype, 'as_numpy_dtype', images.dtype))} {list(images.shape)}"
+        raise DataError(
+            f"images {found}: expected uint8 [N, H, W, C] from 0 to 255; np.uint8(np.rint(255 * images)) makes them of "
+            "floats from 0 to 1"
+        )
+
+
 def take(split, index):
     """The images of a Split that an index (a slice or an array) picks, with their labels and factors."""
     return Split(*(None if values is None else values[index] for values in split))
+
+
+def pixel_variance(images, num_images=2_000):
+    """The variance of pixels scaled to [0, 1], of at most so many of the images [N, H, W, C], evenly spread."""
+    some = images[:: -(-len(images) // num_images)]
+    means, variances = zip(*((image.mean(), image.var()) for image in some), strict=True)
+    return float(np.mean(variances) + np.var(means)) / 255**2
 
 
 def counted(number, noun):

@@ -16,6 +16,11 @@ class LatentVariableModel(keras.Model):
     The model knows no optimizer, no beta and no logger, and draws no noise that was not handed to it as a seed.
     """
 
+    def __call__(self, batch, *arguments, **options):
+        """`call`, for images that the model is made for."""
+        batch.refuse_other_images()
+        return super().__call__(batch, *arguments, **options)
+
     def call(self, batch, seed, num_samples=1, training=False):
         """One reparameterised pass: Batch, int32 seed pair -> VAEOutput.
 
@@ -30,6 +35,7 @@ class LatentVariableModel(keras.Model):
 
     def encode(self, batch):
         """Codes of images, top level first: the means of each posterior, given those of the levels above."""
+        batch.refuse_other_images()
         return tuple(latent.z for latent in self.infer(self.bottom_up(batch), batch.labels, (0, 0), 0.0).latents)
 
     def decode(self, codes, labels=None):

@@ -26,7 +26,7 @@ class ChainHVAE(LatentVariableModel):
         super().__init__(name=config.model)
         self.level_shapes, self.log_var_bound = config.level_shapes, config.log_var_bound
         self.num_levels = len(config.level_shapes)
-        self.likelihood = Likelihood(config.likelihood)
+        self.likelihood = Likelihood(config)
         self.encoder = build_encoder(config)
         self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
         trunk = build_trunk(config)

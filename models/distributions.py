@@ -18,6 +18,17 @@ class Batch(NamedTuple):
     images: tf.Tensor  # [B, H, W, C] float32 in [0, 1]
     labels: tf.Tensor | None = None  # [B, Y] float32, one-hot or multi-hot; None where a model does not condition
 
+    def refuse_other_images(self):
+        """Raise ValueError unless the images are float32 [B, H, W, C] in [0, 1]; a graph knows no values to look at."""
+        images = tf.convert_to_tensor(self.images)
+        is_float = images.dtype == tf.float32 and images.shape.rank == 4
+        if is_float and (not tf.executing_eagerly() or tf.reduce_all((images >= 0.0) & (images <= 1.0))):
+            return
+        found = f"{images.dtype.name} {images.shape}"
+        if tf.executing_eagerly() and tf.size(images) > 0:
+            found += f" from {tf.reduce_min(images).numpy():g} to {tf.reduce_max(images).numpy():g}"
+        raise ValueError(f"images {found}: expected float32 [B, H, W, C] from 0 to 1; make_batch makes them of uint8")
+
 
 class DiagonalGaussian(NamedTuple):
     """N(z; mean, diag(exp(log_var)))."""

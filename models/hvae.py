@@ -90,7 +90,7 @@ class HVAE(LatentVariableModel):
     def __init__(self, config):
         super().__init__(name=config.model)
         self.num_levels = len(config.level_shapes)
-        self.likelihood = Likelihood(config.likelihood)
+        self.likelihood = Likelihood(config)
         trunk = build_trunk(config, self.likelihood.parameters_per_channel)
         stages = trunk.stages_of(config.level_shapes)
         self.steps_up = [Sequential(trunk.climb(below, above)) for below, above in pairwise([0, *stages])]

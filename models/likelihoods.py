@@ -1,14 +1,16 @@
 """Densities of images, p(x|z), and the layer that makes them of what a decoder says.
 
 A density has `mean` in [0, 1], `log_prob(images)` in nats per image, and `from_parameters(parameters, *weights)`, where
-the parameters are the decoder's output [B, H, W, C * parameters_per_channel] and the weights scalars that are learned.
+the parameters are the decoder's output [B, H, W, C * parameters_per_channel]. The weights are scalars that are learned;
+`first_weights(pixel_variance)` names them and says where they begin.
 """
 
-from math import log, pi
+from math import atanh, log, pi
 from typing import NamedTuple
 
 import keras
 import tensorflow as tf
+from keras.initializers import Constant
 
 from models.catalog import LIKELIHOODS, code_of
 from models.distributions import sum_over_dims
@@ -18,6 +20,7 @@ LOG_VAR_BOUND = 10.0
 # Scales of a discretised logistic from 1/1100 (a tenth of a bin's width: certainty) to 1100.
 LOG_SCALE_BOUND = 7.0
 HALF_BIN = 0.5 / 255.0
+MIN_VARIANCE = 1e-4  # of pixels in [0, 1]: a hundredth of the range
 
 
 class Bernoulli(NamedTuple):
@@ -51,7 +54,11 @@ class Gaussian(NamedTuple):
     mean: tf.Tensor  # [B, H, W, C]
     log_var: tf.Tensor  # scalar
 
-    weight_names = ("log_var",)
+    @staticmethod
+    def first_weights(pixel_variance):
+        """The log variance begins at that of the training pixels, or at 0 where it is not known."""
+        log_var = log(max(pixel_variance, MIN_VARIANCE)) if pixel_variance else 0.0
+        return {"log_var": atanh(log_var / LOG_VAR_BOUND)}
 
     @classmethod
     def from_parameters(cls, parameters, log_var):
@@ -75,7 +82,10 @@ class Gaussian(NamedTuple):
 class UnitGaussian(Gaussian):
     """p(x|z) = N(x; mean, I): half the summed squared error plus the constant D/2 log(2 pi)."""
 
-    weight_names = ()
+    @staticmethod
+    def first_weights(pixel_variance):
+        """Nothing is learned."""
+        return {}
 
     @classmethod
     def from_parameters(cls, parameters):
@@ -116,16 +126,19 @@ class DiscretizedLogistic(NamedTuple):
 
 
 class Likelihood(keras.layers.Layer):
-    """Decoder output -> the density of images that a name in LIKELIHOODS stands for."""
+    """Decoder output -> the density of images that config.likelihood names in LIKELIHOODS."""
 
-    def __init__(self, name):
+    def __init__(self, config):
         super().__init__(name="likelihood")
-        self.density = code_of(LIKELIHOODS[name].density)
+        self.density = code_of(LIKELIHOODS[config.likelihood].density)
         self.parameters_per_channel = getattr(self.density, "parameters_per_channel", 1)
+        self.first_weights = getattr(self.density, "first_weights", lambda _: {})(config.pixel_variance)
 
     def build(self, input_shape):
-        names = getattr(self.density, "weight_names", ())
-        self.learned = [self.add_weight(shape=(), initializer="zeros", name=name) for name in names]
+        self.learned = [
+            self.add_weight(shape=(), initializer=Constant(value), name=name)
+            for name, value in self.first_weights.items()
+        ]
 
     def call(self, parameters):
         return self.density.from_parameters(parameters, *self.learned)

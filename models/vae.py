@@ -20,7 +20,7 @@ class VAE(OneLevelModel):
         self.log_var_bound = config.log_var_bound
         self.encoder = build_encoder(config)
         self.posterior = layers.Dense(2 * self.latent_shape[-1], name="posterior")
-        self.likelihood = Likelihood(config.likelihood)
+        self.likelihood = Likelihood(config)
         self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
 
     def bottom_up(self, batch):

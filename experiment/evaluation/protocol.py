@@ -10,19 +10,22 @@ from experiment.settings.words import describe_loss, describe_training, nats_of
 from experiment.training.preprocessing import BINARIZATION_SEED
 
 
-def protocol_of(config, num_images):
-    """The card that goes with the numbers."""
+def protocol_of(config, dataset, command):
+    """The card that goes with the numbers; command, the line that made the run as it was typed."""
     evidence = "log p(x|y)" if config.traits.is_conditional else "log p(x)"
     return {
         "bound": f"ELBO of {evidence}, one sample of z for each image, no beta",
         "unit": f"nats per image: {nats_of(config)}",
         "dataset": config.dataset,
-        "split": "test" if config.limit is None else f"first {num_images} images of test",
+        "split": "test" if config.limit is None else f"first {len(dataset.test.images)} images of test",
+        "limit": config.limit,
+        "training_images": len(dataset.train.images),
         "binarization": config.binarization,
         "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
         "seed": config.seed,
         "model": config.model,
         **training_of(config),
+        "command": command,
         "first_weights": config.load_weights if config.num_epochs else None,
         "cpus": os.cpu_count(),
         "versions": {"python": platform.python_version()}

@@ -337,6 +337,7 @@ class Config:
     image_shape: tuple[int, int, int] | None = None
     label_names: tuple[str, ...] = ()
     has_attributes: bool = False  # an image may have several labels at once, or none
+    pixel_variance: float | None = None  # of the training pixels in [0, 1], where the likelihood begins at it
     data_fingerprint: str | None = None  # of all images and labels: a resumed run must see the same
 
     def __post_init__(self):
@@ -350,6 +351,8 @@ class Config:
             raise ConfigError(f"image_shape {self.image_shape}: expected height, width and channels")
         if not (isinstance(self.label_names, tuple) and all(isinstance(name, str) for name in self.label_names)):
             raise ConfigError(f"label_names {self.label_names}: expected a list of names")
+        if not (self.pixel_variance is None or ABOVE_0.accepts(self.pixel_variance)):
+            raise ConfigError(f"pixel_variance {self.pixel_variance}: expected a number above 0")
         refuse_impossible(self)
 
     @property

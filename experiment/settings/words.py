@@ -38,6 +38,17 @@ def describe_network(config):
     return f"{config.network} ({', '.join(parts)})"
 
 
+def remarks_on(config):
+    """What the choices of a project that is replaced here cost, and which flag mends it: a list of sentences."""
+    remarks = [LIKELIHOODS[config.likelihood].remark]
+    if "instance" in (config.encoder_normalization, config.decoder_normalization):
+        remarks.append(
+            "instance normalisation takes the brightness of each image away, so reconstructions stay grey for long; "
+            "--decoder_normalization batch keeps it"
+        )
+    return list(filter(None, remarks))
+
+
 def describe_levels(config):
     """The levels of a hierarchy from the top, and where each stands."""
     sizes = [f"z{level} {size}" for level, size in enumerate(config.latent_size, 1)]

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from image_data.splits import refuse_other_images
 from models.distributions import Batch
 from models.noise import Stream, noise_seed, uniform
 
@@ -14,6 +15,7 @@ def binarize(images, seed):
 
     Args: images [B, H, W, C]; seed, an int32 pair.
     """
+    refuse_other_images(images)
     is_on = uniform(tf.shape(images), seed) * 255.0 < tf.cast(images, tf.float32)
     return tf.cast(is_on, tf.uint8) * 255
 
@@ -34,7 +36,11 @@ def perturb(images, step, config):
 
 
 def make_batch(images, labels):
-    """uint8 images [B, H, W, C] and labels [B, Y] or None -> Batch of float32, pixels scaled to [0, 1]."""
+    """uint8 images [B, H, W, C] and labels [B, Y] or None -> Batch of float32, pixels scaled to [0, 1].
+
+    Raises: DataError for images of another type or shape.
+    """
+    refuse_other_images(images)
     return Batch(tf.cast(images, tf.float32) / 255.0, None if labels is None else tf.cast(labels, tf.float32))
 
 
