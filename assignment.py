@@ -11,6 +11,7 @@ import shlex
 import sys
 from contextlib import contextmanager
 from difflib import get_close_matches
+from itertools import takewhile
 
 from experiment.plan import configure, is_study, plan_study
 from experiment.settings.config import flags
@@ -121,12 +122,48 @@ def parse(argv):
     parser = build_parser()
     given, unknown = parser.parse_known_args(argv)
     if unknown:
-        close = get_close_matches(unknown[0], [f"--{each.name}" for each in flags()] + ["--resume", "--seeds"], n=1)
-        parser.error(f"{unknown[0]}: no such flag" + (f"; did you mean {close[0]}?" if close else ""))
+        parser.error(explain_unknown(unknown[0], argv))
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(given).items()}
     if len(given.get("beta", ())) == 1:
         (given["beta"],) = given["beta"]
     return given
+
+
+# What other programs call our flags.
+OTHER_NAMES = {
+    "--lr": "--learning_rate",
+    "--epochs": "--num_epochs",
+    "--batch": "--batch_size",
+    "--bs": "--batch_size",
+    "--latent_dim": "--latent_size",
+    "--z_dim": "--latent_size",
+    "--data": "--data_dir",
+    "--data_path": "--data_dir",
+    "--cvae": "--is_cvae",
+    "--loss": "--objective",
+    "--kl_weight": "--beta",
+    "--model": "--is_cvae and --hierarchical",
+    "--name": "--run_name",
+    "--checkpoint": "--load_weights",
+}
+
+
+def explain_unknown(word, argv):
+    """What is wrong with a word that is no flag, or one value too many, and what was likely meant."""
+    names = [f"--{each.name}" for each in flags()] + ["--resume", "--seeds"]
+    if not word.startswith("-"):
+        before = [each for each in argv[: argv.index(word)] if each.startswith("--")]
+        if not before:
+            return f"{word}: expected flags, such as --dataset {word}"
+        flag = before[-1]
+        after = argv[len(argv) - argv[::-1].index(flag) :]
+        values = " ".join(takewhile(lambda each: not each.startswith("--"), after))
+        several = f"; did you mean {flag}s {values}?" if f"{flag}s" in names else ""
+        return f"{flag} {values}: expected one value{several}"
+    name = word.split("=")[0].replace("-", "_")
+    name = f"--{name.lstrip('_')}"
+    close = [OTHER_NAMES[name]] if name in OTHER_NAMES else get_close_matches(name, names, n=1)
+    return f"{word}: no such flag" + (f"; did you mean {close[0]}?" if close else "")
 
 
 def fail(message):

@@ -16,6 +16,7 @@ from experiment.settings.words import (
     nats_of,
     remarks_on,
 )
+from models.catalog import OBJECTIVES
 
 
 def audit(config, model, dataset, run):
@@ -41,7 +42,7 @@ def audit(config, model, dataset, run):
         ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
         ("nats", nats_of(config)),
         *(("remark", remark) for remark in remarks_on(config)),
-        ("loss", describe_loss(config) + (f" ({mean_beta})" if config.objective == "elbo" else "")),
+        ("loss", describe_loss(config) + (f" ({mean_beta})" if OBJECTIVES[config.objective].is_weighted_sum else "")),
         ("training", describe_training(config)),
         ("device", f"{device}, {keras.config.dtype_policy().name}"),
         *([("weights", f"begins with {config.load_weights}")] if config.load_weights else []),

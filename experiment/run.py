@@ -13,16 +13,15 @@ from experiment.evaluation.measures import Subject, measure_elbo, measure_furthe
 from experiment.evaluation.protocol import protocol_of
 from experiment.evaluation.results import compare_with_published, table
 from experiment.files.checkpoints import restore_weights, weights_checksum, weights_path
-from experiment.files.names import METRICS_FILE, Run, next_free_run
+from experiment.files.names import METRICS_FILE, REPORT_FILE, Run, command_line, next_free_run
 from experiment.files.records import (
     read_metrics,
     training_seconds,
-    write_figure,
     write_report,
     write_results,
     write_unreadable,
 )
-from experiment.pictures.always import draw_always, draw_charts
+from experiment.pictures.always import draw_always, draw_charts, write_each
 from experiment.pictures.chosen import Chosen, choose
 from experiment.pictures.codes import Units
 from experiment.pictures.requested import Scene, draw_requested, num_codes_drawn
@@ -69,7 +68,7 @@ def run_experiment(config, resumed=None, named=None, command=""):
     dataset = read_data(config)
     config = settle_with_data(config, dataset, resumed)
     chosen = {
-        each.name: choose(f"--{each.name}", getattr(config, each.name), config, dataset.test)
+        each.name: choose(f"--{each.name}", getattr(config, each.name), config, dataset)
         for each in flags()
         if each.metadata["rule"] is IMAGES and getattr(config, each.name)
     }
@@ -120,8 +119,8 @@ def evaluate(experiment, weights):
     figures = draw_always(model, config, dataset.test, binary_test, left_out)
     figures |= draw_requested(scene, chosen, left_out)
     charts = draw_charts(config, rows, units, left_out)
-    pictures = write_all(run, figures, left_out)
-    write_all(run, charts, left_out)
+    pictures = write_each(run.outputs, figures, left_out)
+    write_each(run.outputs, charts, left_out)
 
     subject = Subject(model, config, dataset, binary_test, infer, inferred)
     is_finished = measure_patiently(subject, results, run, left_out)
@@ -138,20 +137,14 @@ def evaluate(experiment, weights):
     return is_finished
 
 
-def write_all(run, figures, left_out):
-    """Write Figures into a run's folder; returns the paths of those that could be written."""
-    paths = [
-        left_out.attempt(f"file of {name}", write_figure, run.outputs, name, each) for name, each in figures.items()
-    ]
-    return list(filter(None, paths))
-
-
 def measure_patiently(subject, results, run, left_out):
     """Add to the results what takes long to measure. Returns False where the user had no patience."""
     try:
         results["test"] |= measure_further(subject, left_out)
     except KeyboardInterrupt:
-        again = f"--resume {run.name}" if subject.config.num_epochs else "the same command"
+        again = "the same command"
+        if subject.config.num_epochs:
+            again = command_line("python", "assignment.py", "--resume", run.name)
         print(f"stopped in the evaluation; all else is saved; evaluate again with: {again}")
         return False
     results |= compare_with_published(subject.config, results["test"])
@@ -231,12 +224,10 @@ def print_audit(lines):
 
 
 def print_results(results, config, run):
-    """Print the numbers that were reached, and name every file that was written."""
+    """Print the numbers that were reached, and where everything is."""
     print("\n" + "\n".join(table(results)))
-    print("\nFiles")
-    for folder in (run.outputs, run.checkpoints):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                print(f"  {path}")
+    print(f"\nreport: {run.outputs / REPORT_FILE}")
+    if run.checkpoints.is_dir():
+        print(f"weights: {run.checkpoints}/")
     if config.tensorboard:
-        print(f"open its curves and pictures with: tensorboard --logdir {run.outputs}")
+        print(f"open its curves and pictures with: {command_line('tensorboard', '--logdir', run.outputs)}")

@@ -4,10 +4,12 @@ import time
 from contextlib import closing
 from math import isfinite
 
+import numpy as np
 from tqdm import tqdm
 
 from experiment.evaluation.likelihood import estimate_elbo
 from experiment.files.checkpoints import restore_state, save_config, save_model_weights, save_state
+from experiment.files.names import command_line
 from experiment.files.records import MetricsLog, write_figure
 from experiment.files.tensorboard import Board
 from experiment.pictures.always import draw_reconstructions, draw_samples
@@ -19,9 +21,11 @@ from experiment.training.preprocessing import binarize_once
 from experiment.training.state import TrainingState
 from experiment.training.validation import LossEvaluator
 from image_data.splits import take
+from models.catalog import OBJECTIVES
 from models.noise import Stream
 
 HISTOGRAM_IMAGES = 2_000
+WIDTH = 79  # of a line on the screen
 
 
 def train(model, config, dataset, run, infer, resumed=None):
@@ -54,16 +58,16 @@ def train(model, config, dataset, run, infer, resumed=None):
         after_epoch.enter_first_weights()
     with (
         closing(MetricsLog(run.outputs, first_step, board)) as log,
-        progress_bar(first_step, plan) as bar,
+        closing(Screen(config, first_step, plan)) as screen,
         Interruption() as interruption,
     ):
         last_save = time.monotonic()
         for progress in fit(state, dataset.train, config):
             if progress.num_made:
                 log.append_training(progress)
-            show(bar, progress)
+            screen.show(progress)
             if progress.is_epoch_end:
-                after_epoch(progress, log)
+                screen.end_epoch(progress, *after_epoch(progress, log))
             is_due = time.monotonic() - last_save > config.save_seconds
             if progress.is_epoch_end or is_due or interruption.requested:
                 log.sync()
@@ -84,7 +88,7 @@ class AfterEpoch:
         self._loss_of = LossEvaluator(state.model, config, plan_steps(dataset.train, config))
 
     def __call__(self, progress, log):
-        """Validate, save and draw with the averages of the weights, where these are kept."""
+        """Validate, save and draw with the averages of the weights, where these are kept; (ElboEstimate, loss)."""
         with self._state.averaged():
             estimate, loss = self.validate(progress.step)
             log.append_validation(progress, estimate, loss)
@@ -93,6 +97,7 @@ class AfterEpoch:
                 self.keep_as_best(loss)
             if self._config.every_epoch or self._board:
                 self.draw(progress)
+        return estimate, loss
 
     def enter_first_weights(self):
         """Loaded weights compete with what training makes of them."""
@@ -138,25 +143,63 @@ class AfterEpoch:
             self._board.draw_epoch(progress.step, figures, by_level(config, codes))
 
 
-def progress_bar(first_step, plan):
-    """A bar over images, from where the run stands."""
-    return tqdm(
-        initial=first_step * plan.batch_size,
-        total=plan.num_steps * plan.batch_size,
-        unit=" images",
-        unit_scale=True,
-        dynamic_ncols=True,
-    )
+class Screen:
+    """What a user sees of training: a bar that moves, and a line for each epoch; in a file, the lines alone.
+
+    A loss that is a sum is shown as one: loss = reconstruction loss + beta x KL, in nats per image.
+    """
+
+    def __init__(self, config, first_step, plan):
+        self._config, self._is_compiled = config, False
+        self._sums, self._num_steps = np.zeros(3), 0
+        self._bar = tqdm(
+            initial=first_step * plan.batch_size,
+            total=plan.num_steps * plan.batch_size,
+            desc="compiling",
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {rate_fmt}{postfix}",
+            unit=" images",
+            unit_scale=True,
+            ncols=WIDTH,
+            disable=None,  # where standard error is a file
+        )
+
+    def show(self, progress):
+        """Move the bar, and write the latest means beside it."""
+        terms = _terms_of(progress)
+        if progress.num_made:
+            self._sums += progress.num_made * np.array(terms)
+            self._num_steps += progress.num_made
+        self._bar.set_description_str(f"epoch {self._epoch(progress)}", refresh=False)
+        self._bar.set_postfix_str(f"loss {_terms(self._config, *terms)}", refresh=False)
+        self._bar.update(progress.num_images)
+        if not self._is_compiled:  # the first call's time is that of the compiler: the rate begins after it
+            self._bar.unpause()
+            self._bar.initial, self._is_compiled = self._bar.n, True
+
+    def end_epoch(self, progress, estimate, loss):
+        """A line with the means of an epoch's training steps, and the validation numbers after it."""
+        training = _terms(self._config, *self._sums / max(1, self._num_steps))
+        validation = f"validation loss {loss:.1f}, KL {estimate.rate:.1f}"
+        tqdm.write(f"epoch {self._epoch(progress)}: loss {training}; {validation}")
+        self._sums, self._num_steps = np.zeros(3), 0
+
+    def close(self):
+        self._bar.close()
+
+    def _epoch(self, progress):
+        return f"{progress.epoch + (not progress.is_epoch_end)}/{self._config.num_epochs}"
 
 
-def show(bar, progress):
-    """Move the bar, and write the latest means beside it."""
-    bar.set_description_str(f"epoch {progress.epoch}", refresh=False)
-    bar.set_postfix_str(
-        f"loss {progress.loss:.1f}, distortion {progress.distortion:.1f}, rate {sum(progress.rate_per_level):.1f} nats",
-        refresh=False,
-    )
-    bar.update(progress.num_images)
+def _terms(config, loss, distortion, rate):
+    """'130.2 = 110.1 + 0.40 x 50.2' where the loss is such a sum, else '130.2; reconstruction 110.1, KL 50.2'."""
+    if not OBJECTIVES[config.objective].is_weighted_sum or config.level_betas or config.free_nats:
+        return f"{loss:.1f}; reconstruction {distortion:.1f}, KL {rate:.1f}"
+    beta = (loss - distortion) / rate if rate else 1.0  # while it rises, too
+    return f"{loss:.1f} = {distortion:.1f} + {'' if abs(beta - 1) < 0.005 else f'{beta:.2f} x '}{rate:.1f}"
+
+
+def _terms_of(progress):
+    return progress.loss, progress.distortion, sum(progress.rate_per_level)
 
 
 def report_end(state, plan, run):
@@ -165,7 +208,6 @@ def report_end(state, plan, run):
     if num_skipped:
         print(f"skipped {num_skipped} of {step:,} steps, whose loss or gradient was not finite")
     if step < plan.num_steps:
-        print(
-            f"stopped at step {step:,} of {plan.num_steps:,}; continue with: python assignment.py --resume {run.name}"
-        )
+        again = command_line("python", "assignment.py", "--resume", run.name)
+        print(f"stopped at step {step:,} of {plan.num_steps:,}; continue with: {again}")
     return step == plan.num_steps

@@ -2,6 +2,7 @@
 
 import keras
 
+from experiment.evaluation.left_out import LeftOut
 from experiment.evaluation.seeds import (
     Compared,
     as_markdown,
@@ -11,8 +12,9 @@ from experiment.evaluation.seeds import (
     table_of,
 )
 from experiment.files.checkpoints import load_weights
-from experiment.files.names import CHECKPOINTS, METRICS_FILE, RESULTS_FILE, load_config, read_results
-from experiment.files.records import read_metrics, write_figure, write_report, write_study
+from experiment.files.names import CHECKPOINTS, METRICS_FILE, REPORT_FILE, RESULTS_FILE, load_config, read_results
+from experiment.files.records import read_metrics, write_report, write_study
+from experiment.pictures.always import draw_each, write_each
 from experiment.pictures.comparison import (
     COLUMNS,
     draw_curves,
@@ -58,25 +60,24 @@ def run_study(study, command=""):
 
 
 def compare(study, dataset, command):
-    """Write the comparison of a Study whose runs are done into its folder."""
+    """Write the comparison of a Study whose runs are done into its folder; pictures that fail are left out by name."""
     compared = [_compared(study, member.run) for member in study.members]
-    summary = summarise(compared)
+    summary, left_out = summarise(compared), LeftOut()
     table, remark = table_of(summary), _remark(compared, dataset, command)
-    figures = {
-        "rate_distortion": draw_rate_distortion(compared),
-        "loss_curves": draw_curves(compared),
-        "numbers": draw_numbers(compared),
+    charts = {
+        "rate_distortion": lambda: draw_rate_distortion(compared),
+        "loss_curves": lambda: draw_curves(compared),
+        "numbers": lambda: draw_numbers(compared),
     }
-    folder, pictures = study.run.outputs, _pictures(compared, dataset.test)
-    paths = [write_figure(folder, name, figure) for name, figure in pictures.items()]
-    for name, figure in figures.items():
-        write_figure(folder, name, figure)
-    write_study(folder, _card(compared, summary, remark), as_markdown(*table, remark))
+    charts = draw_each(charts, left_out)
+    pictures = left_out.attempt("pictures of the runs", _pictures, compared, dataset.test) or {}
+    folder = study.run.outputs
+    write_each(folder, charts, left_out)
+    paths = write_each(folder, pictures, left_out)
+    write_study(folder, _card(compared, summary, remark, left_out), as_markdown(*table, remark))
     runs = [run.name for run in compared]
-    write_report(folder, report_of_study(study.name, *table, remark, figures.values(), paths, runs))
-    print(f"\n{as_markdown(*table, remark)}\nFiles")
-    for path in sorted(folder.iterdir()):
-        print(f"  {path}")
+    write_report(folder, report_of_study(study.name, *table, remark, charts.values(), paths, runs))
+    print(f"\n{as_markdown(*table, remark)}\nreport: {folder / REPORT_FILE}")
 
 
 def _compared(study, run):
@@ -118,8 +119,8 @@ def _pictures(compared, test):
     }
 
 
-def _card(compared, summary, remark):
+def _card(compared, summary, remark, left_out):
     """study.json."""
     runs = {run.name: {"beta": run.config.beta, "seed": run.config.seed, "test": run.test} for run in compared}
     means = {group: {key: mean._asdict() for key, mean in numbers.items()} for group, numbers in summary.items()}
-    return {"remark": remark, "means": means, "runs": runs}
+    return {"remark": remark, "means": means, "runs": runs, "left_out": dict(left_out)}

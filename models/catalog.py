@@ -23,6 +23,7 @@ class Objective(NamedTuple):
     least: dict[str, int] = {}  # what settings must be at least
     least_images: int = 1  # in a batch
     suits_levels: bool = True  # whether it is defined for a hierarchy
+    is_weighted_sum: bool = False  # whether it is distortion + beta rate
 
 
 OBJECTIVES = {
@@ -31,6 +32,7 @@ OBJECTIVES = {
         summary="reconstruction loss + beta KL",
         formula="distortion + beta rate",
         reads=("beta", "beta_schedule", "level_betas", "free_nats"),
+        is_weighted_sum=True,
     ),
     "iwae": Objective(
         loss="models.objectives:iwae_loss",

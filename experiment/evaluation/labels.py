@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from keras import layers
 
-from data_utils import cut, over_batches
 from experiment.evaluation.likelihood import LogEvidence
 from models.noise import Stream, noise_seed
 
@@ -14,20 +13,26 @@ BAYES_SAMPLES = 50
 GENERATED_PER_CLASS = 1_000
 
 
-def bayes_accuracy(model, split, class_shares, seed, jit_compile):
-    """The share of images whose label is argmax_y log p(x|y) + log p(y); log p(x|y) by its importance-weighted bound.
+class BayesRule:
+    """argmax_y log p(x|y) + log p(y) of a conditional model; log p(x|y) by its importance-weighted bound, K = 50."""
 
-    Args: split, with one-hot labels [N, Y]; class_shares, p(y) [Y].
-    """
-    log_evidence = LogEvidence(
-        model, split.images.shape[1:], BAYES_SAMPLES, seed, jit_compile, "Bayes' rule, each class"
-    )
-    one_hot = np.eye(len(class_shares), dtype=np.uint8)
-    log_joint = [
-        log_evidence(split.images, np.tile(label, (len(split.images), 1))) + np.log(share)
-        for label, share in zip(one_hot, class_shares, strict=True)
-    ]
-    return float(np.mean(np.argmax(log_joint, axis=0) == split.labels.argmax(axis=1)))
+    def __init__(self, model, image_shape, class_shares, seed, jit_compile):
+        """class_shares, p(y) [Y]; seed, of the run; jit_compile, whether XLA compiles the program."""
+        self._shares = class_shares
+        self._log_evidence = LogEvidence(
+            model, image_shape, BAYES_SAMPLES, seed, jit_compile, "Bayes' rule, each class"
+        )
+
+    def __call__(self, split):
+        """The share of the images of a Split, with one-hot labels [N, Y], whose label it finds."""
+        log_joint = []
+        for label, share in zip(np.eye(len(self._shares), dtype=np.uint8), self._shares, strict=True):
+            if share > 0:
+                bound = self._log_evidence(split.images, np.tile(label, (len(split.images), 1))) + np.log(share)
+            else:
+                bound = np.full(len(split.images), -np.inf)
+            log_joint.append(bound)
+        return float(np.mean(np.argmax(log_joint, axis=0) == split.labels.argmax(axis=1)))
 
 
 class Recognition(NamedTuple):
@@ -44,14 +49,12 @@ def recognition(model, train, test, seed, num_epochs=4):
     is obeyed, not that the images are diverse.
     """
     classifier = _train_classifier(train, num_epochs, seed)
-    labels = np.repeat(np.eye(test.labels.shape[1], dtype=np.float32), GENERATED_PER_CLASS, axis=0)
-
-    def generate(index, labels):
-        return model.sample(len(labels), noise_seed(seed, Stream.RECOGNITION, index), labels).numpy()
-
-    generated = list(over_batches(generate, (labels,), cut(len(labels), GENERATED_PER_CLASS)))
-    real = _accuracy(classifier, test.images, test.labels)
-    return Recognition(real, _accuracy(classifier, 255.0 * np.concatenate(generated), labels))
+    obeyed = []
+    for index, label in enumerate(np.eye(test.labels.shape[1], dtype=np.float32)):  # one after the other, for memory
+        labels = np.tile(label, (GENERATED_PER_CLASS, 1))
+        seeds = noise_seed(seed, Stream.RECOGNITION, index)
+        obeyed.append(_accuracy(classifier, 255.0 * model.sample(len(labels), seeds, labels).numpy(), labels))
+    return Recognition(_accuracy(classifier, test.images, test.labels), float(np.mean(obeyed)))
 
 
 def _train_classifier(split, num_epochs, seed):

@@ -4,6 +4,11 @@
 class LeftOut(dict):
     """Parts of an evaluation that could not be made: name -> reason."""
 
+    def add(self, part, reason):
+        """Name a part that is left out, here and on the terminal."""
+        self[part] = reason
+        print(f"left out: {part} ({reason})")
+
     def attempt(self, part, function, *arguments):
         """function(*arguments); where it raises, None, with the reason on the terminal and in this dict.
 
@@ -15,6 +20,5 @@ class LeftOut(dict):
             raise
         except Exception as error:  # whatever it is, what was trained and measured is not to be lost with it
             lines = str(error).strip().splitlines() or [""]
-            self[part] = f"{type(error).__name__}: {lines[0][:200]}"
-            print(f"left out: {part} ({self[part]})")
+            self.add(part, f"{type(error).__name__}: {lines[0][:200]}")
             return None

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from math import isfinite
 from typing import Any, NamedTuple
 
 from experiment.evaluation.disentanglement.beta_vae import beta_vae_score
@@ -11,10 +12,10 @@ from experiment.evaluation.disentanglement.mig import mig_histogram, mig_sampled
 from experiment.evaluation.disentanglement.modularity import modularity
 from experiment.evaluation.disentanglement.sap import sap
 from experiment.evaluation.inference import Inference, Inferred
-from experiment.evaluation.labels import BAYES_SAMPLES, bayes_accuracy, recognition
+from experiment.evaluation.labels import BAYES_SAMPLES, BayesRule, recognition
 from experiment.evaluation.latents import information, linear_probe_accuracy
 from experiment.evaluation.likelihood import LogEvidence, bits_per_dim, estimate_elbo, estimate_iw_bound
-from experiment.evaluation.reconstruction import reconstruction_quality
+from experiment.evaluation.reconstruction import SSIM_WINDOW, reconstruction_errors, structural_similarity
 from experiment.settings.config import Config
 from experiment.training.execution import plan_execution
 from experiment.training.preprocessing import binarize_once
@@ -63,12 +64,23 @@ def measure_elbo(config, inferred):
 
 
 def measure_further(subject, left_out):
-    """With --evaluate all measures that apply, with --iw_samples the bound; those that fail are left out."""
+    """With --evaluate all measures that apply, with --iw_samples the bound.
+
+    Left out, each with its reason, are those whose needs the data does not meet, that fail, or that are not finite.
+    """
     config, numbers = subject.config, {}
     for name, measure in MEASURES.items():
         is_wanted = config.evaluate or (name == BOUND and config.iw_samples > 0)
-        if is_wanted and measure.applies(subject):
-            numbers |= left_out.attempt(name, measure.take, subject) or {}
+        if not (is_wanted and measure.applies(subject)):
+            continue
+        if missing := measure.lacks(subject):
+            left_out.add(name, missing)
+            continue
+        for key, value in (left_out.attempt(name, measure.take, subject) or {}).items():
+            if isfinite(value):
+                numbers[key] = value
+            else:
+                left_out.add(f"{name}, {key}", f"it is {value}")
     return numbers
 
 
@@ -120,12 +132,12 @@ def measure_linear_probe(subject):
 def measure_mig_of_samples(subject):
     """MIG from samples of the posteriors, for one level."""
     mean, log_var = subject.inferred.top_posterior
-    return {"mig_sampled": mig_sampled(mean, log_var, subject.binary_test.factors, seed=subject.config.seed)}
+    return {"mig_sampled": mig_sampled(mean, log_var, varying_factors(subject), seed=subject.config.seed)}
 
 
 def measure_disentanglement(subject):
     """The scores that are made from codes and factors."""
-    codes, factors, seed = subject.inferred.codes, subject.binary_test.factors, subject.config.seed
+    codes, factors, seed = subject.inferred.codes, varying_factors(subject), subject.config.seed
     return {
         "mig_histogram": mig_histogram(codes, factors),
         "factor_vae_score": factor_vae_score(codes, factors, seed=seed),
@@ -136,17 +148,39 @@ def measure_disentanglement(subject):
     }
 
 
+def varying_factors(subject):
+    """The factors of the test images that have more than one value there: [N, F]."""
+    factors = subject.binary_test.factors
+    return factors[:, factors.min(axis=0) < factors.max(axis=0)]
+
+
 def measure_reconstructions(subject):
-    """How near reconstructions are to their images."""
-    return reconstruction_quality(subject.model, subject.dataset.test)._asdict()
+    """How near reconstructions are to their images, pixel by pixel."""
+    return reconstruction_errors(subject.model, subject.dataset.test)._asdict()
+
+
+def measure_similarity(subject):
+    """How alike reconstructions and their images are in structure."""
+    return {"reconstruction_ssim": structural_similarity(subject.model, subject.dataset.test)}
 
 
 def measure_bayes_rule(subject):
-    """What a conditional model knows of classes."""
-    shares = subject.dataset.train.labels.mean(axis=0)
-    jit_compile = plan_execution(subject.config).jit_compile
-    accuracy = bayes_accuracy(subject.model, subject.binary_test, shares, subject.config.seed, jit_compile)
-    return {"bayes_accuracy": accuracy, "bayes_num_importance_samples": BAYES_SAMPLES}
+    """What a conditional model knows of classes: of as many test images as PATIENCE allows, by the time of a trial."""
+    config, shares = subject.config, subject.dataset.train.labels.mean(axis=0)
+    rule = BayesRule(subject.model, config.image_shape, shares, config.seed, plan_execution(config).jit_compile)
+    trial, split = take(subject.binary_test, slice(20)), subject.binary_test
+    rule(trial)  # compiles
+    started = time.monotonic()
+    rule(trial)
+    per_image = (time.monotonic() - started) / len(trial.images)
+    num_images = min(len(split.images), max(len(trial.images), int(PATIENCE / per_image)))
+    print(f"Bayes' rule, {num_images:,} images, {len(shares)} classes: about {num_images * per_image:.0f} s")
+    accuracy = rule(take(split, slice(num_images)))
+    return {
+        "bayes_accuracy": accuracy,
+        "bayes_num_importance_samples": BAYES_SAMPLES,
+        "bayes_num_images": num_images,
+    }
 
 
 def measure_recognition(subject):
@@ -154,22 +188,62 @@ def measure_recognition(subject):
     return recognition(subject.model, subject.dataset.train, subject.dataset.test, subject.config.seed)._asdict()
 
 
+def nothing(subject):
+    """What a measure lacks that needs nothing."""
+    return ""
+
+
+def several_classes(subject):
+    """What is missing for measures that tell classes apart."""
+    for name in ("train", "test"):
+        found = getattr(subject.dataset, name).labels.any(axis=0).sum()
+        if found < 2:
+            return f"it tells classes apart; expected {name} images of at least 2, found {found}"
+    return ""
+
+
+def several_values(subject):
+    """What is missing for measures that tell values of factors apart."""
+    if varying_factors(subject).shape[1] == 0:
+        return "no factor varies among the test images"
+    return "" if len(subject.binary_test.images) > 1 else "expected at least 2 test images, found 1"
+
+
+def room_for_a_window(subject):
+    """What is missing for the structural similarity."""
+    height, width, _ = subject.config.image_shape
+    is_large = min(height, width) >= SSIM_WINDOW
+    return "" if is_large else f"its window has {SSIM_WINDOW}x{SSIM_WINDOW} pixels; the images have {height}x{width}"
+
+
 class Measure(NamedTuple):
     """Numbers of a Subject, and what they need."""
 
     take: Callable[[Subject], dict]
-    applies: Callable[[Subject], bool] = lambda subject: True
+    applies: Callable[[Subject], bool] = lambda subject: True  # whether it means something for this kind of model
+    lacks: Callable[[Subject], str] = nothing  # why it cannot be had of these data, or ""
 
 
 BOUND = "importance-weighted bound"
+
+
+def _is_given_classes(subject):
+    return subject.has_classes and subject.config.traits.is_conditional
+
+
 MEASURES = {
     BOUND: Measure(measure_bound),
     # A chain's top posterior is given z_1, a sample, and so is no function of the image.
     "information in the codes": Measure(measure_information, lambda s: s.config.traits.is_top_down),
-    "linear probe": Measure(measure_linear_probe, lambda s: s.has_classes and not s.config.traits.is_conditional),
-    "MIG of samples": Measure(measure_mig_of_samples, lambda s: s.has_factors and not s.config.traits.has_levels),
-    "disentanglement": Measure(measure_disentanglement, lambda s: s.has_factors),
-    "quality of reconstructions": Measure(measure_reconstructions, lambda s: s.config.image_size is not None),
-    "Bayes' rule": Measure(measure_bayes_rule, lambda s: s.has_classes and s.config.traits.is_conditional),
-    "recognition": Measure(measure_recognition, lambda s: s.has_classes and s.config.traits.is_conditional),
+    "linear probe": Measure(
+        measure_linear_probe, lambda s: s.has_classes and not s.config.traits.is_conditional, several_classes
+    ),
+    "MIG of samples": Measure(
+        measure_mig_of_samples, lambda s: s.has_factors and not s.config.traits.has_levels, several_values
+    ),
+    "disentanglement": Measure(measure_disentanglement, lambda s: s.has_factors, several_values),
+    "error of reconstructions": Measure(measure_reconstructions, lambda s: s.config.image_size is not None),
+    "SSIM": Measure(measure_similarity, lambda s: s.config.image_size is not None, room_for_a_window),
+    "Bayes' rule": Measure(measure_bayes_rule, _is_given_classes, several_classes),
+    "recognition": Measure(measure_recognition, _is_given_classes, several_classes),
 }

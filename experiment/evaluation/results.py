@@ -22,7 +22,11 @@ ROWS = {
     "reconstruction_psnr": ("PSNR", "dB", "higher is better"),
     "reconstruction_ssim": ("SSIM", "", "higher is better"),
     "linear_probe_accuracy": ("linear probe", SHARE, "of test images, from their codes"),
-    "bayes_accuracy": ("Bayes' rule", SHARE, "of test images, argmax p(x|y) p(y), K = {bayes_num_importance_samples}"),
+    "bayes_accuracy": (
+        "Bayes' rule",
+        SHARE,
+        "of {bayes_num_images:,} test images, argmax p(x|y) p(y), K = {bayes_num_importance_samples}",
+    ),
     "classifier_accuracy": ("classifier", SHARE, "of real test images"),
     "recognised": ("recognised", SHARE, "by it, of images generated for given labels"),
     "mig_sampled": ("MIG", "", "of samples, Chen et al. (2018)"),

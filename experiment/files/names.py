@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,16 @@ from experiment.settings.values import NEWEST
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
 CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX = "config.json", "state.npz", ".weights.h5"
 METRICS_FILE, RESULTS_FILE, TABLE_FILE, REPORT_FILE = "metrics.jsonl", "results.json", "results.txt", "report.html"
+
+
+def command_line(*words):
+    """A command that can be typed as it stands, whatever its names hold."""
+    return shlex.join(map(str, words))
+
+
+def as_file_name(text):
+    """A text as the name of a file on any system, such as that of a class: 'cats/dogs?' -> 'cats_dogs_'."""
+    return re.sub(r"[^\w.-]", "_", text)[:40]
 
 
 class Run(NamedTuple):

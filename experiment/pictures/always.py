@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from experiment.files.records import write_figure
 from experiment.pictures.captions import labels_for, likelihood_of, posterior_of, prior_of
 from experiment.pictures.codes import by_level, straight
 from experiment.pictures.plots import image_grid, loss_curve, unit_rates
@@ -37,13 +38,13 @@ def draw_always(model, config, test, binary_test, left_out):
         "reconstructions": lambda: draw_reconstructions(model, config, test, binary_test),
     }
     if len(test.images) > 1:
-        drawings["interpolation"] = lambda: draw_interpolation(model, config, binary_test)
+        drawings["interpolation"] = lambda: draw_interpolation(model, config, test, binary_test)
     if config.traits.is_conditional:
         drawings["classes"] = lambda: draw_classes(model, config, test)
     if config.traits.has_levels and config.traits.is_top_down:
         drawings["temperatures"] = lambda: draw_temperatures(model, config, test)
         drawings["top_levels"] = lambda: draw_top_levels(model, config, binary_test)
-        for index, name in enumerate(level_names(model.num_levels)):
+        for index, name in list(enumerate(level_names(model.num_levels)))[1:]:  # of the top level nothing is kept
             drawings[f"resampled_{name}"] = lambda index=index: draw_resampled(model, config, binary_test, index)
     return draw_each(drawings, left_out)
 
@@ -67,6 +68,14 @@ def draw_each(drawings, left_out):
     """Names and functions -> names and Figures, of those that can be drawn."""
     figures = {name: left_out.attempt(f"picture {name}", draw) for name, draw in drawings.items()}
     return {name: figure for name, figure in figures.items() if figure}
+
+
+def write_each(folder, figures, left_out):
+    """Write Figures into a folder; returns the paths of those that can be written."""
+    paths = [
+        left_out.attempt(f"file of {name}", write_figure, folder, name, figure) for name, figure in figures.items()
+    ]
+    return list(filter(None, paths))
 
 
 def draw_samples(model, config, split):
@@ -95,8 +104,8 @@ def draw_reconstructions(model, config, split, binary_split, split_name="test"):
     return image_grid(np.stack(list(rows.values())), title, list(rows))
 
 
-def draw_interpolation(model, config, binary_test):
-    """Straight lines between the posterior means of pairs of test images, both ends included."""
+def draw_interpolation(model, config, test, binary_test):
+    """Straight lines between the posterior means of pairs of test images, beside the images themselves."""
     num_pairs = min(INTERPOLATION_PAIRS, len(binary_test.images) // 2)
     ends = take(binary_test, slice(2 * num_pairs))
     pairs = make_batch(ends.images, ends.labels)
@@ -107,11 +116,12 @@ def draw_interpolation(model, config, binary_test):
 
     labels = None if pairs.labels is None else between(pairs.labels)
     images = model.decode(tuple(map(between, model.encode(pairs))), labels).mean.numpy()
+    originals = (test.images[: 2 * num_pairs] / np.float32(255)).reshape(num_pairs, 2, *images.shape[1:])
+    rows = [originals[:, :1], images.reshape(num_pairs, COLUMNS, *images.shape[1:]), originals[:, 1:]]
     moved = "z and label y" if config.traits.is_conditional else "z"
-    title = (
-        f"{name_of(config)}: interpolation between pairs of test images\n{moved} on a straight line between the ends"
-    )
-    return image_grid(images.reshape(num_pairs, COLUMNS, *images.shape[1:]), title)
+    title = f"{name_of(config)}: interpolation between pairs of test images, first and last column\n"
+    title += f"{moved} on a straight line between the posterior means"
+    return image_grid(np.concatenate(rows, axis=1), title)
 
 
 def draw_classes(model, config, split):
@@ -135,21 +145,33 @@ def draw_classes(model, config, split):
 
 
 def draw_loss_curve(config, rows):
-    """The loss curve, from the rows of metrics.jsonl."""
-    train = [row for row in rows if row["split"] == "train"]
-    validation = [row for row in rows if row["split"] == "validation"]
+    """The loss curve over epochs, from the rows of metrics.jsonl."""
+    by_split = {name: [row for row in rows if row["split"] == name] for name in ("train", "validation")}
     names = level_names(len(rows[0]["rate_per_level"]))
+    steps_per_epoch = steps_of_epoch(rows)
 
-    def by_level(rows, name):
-        return dict(zip(names, np.array([row[name] for row in rows]).T, strict=True))
+    def arrays(split, *wanted):
+        found = {name: np.array([row[name] for row in by_split[split]]) for name in wanted}
+        found["epoch"] = np.array([row["step"] for row in by_split[split]]) / steps_per_epoch
+        return found
+
+    def by_level(split, name):
+        return dict(zip(names, np.array([row[name] for row in by_split[split]]).T, strict=True))
 
     return loss_curve(
-        {name: np.array([row[name] for row in train]) for name in ("step", "loss", "distortion")}
-        | {"rates": by_level(train, "rate_per_level")},
-        {name: np.array([row[name] for row in validation]) for name in ("step", "elbo", "loss")}
-        | {"active_units": by_level(validation, "active_units")},
+        arrays("train", "loss", "distortion") | {"rates": by_level("train", "rate_per_level")},
+        arrays("validation", "elbo", "loss")
+        | {
+            "rates": by_level("validation", "rate_per_level"),
+            "active_units": by_level("validation", "active_units"),
+        },
         f"{name_of(config)}: loss = {describe_loss(config)}",
     )
+
+
+def steps_of_epoch(rows):
+    """Steps of an epoch, from the rows of metrics.jsonl: a validation row ends one."""
+    return next((row["step"] / row["epoch"] for row in rows if row["split"] == "validation"), 1)
 
 
 def draw_unit_rates(config, units):

@@ -12,6 +12,8 @@ from image_data.decoding import ImageForm, UnreadableImage, decode
 from image_data.photographs import shown
 from image_data.splits import one_hot
 
+CLASS = ("class:", "digit:")
+
 
 class Chosen(NamedTuple):
     """Images as they are, and what they are called."""
@@ -21,21 +23,29 @@ class Chosen(NamedTuple):
     names: tuple[str, ...]
 
 
-def choose(flag, references, config, test):
-    """The images that a flag names: '7' is the eighth test image, anything else the path of a file.
+def choose(flag, references, config, dataset):
+    """The images that a flag names.
+
+    '7' is the eighth test image, 'class:7' or 'digit:7' the first test image of class 7, anything else the path of a
+    file.
 
     Files are brought to the model's size as its training images were; where these are as they are (MNIST), a file must
     have their size. A conditional model takes the label of a file from the folder that holds it.
 
-    Args: flag, as it was typed, for errors; references, strings; test, the Split of the test images as they are.
+    Args:
+        flag: as it was typed, for errors.
+        references: strings.
+        config: a Config.
+        dataset: a Dataset, whose test images are meant.
+
     Raises: ConfigError.
     """
     images, labels, names = [], [], []
     for reference in references:
-        if reference.removeprefix("-").isdecimal():
-            index = _index(flag, reference, test)
-            images.append(test.images[index])
-            labels.append(test.labels[index] if config.traits.is_conditional else None)
+        if reference.removeprefix("-").isdecimal() or reference.startswith(CLASS):
+            index = _index(flag, reference, dataset)
+            images.append(dataset.test.images[index])
+            labels.append(dataset.test.labels[index] if config.traits.is_conditional else None)
             names.append(f"test image {index}")
         else:
             images.append(_read(flag, reference, config))
@@ -44,14 +54,28 @@ def choose(flag, references, config, test):
     return Chosen(np.stack(images), np.stack(labels) if config.traits.is_conditional else None, tuple(names))
 
 
-def _index(flag, reference, test):
+def _index(flag, reference, dataset):
+    num_images = len(dataset.test.images)
+    if reference.startswith(CLASS):
+        name = reference.partition(":")[2]
+        if name not in dataset.label_names:
+            raise ConfigError(f"{flag} {reference}: no such class; expected one of {_some(dataset.label_names)}")
+        of_class = dataset.test.labels[:, dataset.label_names.index(name)]
+        if not of_class.any():
+            raise ConfigError(f"{flag} {reference}: no test image of this class; expected another, or a file")
+        return int(of_class.argmax())
     index = int(reference)
-    if not 0 <= index < len(test.images):
+    if not 0 <= index < num_images:
         raise ConfigError(
-            f"{flag} {reference}: there are {len(test.images):,} test images; expected 0 to {len(test.images) - 1}, or "
-            "the path of a file"
+            f"{flag} {reference}: there are {num_images:,} test images; expected 0 to {num_images - 1}, or the path of "
+            "a file"
         )
     return index
+
+
+def _some(names):
+    """The first ten of some names."""
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
 def _read(flag, path, config):
@@ -84,9 +108,8 @@ def _label_of_folder(flag, path, config):
     folders = [folder.name for folder in Path(os.path.abspath(path)).parents]
     name = next((name for name in folders if name in config.label_names), None)
     if name is None:
-        known = f"{', '.join(config.label_names[:10])}{', ...' if len(config.label_names) > 10 else ''}"
         raise ConfigError(
             f"{flag} {shown(path)}: the model is given labels, and this file is in {shown(folders[0])}/; expected a "
-            f"folder named as one of {known}, or a test image"
+            f"folder named as one of {_some(config.label_names)}, or a test image"
         )
     return one_hot(np.array(config.label_names.index(name)), len(config.label_names))

@@ -83,41 +83,55 @@ def scatter(points, classes, names, title):
 
 
 def loss_curve(train, validation, title):
-    """Loss and distortion over training and validation; the rate of each level, and its active units.
+    """Loss and reconstruction loss over training and validation; the KL of each level, and its active units.
 
-    Args: train, a dict of arrays step, loss, distortion, and rates, a dict of arrays by level; validation, a dict of
-    arrays step, elbo, loss, and active_units, a dict of arrays by level; loss, distortion, rates and elbo in nats.
+    Args:
+        train: a dict of arrays epoch, loss, distortion, and rates, a dict of arrays by level; in nats per image.
+        validation: a dict of arrays epoch, elbo, loss, and rates and active_units, dicts of arrays by level.
+        title: of the figure.
     """
     figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
     figure.suptitle(title, fontsize=10, parse_math=False)
     left, middle, right = figure.subplots(1, 3)
-    left.plot(train["step"], train["loss"], label="training loss", color="tab:blue")
-    left.plot(train["step"], train["distortion"], label="training distortion", color="tab:green", linestyle="--")
-    left.plot(validation["step"], -validation["elbo"], label="validation -ELBO", color="tab:red", marker=".")
+    left.plot(train["epoch"], train["loss"], label="training loss", color="tab:blue")
+    left.plot(train["epoch"], train["distortion"], label="training reconstruction loss", color="tab:green", ls="--")
+    left.plot(validation["epoch"], -validation["elbo"], label="validation -ELBO", color="tab:red", marker=".")
     if not np.allclose(validation["loss"], -validation["elbo"]):
-        left.plot(validation["step"], validation["loss"], label="validation loss", color="tab:purple", marker=".")
-    # The first steps are far above everything that follows; a reader wants to see what follows.
-    settled = train["loss"][len(train["loss"]) // 10 :]
-    finite = np.concatenate([settled, train["distortion"], -validation["elbo"], validation["loss"]])
-    low, high = finite.min(), np.percentile(finite, 98)
-    left.set_ylim(low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3)
+        left.plot(validation["epoch"], validation["loss"], label="validation loss", color="tab:purple", marker=".")
+    left.set_ylim(*_settled_limits(train, validation))
     left.set_ylabel("nats per image")
     total = np.sum(list(train["rates"].values()), axis=0)
     if len(train["rates"]) > 1:
-        middle.plot(train["step"], total, label="training rate of all levels", color="black", linewidth=1)
+        middle.plot(train["epoch"], total, label="training KL of all levels", color="black", linewidth=1)
     for name, rate in train["rates"].items():
-        middle.plot(train["step"], rate, label=f"training rate (KL) of {name}")
+        (line,) = middle.plot(train["epoch"], rate, label=f"training KL of {name}")
+        middle.plot(validation["epoch"], validation["rates"][name], color=line.get_color(), marker=".", ls=":")
+    middle.plot([], [], color="black", marker=".", ls=":", label="validation")
     middle.set_ylabel("nats per image")
-    middle.set_ylim(0, 1.1 * np.percentile(total, 98) + 1e-3)
+    highest = [rate.max() for rate in validation["rates"].values() if len(rate)]
+    middle.set_ylim(0, 1.1 * max([np.percentile(total, 98), *highest]) + 1e-3)
     for name, num_units in validation["active_units"].items():
-        right.plot(validation["step"], num_units, label=f"active units of {name}", marker=".")
+        right.plot(validation["epoch"], num_units, label=f"active units of {name}", marker=".")
     right.set_ylabel("units, on validation images")
     right.set_ylim(bottom=0)
     for axes in (left, middle, right):
-        axes.set_xlabel("step")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper right", fontsize=8 if len(train["rates"]) < 5 else 6)  # to look for the best is slow
+        # Where curves seldom are: to look for the best place is slow.
+        place = "lower right" if axes is right else "upper right"
+        axes.legend(loc=place, fontsize=8 if len(train["rates"]) < 5 else 6)
     return figure
+
+
+def _settled_limits(train, validation):
+    """Limits that show what follows the first tenth of training, which is far above it, and all of validation since."""
+    settled = train["loss"][len(train["loss"]) // 10 :]
+    later = slice(len(validation["loss"]) // 10, None)
+    validated = np.concatenate([-validation["elbo"][later], validation["loss"][later]])
+    low = np.concatenate([settled, train["distortion"], validated]).min()
+    high = max(np.percentile(settled, 98), *validated) if len(validated) else np.percentile(settled, 98)
+    return low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3
 
 
 def unit_rates(rates, is_active, title):

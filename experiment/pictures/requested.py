@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from experiment.evaluation.inference import Inferred
+from experiment.files.names import as_file_name
 from experiment.pictures.always import MAX_LABELS
 from experiment.pictures.captions import likelihood_of
 from experiment.pictures.chosen import Chosen
@@ -210,7 +211,7 @@ def draw_manifold(scene, chosen=None):
         if name:
             labels = repeat_rows(tf.one_hot([index], len(config.label_names)), len(codes))
         images = decode_means(model, [codes], labels).reshape(*plane.shape[:2], *config.image_shape)
-        pictures[f"manifold_{name}" if name else "manifold"] = image_grid(
+        pictures[f"manifold_{index}_{as_file_name(name)}" if name else "manifold"] = image_grid(
             images, f"{title}{f'; y = {name}' if name else ''}"
         )
     return pictures

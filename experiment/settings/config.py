@@ -253,7 +253,7 @@ class Config:
         (),
         PICTURES,
         IMAGES,
-        "reconstruct these images: paths of files, or indices of test images",
+        "reconstruct these images: paths of files, indices of test images, or class:7 for the first of class 7",
         draw="draw_reconstructions",
         nargs="+",
     )

@@ -78,7 +78,7 @@ LEVELS = Rule(level, are_levels, "whole numbers of at least 1, or maps such as 7
 IMAGES = Rule(
     str,
     lambda value: isinstance(value, tuple) and all(isinstance(each, str) and each for each in value),
-    "paths of image files, or indices of test images",
+    "paths of image files, indices of test images, or class:NAME",
     "IMAGE",
 )
 UNITS = Rule(
