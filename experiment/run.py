@@ -17,11 +17,12 @@ from experiment.files.names import METRICS_FILE, REPORT_FILE, Run, command_line,
 from experiment.files.records import (
     read_metrics,
     training_seconds,
+    write_figures,
     write_report,
     write_results,
     write_unreadable,
 )
-from experiment.pictures.always import draw_always, draw_charts, write_each
+from experiment.pictures.always import draw_always, draw_charts
 from experiment.pictures.chosen import Chosen, choose
 from experiment.pictures.codes import Units
 from experiment.pictures.requested import Scene, draw_requested, num_codes_drawn
@@ -119,8 +120,8 @@ def evaluate(experiment, weights):
     figures = draw_always(model, config, dataset.test, binary_test, left_out)
     figures |= draw_requested(scene, chosen, left_out)
     charts = draw_charts(config, rows, units, left_out)
-    pictures = write_each(run.outputs, figures, left_out)
-    write_each(run.outputs, charts, left_out)
+    pictures = write_figures(run.outputs, figures, left_out)
+    write_figures(run.outputs, charts, left_out)
 
     subject = Subject(model, config, dataset, binary_test, infer, inferred)
     is_finished = measure_patiently(subject, results, run, left_out)

@@ -13,8 +13,8 @@ from experiment.evaluation.seeds import (
 )
 from experiment.files.checkpoints import load_weights
 from experiment.files.names import CHECKPOINTS, METRICS_FILE, REPORT_FILE, RESULTS_FILE, load_config, read_results
-from experiment.files.records import read_metrics, write_report, write_study
-from experiment.pictures.always import draw_each, write_each
+from experiment.files.records import read_metrics, write_figures, write_report, write_study
+from experiment.pictures.always import draw_each
 from experiment.pictures.comparison import (
     COLUMNS,
     draw_curves,
@@ -72,8 +72,8 @@ def compare(study, dataset, command):
     charts = draw_each(charts, left_out)
     pictures = left_out.attempt("pictures of the runs", _pictures, compared, dataset.test) or {}
     folder = study.run.outputs
-    write_each(folder, charts, left_out)
-    paths = write_each(folder, pictures, left_out)
+    write_figures(folder, charts, left_out)
+    paths = write_figures(folder, pictures, left_out)
     write_study(folder, _card(compared, summary, remark, left_out), as_markdown(*table, remark))
     runs = [run.name for run in compared]
     write_report(folder, report_of_study(study.name, *table, remark, charts.values(), paths, runs))

@@ -131,6 +131,12 @@ def write_figure(folder, name, figure):
     return path
 
 
+def write_figures(folder, figures, left_out):
+    """Write Figures by name; returns the paths of those that can be written, the others are left out."""
+    paths = [left_out.attempt(f"file of {name}", write_figure, folder, name, figures[name]) for name in figures]
+    return list(filter(None, paths))
+
+
 def save_animation(figures, path):
     """Write Figures as the frames of a GIF that is played over and over."""
     first, *others = (Image.fromarray(as_pixels(figure)) for figure in figures)

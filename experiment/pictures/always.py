@@ -3,7 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-from experiment.files.records import write_figure
 from experiment.pictures.captions import labels_for, likelihood_of, posterior_of, prior_of
 from experiment.pictures.codes import by_level, straight
 from experiment.pictures.plots import image_grid, loss_curve, unit_rates
@@ -68,14 +67,6 @@ def draw_each(drawings, left_out):
     """Names and functions -> names and Figures, of those that can be drawn."""
     figures = {name: left_out.attempt(f"picture {name}", draw) for name, draw in drawings.items()}
     return {name: figure for name, figure in figures.items() if figure}
-
-
-def write_each(folder, figures, left_out):
-    """Write Figures into a folder; returns the paths of those that can be written."""
-    paths = [
-        left_out.attempt(f"file of {name}", write_figure, folder, name, figure) for name, figure in figures.items()
-    ]
-    return list(filter(None, paths))
 
 
 def draw_samples(model, config, split):
