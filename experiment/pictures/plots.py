@@ -1,8 +1,12 @@
 """Arrays -> matplotlib Figures. Saves nothing, knows no model and no file."""
 
+from functools import cache
+
 import numpy as np
+from anyascii import anyascii
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import MaxNLocator
 
 DPI = 150
@@ -13,12 +17,25 @@ GAP = 2  # pixels of an image between images
 MARGIN = 15
 
 
+@cache
+def _letters():
+    """The code points that matplotlib's own font can draw."""
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+
+
+def legible(text):
+    """A text as our font can draw it: names in scripts that it lacks are written in Latin letters."""
+    return "".join(letter if ord(letter) in _letters() or letter == "\n" else anyascii(letter) for letter in text)
+
+
 def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CELL_PIXELS):
     """Rows of images under a title, every pixel of an image shown as the same whole number of the figure's.
 
     Args: images [rows, columns, H, W, C] in [0, 1], C = 1 or 3; row_names and column_names, a name for each or None;
     cell_pixels, about how wide an image is shown, up to twice as wide where there are few columns.
     """
+    title, row_names = legible(title), list(map(legible, row_names or []))
+    column_names = list(map(legible, column_names or []))
     num_rows, num_columns, height, width, channels = images.shape
     canvas = np.full((num_rows * (height + GAP) - GAP, num_columns * (width + GAP) - GAP, channels), 255, np.uint8)
     for row in range(num_rows):
@@ -30,10 +47,10 @@ def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CEL
     wanted = max(cell_pixels, min(GRID_PIXELS // num_columns, 2 * cell_pixels))
     scale = max(1, round(wanted / width))
     grid_height, grid_width = scale * canvas.shape[0], scale * canvas.shape[1]
-    names, lines = row_names or [], title.split("\n")
+    names, lines = row_names, title.split("\n")
     left = MARGIN + 11 * max((len(name) for name in names), default=0)
     figure_width = max(left + grid_width + MARGIN, 13 * max(map(len, lines)))
-    longest = max((len(name) for name in column_names or []), default=0)
+    longest = max((len(name) for name in column_names), default=0)
     is_upright = 13 * longest > scale * width
     above = 0 if not longest else 13 * longest if is_upright else 25
     figure_height = MARGIN + 29 * len(lines) + above + grid_height + MARGIN
@@ -43,7 +60,7 @@ def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CEL
     )
     shown = canvas[..., 0] if channels == 1 else canvas
     axes.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
-    columns = column_names or []
+    columns = column_names
     axes.set_xticks(
         [column * (width + GAP) + width / 2 for column in range(len(columns))],
         columns,
@@ -64,14 +81,16 @@ def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CEL
 def scatter(points, classes, names, title):
     """Points [N, 2], in the colours of their classes [N] of these names; grey where classes is None."""
     figure = Figure(figsize=(7, 6), dpi=DPI, layout="constrained")
-    figure.suptitle(title, fontsize=10, parse_math=False)
+    figure.suptitle(legible(title), fontsize=10, parse_math=False)
     axes = figure.subplots()
     if classes is None:
         axes.scatter(*points.T, s=5, color="tab:gray")
     else:
         for index, (name, colour) in enumerate(colours_of(names).items()):
             # A label that begins with an underscore would be left out of the legend.
-            axes.scatter(*points[classes == index].T, s=5, color=colour, label=f" {name}" if name[:1] == "_" else name)
+            axes.scatter(
+                *points[classes == index].T, s=5, color=colour, label=legible(f" {name}" if name[:1] == "_" else name)
+            )
         legend = axes.legend(
             fontsize=7, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(names) // 30
         )
@@ -91,7 +110,7 @@ def loss_curve(train, validation, title):
         title: of the figure.
     """
     figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
-    figure.suptitle(title, fontsize=10, parse_math=False)
+    figure.suptitle(legible(title), fontsize=10, parse_math=False)
     left, middle, right = figure.subplots(1, 3)
     left.plot(train["epoch"], train["loss"], label="training loss", color="tab:blue")
     left.plot(train["epoch"], train["distortion"], label="training reconstruction loss", color="tab:green", ls="--")
@@ -140,7 +159,7 @@ def unit_rates(rates, is_active, title):
     Args: rates and is_active, dicts of arrays by level; rates in nats.
     """
     figure = Figure(figsize=(13, 3), dpi=DPI, layout="constrained")
-    figure.suptitle(title, fontsize=10, parse_math=False)
+    figure.suptitle(legible(title), fontsize=10, parse_math=False)
     axes = figure.subplots()
     start = 0
     for name, rate in rates.items():
@@ -163,7 +182,7 @@ def validation_curves(curves, title):
     Args: curves, pairs of a group's name and a dict of arrays epoch, elbo, distortion and rate, in nats.
     """
     figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
-    figure.suptitle(title, fontsize=10, parse_math=False)
+    figure.suptitle(legible(title), fontsize=10, parse_math=False)
     colours = colours_of(group for group, _ in curves)
     terms = {"-ELBO (without beta)": lambda run: -run["elbo"], "distortion": _term("distortion"), "rate": _term("rate")}
     for axes, (name, value_of) in zip(figure.subplots(1, 3), terms.items(), strict=True):
@@ -188,7 +207,7 @@ def _term(name):
 def rate_distortion(points, title):
     """Points (group, rate, distortion), in nats, over lines of equal ELBO."""
     figure = Figure(figsize=(7, 5.5), dpi=DPI, layout="constrained")
-    figure.suptitle(title, fontsize=10, parse_math=False)
+    figure.suptitle(legible(title), fontsize=10, parse_math=False)
     axes = figure.subplots()
     colours = colours_of(group for group, *_ in points)
     for group, rate, distortion in points:
@@ -216,7 +235,7 @@ def panels(numbers, title):
     num_columns = min(4, len(numbers))
     num_rows = -(-len(numbers) // num_columns)
     figure = Figure(figsize=(3.3 * num_columns, 0.6 + 2.4 * num_rows), dpi=DPI, layout="constrained")
-    figure.suptitle(title, fontsize=10, parse_math=False)
+    figure.suptitle(legible(title), fontsize=10, parse_math=False)
     everywhere = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
     for axes in everywhere[len(numbers) :]:
         axes.set_axis_off()
