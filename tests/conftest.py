@@ -1,17 +1,22 @@
 """What several test files share: small configurations, small data, the command line, and the real data."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of scikit-learn, whose threads spin where workers share the cores
 
 import numpy as np
 import pytest
 
 import assignment
+from atomic_files import held
 from experiment.evaluation.inference import Inference
 from experiment.evaluation.likelihood import estimate_elbo
 from experiment.pictures.codes import Units
@@ -22,7 +27,7 @@ from models.catalog import NETWORKS
 PROJECT = Path(__file__).resolve().parent.parent
 REAL_DATA = PROJECT.parent / "shared" / "data"
 LABEL_NAMES = ("zero", "one", "two")
-QUICK = ["--dataset", "digits", "--limit", "200", "--num_epochs", "2", "--hidden_sizes", "32"]
+QUICK = ["--dataset", "digits", "--limit", "200", "--num_epochs", "2", "--hidden_sizes", "16"]
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +109,29 @@ def cli(tmp_path, monkeypatch, capsys):
             code = exit.code
         captured = capsys.readouterr()
         return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def trained(cli, tmp_path, tmp_path_factory, monkeypatch):
+    """As `cli`, but a command is run once for all tests of all workers; its folders are copied into the test's own."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def run(*arguments):
+        folder = shared / f"trained-{zlib.crc32(repr(arguments).encode()):08x}"
+        folder.mkdir(exist_ok=True)
+        with held(folder, wait=True):
+            done = folder / "said.json"
+            if not done.is_file():
+                monkeypatch.chdir(folder)
+                done.write_text(json.dumps(cli(*arguments)))
+                monkeypatch.chdir(tmp_path)
+        for name in ("model_ckpts", "outputs"):
+            shutil.copytree(folder / name, tmp_path / name, dirs_exist_ok=True)
+        return tuple(json.loads(done.read_text()))
 
     return run
 

@@ -11,12 +11,13 @@ NOTEBOOK = PROJECT / "notebooks/latent_traversal.ipynb"
 @pytest.mark.parametrize(
     "flags", [[], ["--hierarchical", "--is_cvae", "--latent_size", "5", "4"]], ids=["vae", "chvae"]
 )
-def test_the_notebook_runs(cli, tmp_path, flags):
-    assert cli(*QUICK, *flags, "--run_name", "small")[0] == 0
+def test_the_notebook_runs(trained, tmp_path, flags):
+    trained(*QUICK, *flags)
+    (run,) = (tmp_path / "model_ckpts").iterdir()
     book = nbformat.read(NOTEBOOK, as_version=4)
     parameters = book.cells[1]
     assert 'PROJECT / "model_ckpts/digits_vae"' in parameters.source
-    folder = repr(str(tmp_path / "model_ckpts/small"))
+    folder = repr(str(run))
     parameters.source = parameters.source.replace('PROJECT / "model_ckpts/digits_vae"', folder)
     NotebookClient(book, timeout=240, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
     pictures = [

@@ -146,10 +146,10 @@ def loss_curve(train, validation, title):
 def _settled_limits(train, validation):
     """Limits that show what follows the first tenth of training, which is far above it, and all of validation since."""
     settled = train["loss"][len(train["loss"]) // 10 :]
-    later = slice(len(validation["loss"]) // 10, None)
-    validated = np.concatenate([-validation["elbo"][later], validation["loss"][later]])
-    low = np.concatenate([settled, train["distortion"], validated]).min()
-    high = max(np.percentile(settled, 98), *validated) if len(validated) else np.percentile(settled, 98)
+    validated = np.stack([-validation["elbo"], validation["loss"]])
+    shown = np.concatenate([settled, train["distortion"], validated.ravel()])
+    since = validated[:, validated.shape[1] // 10 :]
+    low, high = shown.min(), max(np.percentile(shown, 98), since.max(initial=-np.inf))
     return low - 0.05 * (high - low) - 1e-3, high + 0.05 * (high - low) + 1e-3
 
 

@@ -1,6 +1,7 @@
 """Evaluation from the command line, and the bound once more in plain numpy."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from conftest import QUICK, files
 from scipy.special import expit, logsumexp
 
 from data_utils import load_dataset
+from experiment.evaluation import labels, measures
 from experiment.evaluation.likelihood import estimate_iw_bound
 from experiment.files.checkpoints import load_weights
 from experiment.training.preprocessing import binarize_once
@@ -30,34 +32,40 @@ def numpy_log_weights(model, images, noise):
     return log_likelihood + 0.5 * np.sum(noise**2 + log_var - z**2, axis=-1)
 
 
-def test_the_bound_of_a_saved_model_is_that_of_plain_numpy_given_the_same_noise(cli, tmp_path):
-    assert cli(*QUICK, "--latent_size", "6")[0] == 0
+def test_the_bound_of_a_saved_model_is_that_of_plain_numpy_given_the_same_noise(trained, tmp_path):
+    trained(*QUICK)
     model, config = load_weights(tmp_path / "model_ckpts/digits_vae")
     split = binarize_once(take(load_dataset("digits").test, slice(20)), config.binarization, Stream.TEST_BINARIZATION)
     estimate = estimate_iw_bound(model, split.images, None, 50, seed=3)
     seed = noise_seed(3, Stream.IMPORTANCE_SAMPLES, 0)
-    noise = standard_normal((20 * 50, 6), tf.random.fold_in(seed, 0, alg=ALGORITHM)).numpy().reshape(20, 50, 6)
+    noise = standard_normal((20 * 50, 15), tf.random.fold_in(seed, 0, alg=ALGORITHM)).numpy().reshape(20, 50, 15)
     log_w = numpy_log_weights(model, split.images / 255.0, np.float64(noise))
     bounds = logsumexp(log_w, axis=1) - np.log(50)
     assert estimate.iw_bound == pytest.approx(bounds.mean(), abs=1e-3)
     assert estimate.iw_standard_error == pytest.approx(bounds.std(ddof=1) / np.sqrt(20), abs=1e-3)
 
 
-def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, tmp_path):
+def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(measures, "NUMBERS_OF_SAMPLES", (500, 50))
+    monkeypatch.setattr(labels, "GENERATED_PER_CLASS", 20)
     code, out, _ = cli(*QUICK, "--is_cvae", "--evaluate", "--limit", "1000")
-    assert code == 0 and ", K = 5,000: about " in out
+    assert code == 0 and ", K = 500: about " in out and "Bayes' rule, 360 images, 10 classes: about " in out
     outputs = tmp_path / "outputs/digits_cvae"
     test = json.loads((outputs / "results.json").read_text())["test"]
-    assert test["num_importance_samples"] == 5000 and test["iw_bound"] > test["elbo"]
+    assert test["num_importance_samples"] == 500 and test["iw_bound"] > test["elbo"]
     assert test["mutual_information"] + test["marginal_kl"] == pytest.approx(test["rate"], abs=1e-3)
-    assert 0 <= test["bayes_accuracy"] <= 1 and 0.5 < test["classifier_accuracy"] <= 1
+    assert (
+        0 <= test["bayes_accuracy"] <= 1 and test["bayes_num_images"] == 360 and 0.5 < test["classifier_accuracy"] <= 1
+    )
     assert 0 <= test["recognised"] <= 1 and "linear_probe_accuracy" not in test
     lines = (outputs / "results.txt").read_text()
     assert lines in out and "Bayes' rule" in lines and f"{test['iw_bound']:.2f} nats" in lines
 
 
-def test_evaluation_where_factors_are_known(cli, tmp_path):
-    flags = ["--limit", "600", "--num_epochs", "1", "--hidden_sizes", "4", "4", "4", "4", "--num_features", "16"]
+def test_evaluation_where_factors_are_known(cli, tmp_path, monkeypatch):
+    for name in ("factor_vae_score", "beta_vae_score"):
+        monkeypatch.setattr(measures, name, partial(getattr(measures, name), num_points=200))
+    flags = ["--limit", "200", "--num_epochs", "1", "--hidden_sizes", "4", "4", "4", "4", "--num_features", "16"]
     assert cli("--dataset", "sprites", *flags, "--latent_size", "4")[0] == 0
     assert cli("--dataset", "sprites", "--load_weights", "--num_epochs", "0", "--evaluate", "--iw_samples", "3")[0] == 0
     test = json.loads((tmp_path / "outputs/sprites_vae_generated/results.json").read_text())["test"]

@@ -19,10 +19,10 @@ MAPS = [
     "--network",
     "conv",
     "--hidden_sizes",
-    "8",
-    "12",
+    "4",
+    "6",
     "--num_features",
-    "16",
+    "8",
     "--latent_size",
     "14x14x1",
     "7x7x2",
@@ -31,15 +31,16 @@ MAPS = [
 CONV_QUICK = [*QUICK[:-2], "--hierarchical", *MAPS]
 
 
-def test_a_hierarchy_from_flags_to_files_and_numbers(cli, tmp_path):
-    code, out, _ = cli(*CONV_QUICK, "--iw_samples", "7")
+def test_a_hierarchy_from_flags_to_files_and_numbers_and_back(cli, tmp_path):
+    flags = [*CONV_QUICK, "--is_cvae", "--learning_rate_schedule", "cosine", "--iw_samples", "7"]
+    code, out, _ = cli(*flags)
     assert code == 0
-    assert "HVAE, conv (8 12, silu, 1 residual block at each resolution, " in out
+    assert "CHVAE, conv (4 6, silu, 1 residual block at each resolution, " in out
     assert "z3 4, z2 7x7x2, z1 14x14x1, each given those before it" in out
     assert "distortion + beta rate; beta 1, linear over 2 epochs, 0.5 free nats a level (" in out
-    outputs = tmp_path / "outputs/digits_hvae"
-    pictures = {"interpolation", "loss_curve", "reconstructions", "resampled_z1", "resampled_z2", "resampled_z3"}
-    pictures |= {"samples", "temperatures", "top_levels"}
+    outputs = tmp_path / "outputs/digits_chvae"
+    pictures = {"interpolation", "loss_curve", "reconstructions", "resampled_z1", "resampled_z2"}
+    pictures |= {"samples", "temperatures", "top_levels", "classes", "unit_rates"}
     assert files(outputs) == sorted(
         [*(f"{name}.png" for name in pictures), "metrics.jsonl", "report.html", "results.json", "results.txt"]
     )
@@ -61,26 +62,21 @@ def test_a_hierarchy_from_flags_to_files_and_numbers(cli, tmp_path):
         assert f"of {level}{rate:>18.2f} nats" in out
 
     # The bound again, one sample after the other, from the saved weights; other noise, so within its own spread.
-    model, config = load_weights(tmp_path / "model_ckpts/digits_hvae")
+    model, config = load_weights(tmp_path / "model_ckpts/digits_chvae")
     split = binarize_once(take(load_dataset("digits").test, slice(200)), config.binarization, Stream.TEST_BINARIZATION)
-    batch = make_batch(split.images, None)
+    batch = make_batch(split.images, split.labels)
     log_w = np.stack([log_weight(model(batch, noise_seed(9, step=k)), batch.images) for k in range(7)])
     bound = np.mean(logsumexp(log_w.astype(np.float64), axis=0) - np.log(7))
     assert test["iw_bound"] == pytest.approx(bound, abs=0.5)
 
-
-def test_saved_hierarchies_generate_and_are_resumed(cli, tmp_path):
-    flags = [*CONV_QUICK, "--is_cvae", "--learning_rate_schedule", "cosine"]
-    assert cli(*flags)[0] == 0
-    trained = tmp_path / "outputs/digits_chvae"
     identity = ["--dataset", "digits", "--hierarchical", "--is_cvae"]
     assert cli(*identity, "--load_weights", "--num_epochs", "0", "--limit", "200")[0] == 0
     generated = tmp_path / "outputs/digits_chvae_generated"
-    assert files(generated) == [name for name in files(trained) if name not in ("loss_curve.png", "metrics.jsonl")]
+    assert files(generated) == [name for name in files(outputs) if name not in ("loss_curve.png", "metrics.jsonl")]
     for name in files(generated):
         if name.endswith(".png"):
-            assert (generated / name).read_bytes() == (trained / name).read_bytes(), name
-    elbos = [json.loads((each / "results.json").read_text())["test"]["elbo"] for each in (trained, generated)]
+            assert (generated / name).read_bytes() == (outputs / name).read_bytes(), name
+    elbos = [json.loads((each / "results.json").read_text())["test"]["elbo"] for each in (outputs, generated)]
     assert elbos[0] == elbos[1]
     assert_refused(
         cli(*identity, "--resume", "--num_epochs", "3"), "--num_epochs 3: the learning rate was planned to fall to 0"

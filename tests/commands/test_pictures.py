@@ -6,6 +6,8 @@ import numpy as np
 from conftest import QUICK, assert_refused, files
 from PIL import Image
 
+from experiment.pictures import requested
+
 ASKED = ["--reconstruct", "0", "own.png", "--interpolate", "0", "own.png", "--traverse", "1", "--embed"]
 DRAWN = [
     "chosen_interpolation.png",
@@ -22,7 +24,8 @@ def save_image(path, side=28):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)).save(path)
 
 
-def test_pictures_come_from_saved_weights_and_after_training_alike(cli, tmp_path):
+def test_pictures_come_from_saved_weights_and_after_training_alike(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(requested, "ANGLES", np.linspace(0, 2 * np.pi, 3, endpoint=False))
     save_image(tmp_path / "own.png")
     assert cli(*QUICK, *ASKED)[0] == 0
     trained = tmp_path / "outputs/digits_vae"
@@ -51,14 +54,15 @@ def test_wrong_uses_are_one_line(cli, tmp_path):
     assert files(tmp_path) == ["broken.png", "large.png"]
 
 
-def test_the_report_holds_audit_protocol_numbers_curves_and_pictures(cli, tmp_path):
-    assert cli(*QUICK, "--is_cvae")[0] == 0
+def test_the_report_holds_audit_protocol_numbers_curves_and_pictures(trained, tmp_path):
+    trained(*QUICK, "--is_cvae")
     outputs = tmp_path / "outputs/digits_cvae"
     report = (outputs / "report.html").read_text(encoding="utf-8")
     titles = re.findall("<h2>(.*?)</h2>", report)
     assert titles == ["Look into the latent space", "Numbers", "Rates and curves", "Pictures", "Protocol", "Run"]
     assert report.count("<svg") == 2
-    pictures = [name for name in files(outputs) if name.endswith(".png")]
+    charts = {"loss_curve.png", "unit_rates.png"}
+    pictures = [name for name in files(outputs) if name.endswith(".png") and name not in charts]
     assert sorted(re.findall("<figcaption>(.*?)</figcaption>", report)) == pictures
     numbers = (outputs / "results.txt").read_text()
     (elbo,) = re.findall(r"ELBO +(\S+)", numbers)
@@ -67,7 +71,8 @@ def test_the_report_holds_audit_protocol_numbers_curves_and_pictures(cli, tmp_pa
     assert not re.findall(r"(?:src|href)=[\"']?(?!data:|#)[^\"' >]+", report.replace("http://www.w3.org", ""))
 
 
-def test_reports_are_written_from_presets_pictures_too(cli, tmp_path):
+def test_reports_are_written_from_presets_pictures_too(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(requested, "ANGLES", np.linspace(0, 2 * np.pi, 3, endpoint=False))
     flags = ["--dataset", "sprites", "--limit", "60", "--num_epochs", "1", "--network", "mlp", "--hidden_sizes", "16"]
     assert cli(*flags)[0] == 0
     outputs = tmp_path / "outputs/sprites_vae"

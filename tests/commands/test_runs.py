@@ -82,8 +82,11 @@ def test_mmd_needs_codes_to_compare(cli):
     assert_refused(cli(*flags), r"expected at least 2 images in a batch (--batch_size 64), to train (1) and")
 
 
-def test_a_vae_from_flags_to_files_and_numbers(cli, tmp_path):
-    code, out, err = cli(*QUICK, "--batch_size", "500", "--grid", "12", "--tensorboard")
+LARGE_BATCH = [*QUICK, "--batch_size", "500", "--grid", "12", "--tensorboard"]
+
+
+def test_a_vae_from_flags_to_files_and_numbers(trained, tmp_path):
+    code, out, err = trained(*LARGE_BATCH)
     assert code == 0
     assert "--batch_size 500: there are only 200 training images; batches hold 200" in out
     written = [path for path in files(tmp_path) if "tensorboard" not in path]
@@ -104,8 +107,7 @@ def test_a_vae_from_flags_to_files_and_numbers(cli, tmp_path):
         "outputs/digits_vae/samples.png",
         "outputs/digits_vae/unit_rates.png",
     ]
-    for path in files(tmp_path):
-        assert path in out, "the run names every file that it wrote"
+    assert "report: outputs/digits_vae/report.html\nweights: model_ckpts/digits_vae/\n" in out
     results = json.loads((tmp_path / "outputs/digits_vae/results.json").read_text())
     assert results["test"]["elbo"] == pytest.approx(-results["test"]["distortion"] - results["test"]["rate"])
     assert f"{results['test']['elbo']:.2f}" in out
@@ -115,7 +117,14 @@ def test_a_vae_from_flags_to_files_and_numbers(cli, tmp_path):
     rows = read_metrics(tmp_path / "outputs/digits_vae/metrics.jsonl")
     assert [row["epoch"] for row in rows if row["split"] == "validation"] == [1, 2]
     assert all(len(row["rate_per_level"]) == 1 for row in rows)
-    assert re.search(r"loss \d+\.\d, distortion \d+\.\d, rate \d+\.\d nats", err)
+    (loss, distortion, rate), _ = (
+        tuple(map(float, found))
+        for found in re.findall(
+            r"^epoch [12]/2: loss (\S+) = (\S+) \+ (\S+); validation loss \S+, KL \S+$", out, re.MULTILINE
+        )
+    )
+    assert loss == pytest.approx(distortion + rate, abs=0.11), "the terms on the screen add up"
+    assert err == "", "where nobody looks no bar is drawn"
 
 
 def assert_results_are_those_of_the_saved_weights(results, folder, limit=None):
@@ -136,7 +145,7 @@ def test_the_best_epoch_is_what_is_evaluated(cli, tmp_path, monkeypatch):
     """With a validation loss that rises, the first epoch stays the best."""
     rising = itertools.count(0.0)
     monkeypatch.setattr("experiment.session.LossEvaluator", lambda *_: lambda split: next(rising))
-    quick = ["--dataset", "digits", "--num_epochs", "3", "--hidden_sizes", "32", "--learning_rate", "0.01"]
+    quick = ["--dataset", "digits", "--num_epochs", "3", "--hidden_sizes", "16", "--learning_rate", "0.01"]
     assert cli(*quick)[0] == 0
     folder = tmp_path / "model_ckpts/digits_vae"
     assert (folder / "vae.weights.h5").read_bytes() != (folder / "vae.last.weights.h5").read_bytes()
@@ -154,7 +163,12 @@ def test_settings_reach_the_training(cli, tmp_path):
 
 
 def test_a_cvae_learns_what_the_labels_mean(cli, tmp_path):
-    assert cli("--dataset", "digits", "--is_cvae", "--num_epochs", "25", "--learning_rate", "0.003")[0] == 0
+    assert (
+        cli(
+            "--dataset", "digits", "--is_cvae", "--hidden_sizes", "64", "--num_epochs", "25", "--learning_rate", "0.005"
+        )[0]
+        == 0
+    )
     model, _ = load_weights(tmp_path / "model_ckpts/digits_cvae")
     train = load_dataset("digits").train
     means = np.stack([train.images[train.labels[:, digit] == 1].mean(axis=0) for digit in range(10)]) / 255
@@ -164,8 +178,8 @@ def test_a_cvae_learns_what_the_labels_mean(cli, tmp_path):
     assert np.mean(distances.argmin(axis=1) == labels.argmax(axis=1)) > 0.8
 
 
-def test_saved_weights_draw_the_same_pictures_and_give_the_same_elbo(cli, tmp_path):
-    assert cli(*QUICK, "--is_cvae")[0] == 0
+def test_saved_weights_draw_the_same_pictures_and_give_the_same_elbo(cli, trained, tmp_path):
+    trained(*QUICK, "--is_cvae")
     code, out, _ = cli("--dataset", "digits", "--is_cvae", "--load_weights", "--num_epochs", "0")
     assert code == 0
     trained, generated = tmp_path / "outputs/digits_cvae", tmp_path / "outputs/digits_cvae_generated"
@@ -178,8 +192,8 @@ def test_saved_weights_draw_the_same_pictures_and_give_the_same_elbo(cli, tmp_pa
     assert not (tmp_path / "model_ckpts/digits_cvae_generated").exists()
 
 
-def test_loaded_weights_train_on_in_a_run_of_their_own(cli, tmp_path):
-    assert cli(*QUICK, "--is_cvae")[0] == 0
+def test_loaded_weights_train_on_in_a_run_of_their_own(cli, trained, tmp_path):
+    trained(*QUICK, "--is_cvae")
     before = {path: (tmp_path / path).read_bytes() for path in files(tmp_path)}
     code, out, _ = cli("--dataset", "digits", "--is_cvae", "--load_weights", "--num_epochs", "3")
     assert code == 0 and "model_ckpts/digits_cvae_2/" in out
@@ -191,7 +205,7 @@ def test_loaded_weights_train_on_in_a_run_of_their_own(cli, tmp_path):
 
 
 def test_training_that_only_makes_weights_worse_keeps_those_it_began_with(cli, tmp_path):
-    assert cli("--dataset", "digits", "--num_epochs", "5", "--hidden_sizes", "32")[0] == 0
+    assert cli("--dataset", "digits", "--num_epochs", "5", "--hidden_sizes", "16")[0] == 0
     code, out, _ = cli("--load_weights", "digits_vae", "--num_epochs", "1", "--learning_rate", "0.3", "--seed", "1")
     assert code == 0 and "validation loss of the loaded weights: " in out
     first, second = (load_weights(tmp_path / f"model_ckpts/digits_vae{end}")[0] for end in ("", "_2"))
@@ -201,28 +215,27 @@ def test_training_that_only_makes_weights_worse_keeps_those_it_began_with(cli, t
         assert not np.array_equal(one, trained)
 
 
-def test_ctrl_c_in_the_evaluation_says_what_is_saved(cli, tmp_path, monkeypatch):
+def test_ctrl_c_in_the_evaluation_says_what_is_saved(cli, trained, tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
+    trained(*QUICK)
     monkeypatch.setattr("experiment.run.measure_further", interrupt)
-    code, out, _ = cli(*QUICK, "--evaluate")
-    assert (
-        code == 130 and "stopped in the evaluation; all else is saved; evaluate again with: --resume digits_vae" in out
-    )
+    code, out, _ = cli("--resume", "digits_vae", "--evaluate")
+    assert code == 130 and "evaluate again with: python assignment.py --resume digits_vae" in out
     assert (tmp_path / "outputs/digits_vae/results.json").is_file()
 
 
-def test_a_run_of_the_same_name_does_not_touch_the_older_one(cli, tmp_path):
-    assert cli(*QUICK, "--run_name", "mine")[0] == 0
+def test_a_run_of_the_same_name_does_not_touch_the_older_one(cli, trained, tmp_path):
+    trained(*QUICK)
     before = {path: (tmp_path / path).read_bytes() for path in files(tmp_path)}
-    assert cli(*QUICK, "--run_name", "mine", "--seed", "1")[0] == 0
+    assert cli(*QUICK, "--seed", "1")[0] == 0
     assert {path: (tmp_path / path).read_bytes() for path in before} == before
-    assert (tmp_path / "model_ckpts/mine_2/vae.weights.h5").is_file()
+    assert (tmp_path / "model_ckpts/digits_vae_2/vae.weights.h5").is_file()
 
 
-def test_a_run_from_loaded_weights_can_be_resumed_and_a_resumed_run_loaded(cli, tmp_path):
-    assert cli(*QUICK)[0] == 0
+def test_a_run_from_loaded_weights_can_be_resumed_and_a_resumed_run_loaded(cli, trained, tmp_path):
+    trained(*QUICK)
     assert cli("--dataset", "digits", "--load_weights", "--num_epochs", "1")[0] == 0
     (tmp_path / "model_ckpts/digits_vae/vae.weights.h5").unlink()
     assert cli("--resume", "digits_vae_2", "--num_epochs", "2")[0] == 0
@@ -232,8 +245,8 @@ def test_a_run_from_loaded_weights_can_be_resumed_and_a_resumed_run_loaded(cli, 
     assert_refused(cli("--resume", "digits_vae_2", "--beta", "4"), "a resumed run keeps --beta 1.0")
 
 
-def test_a_resumed_run_must_see_the_same_images(cli, tmp_path, monkeypatch):
-    assert cli(*QUICK)[0] == 0
+def test_a_resumed_run_must_see_the_same_images(cli, trained, tmp_path, monkeypatch):
+    trained(*QUICK)
     digits = load_dataset("digits", limit=200)
     other = digits._replace(fingerprint="another")
     monkeypatch.setattr("experiment.run.load_dataset", lambda *_: other)
@@ -241,18 +254,17 @@ def test_a_resumed_run_must_see_the_same_images(cli, tmp_path, monkeypatch):
     assert_refused(result, "the images are not those that it began with")
 
 
-def test_a_run_that_diverges_says_so_and_does_not_hide_the_older_one(cli, tmp_path):
-    assert cli(*QUICK)[0] == 0
+def test_a_run_that_diverges_says_so_and_does_not_hide_the_older_one(cli, trained, tmp_path):
+    trained(*QUICK)
     code, _, err = cli(*QUICK, "--learning_rate", "1e25")
-    bar, error = err.rsplit("\n", 2)[:2]
-    assert code == 2 and "images/s" in bar
-    assert error.startswith("assignment.py: error: ") and error.endswith("with a lower --learning_rate")
+    assert code == 2 and err.count("\n") == 1
+    assert err.startswith("assignment.py: error: ") and err.endswith("with a lower --learning_rate\n")
     assert cli("--dataset", "digits", "--load_weights", "--num_epochs", "0")[0] == 0
 
 
-def test_a_batch_larger_than_the_data_stays_as_it_was_given(cli):
-    assert cli(*QUICK, "--batch_size", "500")[0] == 0
-    assert cli(*QUICK[:-4], "--hidden_sizes", "32", "--batch_size", "500", "--resume", "--num_epochs", "3")[0] == 0
+def test_a_batch_larger_than_the_data_stays_as_it_was_given(cli, trained):
+    trained(*LARGE_BATCH)
+    assert cli(*QUICK[:-4], "--hidden_sizes", "16", "--batch_size", "500", "--resume", "--num_epochs", "3")[0] == 0
 
 
 @pytest.mark.slow
@@ -274,8 +286,8 @@ def test_the_python_example_of_the_readme_runs(tmp_path):
     assert (tmp_path / "digits.png").is_file()
 
 
-def test_damaged_or_other_weights_are_refused(cli, tmp_path):
-    assert cli(*QUICK)[0] == 0
+def test_damaged_or_other_weights_are_refused(cli, trained, tmp_path):
+    trained(*QUICK)
     before = files(tmp_path)
     generate = ["--dataset", "digits", "--load_weights", "--num_epochs", "0"]
     assert_refused(cli(*generate, "--latent_size", "3"), "the saved weights were made with --latent_size 15")
@@ -291,8 +303,8 @@ def test_damaged_or_other_weights_are_refused(cli, tmp_path):
     assert files(tmp_path) == before
 
 
-def test_labels_of_the_data_must_be_those_of_the_weights(cli, tmp_path):
-    assert cli(*QUICK, "--is_cvae")[0] == 0
+def test_labels_of_the_data_must_be_those_of_the_weights(cli, trained, tmp_path):
+    trained(*QUICK, "--is_cvae")
     config = tmp_path / "model_ckpts/digits_cvae/config.json"
     config.write_text(config.read_text().replace('"9"', '"nine"'))
     result = cli("--load_weights", "digits_cvae", "--num_epochs", "0")
@@ -334,10 +346,10 @@ def wait_for_rows(path, count, process):
         time.sleep(0.02)
 
 
-LONG = ["--dataset", "digits", "--num_epochs", "40", "--hidden_sizes", "64", "--batch_size", "8", "--save_seconds", "0"]
+LONG = ["--dataset", "digits", "--num_epochs", "30", "--hidden_sizes", "16", "--batch_size", "8", "--save_seconds", "0"]
 
 
-def test_ctrl_c_saves_and_says_how_to_continue(tmp_path, run_cli):
+def test_ctrl_c_saves_and_says_how_to_continue(tmp_path, cli):
     process = start(tmp_path, *LONG)
     wait_for_rows(tmp_path / "outputs/digits_vae/metrics.jsonl", 2, process)
     process.send_signal(signal.SIGINT)
@@ -345,31 +357,33 @@ def test_ctrl_c_saves_and_says_how_to_continue(tmp_path, run_cli):
     assert process.returncode == 130
     assert "continue with: python assignment.py --resume digits_vae" in out
     assert "Traceback" not in err
-    finished = run_cli("--resume", "digits_vae", "--num_epochs", "41")
-    assert finished.returncode == 0
-    assert read_metrics(tmp_path / "outputs/digits_vae/metrics.jsonl")[-1]["epoch"] == 41
+    assert cli("--resume", "digits_vae", "--num_epochs", "31")[0] == 0
+    assert read_metrics(tmp_path / "outputs/digits_vae/metrics.jsonl")[-1]["epoch"] == 31
 
 
-def test_a_run_killed_at_five_random_times_ends_with_the_same_bits(tmp_path, run_cli):
+@pytest.mark.xla
+def test_a_run_killed_at_three_random_times_ends_with_the_same_bits(tmp_path, cli, monkeypatch):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
-    assert run_cli(*LONG, cwd=whole).returncode == 0
+    monkeypatch.chdir(whole)
+    assert cli(*LONG)[0] == 0
     metrics = killed / "outputs/digits_vae/metrics.jsonl"
     total = len(read_metrics(whole / "outputs/digits_vae/metrics.jsonl"))
     seed = time.time_ns()
     print(f"times of the kills: seed {seed}")  # shown where the test fails
     generator = np.random.default_rng(seed)
     seen = 0
-    for attempt in range(5):
+    for attempt in range(3):
         process = start(killed, *(LONG if attempt == 0 else ["--resume", "digits_vae"]))
-        seen = min(seen + int(generator.integers(1, total // 8)), total - 4)
+        seen = min(seen + int(generator.integers(1, total // 5)), total - 4)
         wait_for_rows(metrics, seen, process)
         time.sleep(generator.uniform(0, 0.1))
         process.kill()
         process.communicate()
         seen = len(read_metrics(metrics))
-    assert run_cli("--resume", "digits_vae", cwd=killed).returncode == 0
+    monkeypatch.chdir(killed)
+    assert cli("--resume", "digits_vae")[0] == 0
     for name in ("config.json", "vae.weights.h5", "vae.last.weights.h5"):
         paths = [folder / "model_ckpts/digits_vae" / name for folder in (whole, killed)]
         assert paths[0].read_bytes() == paths[1].read_bytes()

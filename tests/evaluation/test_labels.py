@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiment.evaluation.labels import bayes_accuracy, recognition
+from experiment.evaluation.labels import BayesRule, recognition
 from image_data.splits import Split
 from models.base import OneLevelModel
 from models.distributions import DiagonalGaussian
@@ -32,23 +32,25 @@ class RowOfLabel(OneLevelModel):
         self.shift = shift
 
     def bottom_up(self, batch):
-        return DiagonalGaussian.standard((len(batch.images), 1))
+        return DiagonalGaussian.standard((tf.shape(batch.images)[0], 1))
 
     def likelihood_of(self, z, labels):
         rows = tf.repeat(tf.roll(labels, self.shift, axis=1), 2, axis=1)[:, :, tf.newaxis, tf.newaxis]
-        return Bernoulli(tf.broadcast_to(4.4 * rows - 2.2, (len(labels), 6, 6, 1)))
+        return Bernoulli(tf.broadcast_to(4.4 * rows - 2.2, (tf.shape(labels)[0], 6, 6, 1)))
 
 
 @pytest.mark.parametrize("shift, expected", [(0, 1.0), (1, 0.0)])
 def test_bayes_rule_is_right_where_the_model_is(shift, expected):
     split = Split(images_of(CLASSES), LABELS)
-    assert bayes_accuracy(RowOfLabel(shift), split, np.full(3, 1 / 3), seed=0, jit_compile=False) == expected
+    assert BayesRule(RowOfLabel(shift), (6, 6, 1), np.full(3, 1 / 3), seed=0, jit_compile=False)(split) == expected
 
 
 def test_the_shares_of_classes_decide_where_images_do_not():
     split = Split(np.zeros((90, 6, 6, 1), np.uint8), LABELS)
-    accuracy = bayes_accuracy(RowOfLabel(), split, np.array([0.2, 0.2, 0.6]), seed=0, jit_compile=False)
-    assert accuracy == np.mean(CLASSES == 2)
+    rule = BayesRule(RowOfLabel(), (6, 6, 1), np.array([0.2, 0.2, 0.6]), seed=0, jit_compile=False)
+    assert rule(split) == np.mean(CLASSES == 2)
+    never = BayesRule(RowOfLabel(), (6, 6, 1), np.array([0.5, 0.5, 0.0]), seed=0, jit_compile=False)
+    assert never(Split(images_of(CLASSES), LABELS)) == np.mean(CLASSES != 2), "a class without training images"
 
 
 def test_a_classifier_recognises_what_was_asked_for():

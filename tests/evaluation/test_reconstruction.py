@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from experiment.evaluation import reconstruction
-from experiment.evaluation.reconstruction import reconstruction_quality
+from experiment.evaluation.reconstruction import reconstruction_errors, structural_similarity
 from image_data.splits import Split
 from models.likelihoods import Gaussian
 
@@ -25,9 +25,10 @@ class Offset:
 @pytest.mark.parametrize("at_once", [100, 3])
 def test_means_over_images_whatever_the_batches(monkeypatch, at_once):
     monkeypatch.setattr(reconstruction, "IMAGES_AT_ONCE", at_once)
-    quality = reconstruction_quality(Offset(), Split(IMAGES))
-    assert quality.reconstruction_mse == pytest.approx(0.01, rel=1e-4)
-    assert quality.reconstruction_psnr == pytest.approx(20.0, abs=1e-3)
+    errors = reconstruction_errors(Offset(), Split(IMAGES))
+    assert errors.reconstruction_mse == pytest.approx(0.01, rel=1e-4)
+    assert errors.reconstruction_psnr == pytest.approx(20.0, abs=1e-3)
     x = tf.constant(IMAGES / np.float32(255))
-    assert quality.reconstruction_ssim == pytest.approx(np.mean(tf.image.ssim(x, x + 0.1, 1.0)), abs=1e-5)
-    assert 0.5 < quality.reconstruction_ssim < 1.0
+    similarity = structural_similarity(Offset(), Split(IMAGES))
+    assert similarity == pytest.approx(np.mean(tf.image.ssim(x, x + 0.1, 1.0)), abs=1e-5)
+    assert 0.5 < similarity < 1.0

@@ -57,7 +57,7 @@ def x():
 
 def importance_samples(model, x, count):
     images = tf.constant(np.tile(x, (count, 1)).reshape(count, 2, 3, 1), tf.float32)
-    return model(Batch(images), seed=noise_seed(0)), images
+    return model.infer(model.bottom_up(Batch(images)), None, noise_seed(0)), images  # which are not in [0, 1]
 
 
 def test_importance_weighted_bound_reaches_the_exact_evidence(model, x):

@@ -1,5 +1,7 @@
 """Every density of images against numpy and scipy."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,6 +11,11 @@ from models.catalog import LIKELIHOODS
 from models.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian, Likelihood
 
 GENERATOR = np.random.default_rng(0)
+
+
+def layer_of(name, pixel_variance=None):
+    """The layer of a likelihood's name."""
+    return Likelihood(SimpleNamespace(likelihood=name, pixel_variance=pixel_variance))
 
 
 def test_bernoulli_log_prob_equals_scipy():
@@ -55,12 +62,12 @@ def test_mse_is_half_the_squared_error_plus_its_constant():
     parameters = tf.constant(GENERATOR.normal(size=(1, 4, 4, 1)), tf.float32)
     images = GENERATOR.uniform(size=(1, 4, 4, 1)).astype(np.float32)
     squared_error = np.sum((images - tf.sigmoid(parameters).numpy()) ** 2)
-    log_prob = Likelihood("mse")(parameters).log_prob(images).numpy()[0]
+    log_prob = layer_of("mse")(parameters).log_prob(images).numpy()[0]
     assert -log_prob == pytest.approx(squared_error / 2 + 16 / 2 * np.log(2 * np.pi), rel=1e-5)
 
 
 def test_gaussian_learns_one_variance():
-    layer = Likelihood("gaussian")
+    layer = layer_of("gaussian")
     layer(tf.zeros((1, 4, 4, 3)))
     assert [tuple(weight.shape) for weight in layer.trainable_weights] == [()]
 
@@ -88,7 +95,7 @@ def test_the_probabilities_of_the_256_values_sum_to_one(mean, log_scale):
 
 
 def test_discretized_logistic_has_a_location_and_a_bounded_scale_for_every_value():
-    layer = Likelihood("discretized_logistic")
+    layer = layer_of("discretized_logistic")
     parameters = np.random.default_rng(4).normal(0.0, 100.0, (2, 3, 3, 2 * 3)).astype(np.float32)
     likelihood = layer(parameters)
     assert likelihood.mean.shape == likelihood.log_scale.shape == (2, 3, 3, 3)
@@ -108,7 +115,16 @@ def test_every_channel_counts(num_channels):
 
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_every_entry_has_a_mean_and_a_log_prob_of_images(name):
-    layer = Likelihood(name)
+    layer = layer_of(name)
     density = layer(tf.constant(GENERATOR.normal(size=(2, 3, 3, 3 * layer.parameters_per_channel)), tf.float32))
     assert density.mean.shape == (2, 3, 3, 3) and 0 <= np.min(density.mean) <= np.max(density.mean) <= 1
     assert density.log_prob(np.ones((2, 3, 3, 3), np.float32)).shape == (2,)
+
+
+@pytest.mark.parametrize("variance, log_var", [(0.03, np.log(0.03)), (None, 0.0), (1e-9, np.log(1e-4))])
+def test_a_learned_variance_begins_at_that_of_the_training_pixels(variance, log_var):
+    layer = layer_of("gaussian", variance)
+    density = layer(tf.zeros((1, 4, 4, 3)))
+    assert float(density.log_var) == pytest.approx(log_var, abs=1e-5)
+    (weight,) = layer.trainable_weights
+    assert weight.name == "log_var"

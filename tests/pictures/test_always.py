@@ -67,12 +67,14 @@ def test_reconstructions_stand_under_their_originals(make_config, split, drawn):
 @pytest.mark.parametrize("is_cvae", [False, True])
 def test_interpolation_begins_and_ends_at_the_decoded_posterior_means(make_config, split, drawn, is_cvae):
     model, _ = draw(make_config(is_cvae=is_cvae, likelihood="mse"), split)
-    rows, _ = drawn["interpolation between pairs of test images"]
-    assert rows.shape == (5, 10, 8, 8, 1)
+    rows, _ = drawn["interpolation between pairs of test images, first and last column"]
+    assert rows.shape == (5, 12, 8, 8, 1)
+    np.testing.assert_allclose(rows[:, 0], split.images[0:10:2] / 255.0, rtol=1e-6)
+    np.testing.assert_allclose(rows[:, -1], split.images[1:10:2] / 255.0, rtol=1e-6)
     batch = always.make_batch(split.images[:10], split.labels[:10] if is_cvae else None)
     ends = model.decode(model.encode(batch), batch.labels).mean.numpy()
-    np.testing.assert_allclose(rows[:, 0], ends[0::2], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(rows[:, -1], ends[1::2], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(rows[:, 1], ends[0::2], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(rows[:, -2], ends[1::2], rtol=1e-4, atol=1e-6)
 
 
 def test_a_row_for_each_class_and_the_same_z_in_each_column(make_config, split, drawn):
@@ -119,7 +121,7 @@ def test_fewer_images_than_columns_are_enough(make_config, split, drawn):
     few = split._replace(images=split.images[:3], labels=split.labels[:3])
     draw(make_config(is_cvae=True), few)
     assert drawn["reconstructions"][0].shape[1] == 3
-    assert drawn["interpolation between pairs of test images"][0].shape[:2] == (1, 10)
+    assert drawn["interpolation between pairs of test images, first and last column"][0].shape[:2] == (1, 12)
     _, pictures = draw(make_config(), split._replace(images=split.images[:1], labels=split.labels[:1]))
     assert list(pictures) == ["samples", "reconstructions"]
 
@@ -131,7 +133,6 @@ HIERARCHY = {"hierarchical": True, "latent_size": (4, 3, 2), "likelihood": "mse"
 def test_a_level_is_shown_by_drawing_it_and_those_below_anew(make_config, split, drawn, is_cvae):
     model, pictures = draw(make_config(**HIERARCHY, is_cvae=is_cvae), split)
     assert [name for name in pictures if name.startswith("resampled")] == [
-        "resampled_z3",
         "resampled_z2",
         "resampled_z1",
     ]
@@ -139,7 +140,7 @@ def test_a_level_is_shown_by_drawing_it_and_those_below_anew(make_config, split,
     batch = Batch(split.images[:5] / np.float32(255), labels)
     codes = model.encode(batch)
     repeated = None if labels is None else np.repeat(labels, 9, axis=0)
-    for index, name in enumerate(["z3", "z2", "z1"]):
+    for index, name in ((1, "z2"), (2, "z1")):
         rows, _ = drawn[f"what {name} adds"]
         assert rows.shape == (5, 10, 8, 8, 1)
         np.testing.assert_allclose(rows[:, 0], batch.images, rtol=1e-6)
@@ -169,13 +170,21 @@ def test_each_temperature_has_its_row_and_the_noise_of_the_others(make_config, s
 
 def test_the_curve_has_a_line_for_each_level(make_config):
     rows = [
-        {"split": "train", "step": step, "loss": 3.0, "distortion": 1.0, "rate_per_level": [0.5, 1.0 * step, 2.0]}
+        {
+            "split": "train",
+            "step": step,
+            "epoch": step // 3,
+            "loss": 3.0,
+            "distortion": 1.0,
+            "rate_per_level": [0.5, 1.0 * step, 2.0],
+        }
         for step in (1, 2, 3)
     ]
     rows.append(
         {
             "split": "validation",
             "step": 3,
+            "epoch": 1,
             "elbo": -3.0,
             "loss": 3.0,
             "rate_per_level": [1, 1, 1],
@@ -184,7 +193,7 @@ def test_the_curve_has_a_line_for_each_level(make_config):
     )
     figure = always.draw_loss_curve(make_config(**HIERARCHY), rows)
     drawn = {line.get_label(): line.get_ydata().tolist() for axes in figure.axes for line in axes.lines}
-    assert drawn["training rate (KL) of z2"] == [1.0, 2.0, 3.0]
-    assert drawn["training rate of all levels"] == [3.5, 4.5, 5.5]
+    assert drawn["training KL of z2"] == [1.0, 2.0, 3.0]
+    assert drawn["training KL of all levels"] == [3.5, 4.5, 5.5]
     assert [drawn[f"active units of {name}"] for name in ("z3", "z2", "z1")] == [[1], [2], [4]]
-    assert drawn["training rate (KL) of z3"] == [0.5] * 3
+    assert drawn["training KL of z3"] == [0.5] * 3

@@ -6,37 +6,43 @@ from PIL import Image
 
 from experiment.pictures.chosen import choose
 from experiment.settings.refusals import ConfigError
+from image_data.splits import Dataset
 
 
-def test_an_index_is_a_test_image(make_config, split):
-    chosen = choose("--interpolate", ("3", "0"), make_config(is_cvae=True), split)
+@pytest.fixture
+def dataset(split):
+    return Dataset(split, split, split, label_names=("zero", "one", "two"))
+
+
+def test_an_index_is_a_test_image(make_config, split, dataset):
+    chosen = choose("--interpolate", ("3", "0"), make_config(is_cvae=True), dataset)
     np.testing.assert_array_equal(chosen.images, split.images[[3, 0]])
     np.testing.assert_array_equal(chosen.labels, split.labels[[3, 0]])
     assert chosen.names == ("test image 3", "test image 0")
 
 
-def test_a_file_is_brought_to_the_size_of_photographs(make_config, split, tmp_path):
+def test_a_file_is_brought_to_the_size_of_photographs(make_config, dataset, tmp_path):
     pixels = np.full((30, 20, 3), 100, np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     config = make_config((16, 16, 3), dataset="folder", image_size=16, hidden_sizes=(4,))
-    chosen = choose("--reconstruct", (str(tmp_path / "a.png"),), config, split)
+    chosen = choose("--reconstruct", (str(tmp_path / "a.png"),), config, dataset)
     assert chosen.images.shape == (1, 16, 16, 3) and (chosen.images == 100).all()
     assert (chosen.labels, chosen.names) == (None, ("a.png",))
 
 
-def test_the_label_of_a_file_is_its_folder(make_config, split, tmp_path):
+def test_the_label_of_a_file_is_its_folder(make_config, dataset, tmp_path):
     path = tmp_path / "two" / "a.png"
     path.parent.mkdir()
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(path)
-    chosen = choose("--reconstruct", (str(path),), make_config(is_cvae=True), split)
+    chosen = choose("--reconstruct", (str(path),), make_config(is_cvae=True), dataset)
     np.testing.assert_array_equal(chosen.labels, [[0, 0, 1]])
     path.parent.rename(tmp_path / "seven")
     with pytest.raises(ConfigError, match="this file is in seven/; expected a folder named as one of zero, one, two"):
-        choose("--reconstruct", (str(tmp_path / "seven/a.png"),), make_config(is_cvae=True), split)
+        choose("--reconstruct", (str(tmp_path / "seven/a.png"),), make_config(is_cvae=True), dataset)
 
 
 @pytest.mark.parametrize("reference", ["44", "-1", "missing.png", "wide.png", "text.png"])
-def test_what_cannot_be_used_is_named(make_config, split, tmp_path, monkeypatch, reference):
+def test_what_cannot_be_used_is_named(make_config, dataset, tmp_path, monkeypatch, reference):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.zeros((8, 9), np.uint8)).save("wide.png")
     (tmp_path / "text.png").write_text("no image")
@@ -48,4 +54,15 @@ def test_what_cannot_be_used_is_named(make_config, split, tmp_path, monkeypatch,
         "text.png": "--traverse text.png: .*expected an image file",
     }
     with pytest.raises(ConfigError, match=messages[reference]):
-        choose("--traverse", (reference,), make_config(), split)
+        choose("--traverse", (reference,), make_config(), dataset)
+
+
+@pytest.mark.parametrize("reference", ["class:two", "digit:two"])
+def test_a_class_is_its_first_test_image(make_config, split, dataset, reference):
+    first = int(split.labels.argmax(axis=1).tolist().index(2))
+    assert choose("--traverse", (reference,), make_config(), dataset).names == (f"test image {first}",)
+    with pytest.raises(ConfigError, match="--traverse class:3: no such class; expected one of zero, one, two"):
+        choose("--traverse", ("class:3",), make_config(), dataset)
+    none = dataset._replace(test=split._replace(labels=split.labels * [1, 1, 0]))
+    with pytest.raises(ConfigError, match="no test image of this class"):
+        choose("--traverse", (reference,), make_config(), none)

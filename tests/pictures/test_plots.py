@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from experiment.pictures.plots import DPI, image_grid, loss_curve
+from experiment.pictures.plots import DPI, image_grid, legible, loss_curve, scatter
 
 
 def render(figure):
@@ -43,14 +43,17 @@ def test_nothing_is_cut_off():
 
 def test_loss_curve_shows_all_its_curves():
     steps = np.arange(1, 21)
-    train = {"step": steps, "loss": 300.0 / steps, "distortion": 200.0 / steps, "rates": {"z": 100.0 / steps}}
+    train = {"epoch": steps, "loss": 300.0 / steps, "distortion": 200.0 / steps, "rates": {"z": 100.0 / steps}}
     nll = 300.0 / steps[::5]
-    validation = {"step": steps[::5], "elbo": -nll, "loss": nll - 5, "active_units": {"z": steps[::5]}}
+    kl = {"z": 90.0 / steps[::5]}
+    validation = {"epoch": steps[::5], "elbo": -nll, "loss": nll - 5, "rates": kl, "active_units": {"z": steps[::5]}}
     figure = loss_curve(train, validation, "a title")
     drawn = {line.get_label(): line.get_ydata() for axes in figure.axes for line in axes.lines}
+    assert any(np.array_equal(line.get_ydata(), kl["z"]) for line in figure.axes[1].lines)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["epoch"] * 3
     np.testing.assert_array_equal(drawn["training loss"], train["loss"])
-    np.testing.assert_array_equal(drawn["training distortion"], train["distortion"])
-    np.testing.assert_array_equal(drawn["training rate (KL) of z"], train["rates"]["z"])
+    np.testing.assert_array_equal(drawn["training reconstruction loss"], train["distortion"])
+    np.testing.assert_array_equal(drawn["training KL of z"], train["rates"]["z"])
     np.testing.assert_array_equal(drawn["validation -ELBO"], nll)
     np.testing.assert_array_equal(drawn["validation loss"], nll - 5)
     np.testing.assert_array_equal(drawn["active units of z"], steps[::5])
@@ -60,8 +63,14 @@ def test_loss_curve_shows_all_its_curves():
 def test_a_loss_curve_below_zero_is_in_sight():
     steps = np.arange(1, 21)
     negative = -1300.0 - steps
-    train = {"step": steps, "loss": negative, "distortion": negative, "rates": {"z": np.ones(20)}}
-    validation = {"step": steps, "elbo": -negative, "loss": negative, "active_units": {}}
+    train = {"epoch": steps, "loss": negative, "distortion": negative, "rates": {"z": np.ones(20)}}
+    validation = {
+        "epoch": steps,
+        "elbo": -negative,
+        "loss": negative,
+        "rates": {"z": np.ones(20)},
+        "active_units": {"z": steps},
+    }
     left = loss_curve(train, validation, "a title").axes[0]
     assert "validation loss" not in {line.get_label() for line in left.lines}, "the -ELBO says the same"
     low, high = left.get_ylim()
@@ -79,5 +88,30 @@ def test_every_pixel_of_an_image_is_shown_alike():
 
 
 def test_a_loss_curve_of_a_single_call_can_be_drawn():
-    one = {name: np.array([1.0]) for name in ("step", "loss", "distortion", "elbo")}
-    render(loss_curve(one | {"rates": {"z": np.array([1.0])}}, one | {"active_units": {"z": np.array([1])}}, "a title"))
+    one = {name: np.array([1.0]) for name in ("epoch", "loss", "distortion", "elbo")}
+    rates = {"rates": {"z": np.array([1.0])}}
+    render(loss_curve(one | rates, one | rates | {"active_units": {"z": np.array([1])}}, "a title"))
+    none = {name: np.array([]) for name in ("epoch", "loss", "elbo")}
+    render(loss_curve(one | rates, none | {"rates": {"z": np.array([])}, "active_units": {"z": np.array([])}}, "none"))
+
+
+def test_validation_that_goes_up_is_in_sight():
+    epochs = np.arange(1.0, 21.0)
+    falling, rising = 100.0 / epochs, 20.0 + epochs**2
+    train = {"epoch": epochs, "loss": falling, "distortion": falling, "rates": {"z": epochs}}
+    validation = {
+        "epoch": epochs,
+        "elbo": -rising,
+        "loss": rising,
+        "rates": {"z": 9 * epochs},
+        "active_units": {"z": epochs},
+    }
+    left, middle, _ = loss_curve(train, validation, "overfitting").axes
+    assert left.get_ylim()[1] > rising.max() and middle.get_ylim()[1] > 9 * 20
+
+
+def test_names_in_any_script_are_legible(recwarn):
+    assert [legible(name) for name in ("cat", "кошка", "猫", "बिल्ली")] == ["cat", "кошка", "Mao", "billi"]
+    render(image_grid(np.zeros((1, 1, 8, 8, 1)), "森林", ["猫"], ["बिल्ली"]))
+    render(scatter(np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("猫", "犬"), "森林"))
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]

@@ -155,4 +155,4 @@ def test_the_manifold_has_the_median_code_in_its_middle(make_config, split, grid
 
 def test_a_conditional_manifold_has_a_picture_for_each_label(make_config, split):
     _, _, pictures = explored(make_config, split, latent_size=2, is_cvae=True, manifold=True)
-    assert list(pictures) == ["manifold_zero", "manifold_one", "manifold_two"]
+    assert list(pictures) == ["manifold_0_zero", "manifold_1_one", "manifold_2_two"]
