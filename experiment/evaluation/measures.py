@@ -135,17 +135,14 @@ def measure_mig_of_samples(subject):
     return {"mig_sampled": mig_sampled(mean, log_var, varying_factors(subject), seed=subject.config.seed)}
 
 
-def measure_disentanglement(subject):
-    """The scores that are made from codes and factors."""
-    codes, factors, seed = subject.inferred.codes, varying_factors(subject), subject.config.seed
-    return {
-        "mig_histogram": mig_histogram(codes, factors),
-        "factor_vae_score": factor_vae_score(codes, factors, seed=seed),
-        "beta_vae_score": beta_vae_score(codes, factors, seed=seed),
-        **dci(codes, factors, seed=seed)._asdict(),
-        "sap": sap(codes, factors, seed=seed),
-        "modularity": modularity(codes, factors),
-    }
+def scored(score, name=None):
+    """A measure from a score of codes and factors: score(codes, factors, seed) -> a number, or a dict of numbers."""
+
+    def measure(subject):
+        found = score(subject.inferred.codes, varying_factors(subject), subject.config.seed)
+        return {name: found} if name else found
+
+    return measure
 
 
 def varying_factors(subject):
@@ -209,6 +206,14 @@ def several_values(subject):
     return "" if len(subject.binary_test.images) > 1 else "expected at least 2 test images, found 1"
 
 
+def several_factors(subject):
+    """What is missing for measures that tell factors apart."""
+    missing = several_values(subject)
+    return missing or (
+        "" if varying_factors(subject).shape[1] > 1 else "expected at least 2 factors that vary, found 1"
+    )
+
+
 def room_for_a_window(subject):
     """What is missing for the structural similarity."""
     height, width, _ = subject.config.image_shape
@@ -231,6 +236,14 @@ def _is_given_classes(subject):
     return subject.has_classes and subject.config.traits.is_conditional
 
 
+SCORES = {
+    "MIG, 20 bins": (lambda codes, factors, seed: mig_histogram(codes, factors), "mig_histogram"),
+    "FactorVAE score": (lambda codes, factors, seed: factor_vae_score(codes, factors, seed=seed), "factor_vae_score"),
+    "beta-VAE score": (lambda codes, factors, seed: beta_vae_score(codes, factors, seed=seed), "beta_vae_score"),
+    "DCI": (lambda codes, factors, seed: dci(codes, factors, seed=seed)._asdict(),),
+    "SAP": (lambda codes, factors, seed: sap(codes, factors, seed=seed), "sap"),
+    "modularity": (lambda codes, factors, seed: modularity(codes, factors), "modularity"),
+}
 MEASURES = {
     BOUND: Measure(measure_bound),
     # A chain's top posterior is given z_1, a sample, and so is no function of the image.
@@ -241,7 +254,7 @@ MEASURES = {
     "MIG of samples": Measure(
         measure_mig_of_samples, lambda s: s.has_factors and not s.config.traits.has_levels, several_values
     ),
-    "disentanglement": Measure(measure_disentanglement, lambda s: s.has_factors, several_values),
+    **{name: Measure(scored(*score), lambda s: s.has_factors, several_factors) for name, score in SCORES.items()},
     "error of reconstructions": Measure(measure_reconstructions, lambda s: s.config.image_size is not None),
     "SSIM": Measure(measure_similarity, lambda s: s.config.image_size is not None, room_for_a_window),
     "Bayes' rule": Measure(measure_bayes_rule, _is_given_classes, several_classes),

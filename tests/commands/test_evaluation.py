@@ -63,9 +63,9 @@ def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, tmp_path, 
 
 
 def test_evaluation_where_factors_are_known(cli, tmp_path, monkeypatch):
-    for name in ("factor_vae_score", "beta_vae_score"):
-        monkeypatch.setattr(measures, name, partial(getattr(measures, name), num_points=200))
-    flags = ["--limit", "200", "--num_epochs", "1", "--hidden_sizes", "4", "4", "4", "4", "--num_features", "16"]
+    monkeypatch.setattr(measures, "factor_vae_score", partial(measures.factor_vae_score, num_votes=200))
+    monkeypatch.setattr(measures, "beta_vae_score", partial(measures.beta_vae_score, num_points=200))
+    flags = ["--limit", "600", "--num_epochs", "1", "--hidden_sizes", "4", "4", "4", "4", "--num_features", "16"]
     assert cli("--dataset", "sprites", *flags, "--latent_size", "4")[0] == 0
     assert cli("--dataset", "sprites", "--load_weights", "--num_epochs", "0", "--evaluate", "--iw_samples", "3")[0] == 0
     test = json.loads((tmp_path / "outputs/sprites_vae_generated/results.json").read_text())["test"]

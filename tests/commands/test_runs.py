@@ -188,7 +188,7 @@ def test_saved_weights_draw_the_same_pictures_and_give_the_same_elbo(cli, traine
     first, again = (json.loads((folder / "results.json").read_text()) for folder in (trained, generated))
     assert first["test"] == again["test"]
     assert first["protocol"]["weights_sha256"] == again["protocol"]["weights_sha256"]
-    assert "outputs/digits_cvae_generated/classes.png" in out
+    assert "report: outputs/digits_cvae_generated/report.html" in out and "weights:" not in out
     assert not (tmp_path / "model_ckpts/digits_cvae_generated").exists()
 
 
@@ -205,7 +205,7 @@ def test_loaded_weights_train_on_in_a_run_of_their_own(cli, trained, tmp_path):
 
 
 def test_training_that_only_makes_weights_worse_keeps_those_it_began_with(cli, tmp_path):
-    assert cli("--dataset", "digits", "--num_epochs", "5", "--hidden_sizes", "16")[0] == 0
+    assert cli("--dataset", "digits", "--num_epochs", "5", "--hidden_sizes", "32")[0] == 0
     code, out, _ = cli("--load_weights", "digits_vae", "--num_epochs", "1", "--learning_rate", "0.3", "--seed", "1")
     assert code == 0 and "validation loss of the loaded weights: " in out
     first, second = (load_weights(tmp_path / f"model_ckpts/digits_vae{end}")[0] for end in ("", "_2"))
@@ -384,9 +384,12 @@ def test_a_run_killed_at_three_random_times_ends_with_the_same_bits(tmp_path, cl
         seen = len(read_metrics(metrics))
     monkeypatch.chdir(killed)
     assert cli("--resume", "digits_vae")[0] == 0
-    for name in ("config.json", "vae.weights.h5", "vae.last.weights.h5"):
-        paths = [folder / "model_ckpts/digits_vae" / name for folder in (whole, killed)]
-        assert paths[0].read_bytes() == paths[1].read_bytes()
+    configs = [(folder / "model_ckpts/digits_vae/config.json").read_bytes() for folder in (whole, killed)]
+    assert configs[0] == configs[1]
+    for name in ("vae.weights.h5", "vae.last.weights.h5"):
+        models = [load_weights(folder / "model_ckpts/digits_vae" / name)[0] for folder in (whole, killed)]
+        for ours, theirs in zip(*(model.weights for model in models), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
     states = [np.load(folder / "model_ckpts/digits_vae/state.npz") for folder in (whole, killed)]
     assert states[0].files == states[1].files
     for name in states[0].files:
