@@ -37,7 +37,7 @@ def load_dataset(name, data_dir=None, limit=None, reading=None):
     """
     data_dir = None if data_dir is None else Path(data_dir)
     if name in PHOTOGRAPHS:
-        dataset = load_photographs(PHOTOGRAPHS[name](data_dir), reading or Reading())
+        dataset = load_photographs(PHOTOGRAPHS[name](data_dir), reading or Reading(), limit)
     else:
         dataset = ARRAYS[name](data_dir)
     train, validation, test = (take(split, slice(limit)) for split in (dataset.train, dataset.validation, dataset.test))

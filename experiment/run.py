@@ -35,9 +35,8 @@ from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
 from image_data.photographs import Reading
 from image_data.splits import DataError, is_one_hot
-from models.build import build_model
+from models.build import build_model, lay_out_model
 from models.catalog import OBJECTIVES
-from models.networks import build_decoder
 from models.noise import Stream
 
 
@@ -154,7 +153,7 @@ def reading_of(config):
         )
     reading = Reading(**{name: getattr(config, name) for name in Reading._fields})
     image_shape = (reading.image_size, reading.image_size, 1 if reading.grayscale else 3)
-    build_decoder(replace(config, image_shape=image_shape), parameters_per_channel=1)  # refuses what it cannot make
+    lay_out_model(replace(config, image_shape=image_shape))  # refuses what it cannot make
     return reading
 
 
@@ -171,11 +170,11 @@ def settle_with_data(config, dataset, resumed=None):
             f"{config.label_names}, the data has {image_shape} and {label_names}; use the data they were trained on, "
             "and leave out --image_size and --grayscale"
         )
-    fingerprint = dataset.fingerprint
-    if resumed and config.data_fingerprint != fingerprint:
+    fingerprint = config.data_fingerprint if resumed else dataset.fingerprint
+    if not is_of(dataset, config, fingerprint):
         raise DataError(
             f"--resume {resumed.name}: the images are not those that it began with (checksum "
-            f"{config.data_fingerprint}, now {fingerprint}); give their --data_dir, or --load_weights to train on these"
+            f"{fingerprint}, now {dataset.fingerprint}); give their --data_dir, or --load_weights to train on these"
         )
     num_train = len(dataset.train.images)
     least, num_validation = OBJECTIVES[config.objective].least_images, len(dataset.validation.images)
@@ -191,6 +190,13 @@ def settle_with_data(config, dataset, resumed=None):
     has_attributes = config.traits.is_conditional and not is_one_hot(dataset.train.labels)
     found = {"image_shape": image_shape, "label_names": label_names, "has_attributes": has_attributes}
     return replace(config, **found, data_fingerprint=fingerprint)
+
+
+def is_of(dataset, config, fingerprint):
+    """Whether a fingerprint is that of a Dataset. Older runs with --limit hold that of all images of their folder."""
+    if fingerprint == dataset.fingerprint or not (config.limit and config.image_size):
+        return fingerprint == dataset.fingerprint
+    return fingerprint == read_data(replace(config, limit=None)).fingerprint
 
 
 def new_run(config):

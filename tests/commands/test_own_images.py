@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from PIL import Image
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
 from experiment.files.records import read_metrics
+from experiment.run import is_of, read_data
+from experiment.settings.combine import resolve
 from experiment.training.preprocessing import make_batch
 from image_data.photographs import Reading
 from models.noise import noise_seed
@@ -108,6 +111,8 @@ def test_unreadable_images_stop_a_run_before_it_begins_or_are_recorded(cli, tmp_
 def test_a_size_that_the_network_cannot_make_is_refused_before_any_image_is_read(cli, tmp_path, photographs):
     flags = ["--dataset", "folder", "--data_dir", photographs, "--hidden_sizes", "8", "16"]
     assert_refused(cli(*flags, "--image_size", "50"), "images of 50x50 pixels: 2 convolutions of stride 2 expected")
+    flags += ["--image_size", "16", "--hierarchical", "--latent_size"]
+    assert_refused(cli(*flags, "7x7x4", "4"), "7x7x4: this --network conv has maps of 8x8, 4x4; expected one of them")
     assert not (tmp_path / "keras").exists() and not (tmp_path / "outputs").exists()
 
 
@@ -145,6 +150,14 @@ def test_a_resumed_run_must_see_the_same_photographs(cli, photographs):
         Image.open(path).rotate(180).save(path)
     result = cli("--dataset", "folder", "--resume", "--data_dir", photographs, "--num_epochs", "3")
     assert result[0] == 2 and "the images are not those that it began with" in result[2].splitlines()[-1]
+
+
+def test_a_run_with_a_limit_may_know_the_checksum_of_the_whole_folder(photographs):
+    """Such runs are there: all images used to be read, whatever the limit."""
+    config = resolve({"dataset": "folder", "data_dir": str(photographs), "limit": 2})
+    some, whole = read_data(config), read_data(replace(config, limit=None))
+    assert is_of(some, config, some.fingerprint) and is_of(some, config, whole.fingerprint)
+    assert not is_of(some, config, "0") and not is_of(whole, replace(config, limit=None), some.fingerprint)
 
 
 @pytest.mark.slow
