@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from image_data.arrangement import arrange
 from image_data.decoding import SUFFIXES
-from image_data.photographs import GROUP_NAMES, Collection, named, shown
+from image_data.photographs import GROUP_NAMES, Collection, named, shown, told_apart
 from image_data.splits import DataError, counted, one_hot
 
 # Hidden files begin with a dot; these are what systems and network drives leave behind, in lower case.
@@ -223,15 +223,7 @@ def _labels(files, classes):
     number = {name: index for index, names in enumerate(spellings.values()) for name in names}
     labels = one_hot([number[name] for name in classes], len(spellings))
     names = [names[0] if len(names) == 1 else composed for composed, names in spellings.items()]
-    return labels, _told_apart(names), f"classes: {len(names)} ({named(names)})"
-
-
-def _told_apart(names):
-    """Names as they can be printed, no two alike."""
-    printable = tuple(map(shown, names))
-    if len(set(printable)) == len(printable):
-        return printable
-    return tuple(os.fsencode(name).decode("utf-8", errors="backslashreplace") for name in names)
+    return labels, told_apart(names), f"classes: {len(names)} ({named(names)})"
 
 
 def _count(others):

@@ -273,3 +273,19 @@ def named(names, num_shown=5):
     """'ash, birch, cedar and 18 more'."""
     more = f" and {len(names) - num_shown:,} more" if len(names) > num_shown else ""
     return ", ".join(map(shown, names[:num_shown])) + more
+
+
+def told_apart(names):
+    """Names as they can be printed, no two alike."""
+    printable = tuple(map(shown, names))
+    return printable if len(set(printable)) == len(printable) else tuple(map(_spelled_out, names))
+
+
+def label_of_folder(name, label_names):
+    """The label that images in a folder of this name have, or None."""
+    spellings = {unicodedata.normalize("NFC", each) for each in (name, shown(name), _spelled_out(name))}
+    return next((label for label in label_names if unicodedata.normalize("NFC", label) in spellings), None)
+
+
+def _spelled_out(name):
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")

@@ -11,6 +11,7 @@ from PIL import Image
 
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
+from experiment.files.names import load_config
 from experiment.files.records import read_metrics
 from experiment.run import is_of, read_data
 from experiment.settings.combine import resolve
@@ -130,6 +131,28 @@ def test_names_that_a_terminal_cannot_show_are_shown_otherwise(run_cli, tmp_path
     photographs = photographs.rename(tmp_path / "\u5199\u771f")
     finished = run_cli("--dataset", "folder", "--data_dir", photographs, *SMALL, "--num_epochs", "1", env=environment)
     assert finished.returncode == 0 and "\\u5199\\u771f" in finished.stdout
+
+
+def test_folders_of_any_bytes(cli, tmp_path, photographs):
+    """Of the data, of a class, of the cache, of a file that cannot be read and of one that is drawn."""
+    odd = os.fsdecode(b"\xe9t\xe9")
+    try:
+        photographs = photographs.rename(tmp_path / odd)
+    except OSError:
+        pytest.skip("this file system takes only names that are text")
+    (photographs / "coast").rename(photographs / odd)
+    (photographs / odd / "0.png").rename(photographs / odd / f"{odd}.png")
+    (photographs / "forest" / f"{odd}.png").touch()
+    flags = ["--dataset", "folder", "--is_cvae", "--data_dir", photographs, "--cache_dir", tmp_path / f"cache {odd}"]
+    drawn = ["--relabel", photographs / odd / f"{odd}.png"]
+    code, out, err = cli(*flags, *SMALL, *drawn, "--num_epochs", "1", "--tensorboard", "--skip_unreadable")
+    assert code == 0, err
+    assert "left out: " not in out
+    run, name = tmp_path / "outputs/folder_cvae", "\N{REPLACEMENT CHARACTER}t\N{REPLACEMENT CHARACTER}"
+    assert json.loads((run / "unreadable_images.json").read_text()) == {f"forest/{odd}.png": "empty file"}
+    assert f"classes: 2 (forest, {name})" in (run / "report.html").read_text(encoding="utf-8")
+    assert load_config(tmp_path / "model_ckpts/folder_cvae").data_dir == str(photographs)
+    assert (run / "relabelled.png").is_file() and (run / "results.json").is_file()
 
 
 def test_weights_of_photographs_go_to_another_folder_of_any_size(cli, tmp_path, photographs):
