@@ -105,13 +105,15 @@ def arrange(folders):
     places = next(filter(None, (kind(folders, at) for kind in kinds)), None)
     levels = range(at + 2) if places is None else [at] if _is_split_at(places, folders, at) else [at, at + 1]
     taken = {place.split_folder for place in places or () if place}
-    looking = {
-        "/".join(names[: level + 1])
+    unused = {
+        names[: level + 1]
         for names in folders
         for level in levels
         if len(names) > level and read_name(names[level]).splits and names[level] not in taken
     }
-    return Arrangement(places or _without_splits(folders), tuple(sorted(looking)))
+    # The splits of descriptions are those of the images.
+    unused = sorted("/".join(names) for names in unused if not any(map(_is_annotation, names[:-1])))
+    return Arrangement(places or _without_splits(folders), tuple(unused))
 
 
 def _is_split_at(places, folders, at):
@@ -131,9 +133,9 @@ def _num_shared(folders):
 def _splits_here(folders, at):
     splits = split_folders({names[at] for names in folders if len(names) > at})
     inner = {}
-    for folder, split in splits.items():
+    for folder in splits:
         within = [names[at + 1 :] for names in folders if len(names) > at and names[at] == folder]
-        inner[folder] = wrapper(within, split)
+        inner[folder] = wrapper(within, folder)
     places = []
     for names in folders:
         folder = names[at] if len(names) > at else None
@@ -171,28 +173,30 @@ def _splits_in_classes(folders, at):
 
 def _without_splits(folders):
     """The outermost folders are the classes, but for images beside which only what describes them stands."""
-    inner = wrapper(folders, None) if len({names[:1] for names in folders}) > 1 else ()
+    inner = wrapper(folders) if len({names[:1] for names in folders}) > 1 else ()
     return [Place("train", None, len(inner)) if names[: len(inner)] == inner else None for names in folders]
 
 
-def wrapper(folders, split):
+def wrapper(folders, outer=None):
     """The folders, from the outermost on, that hold all images and say nothing of them.
 
-    They are named so, or as the split that they lie in; beside them only descriptions of the images stand.
+    They are named so, or as the folder `outer` that they lie in; beside them only descriptions of the images stand.
     """
     inner = ()
     while True:
         at = len(inner)
         names = {each[at : at + 1] for each in folders if each[:at] == inner}
-        wrapping = [name for name in names if name and _is_wrapper(*name, split)]
+        wrapping = [name for name in names if name and _is_wrapper(*name, outer)]
         if len(wrapping) != 1 or not all(name and _is_annotation(*name) for name in names - {*wrapping}):
             return inner
         inner += wrapping[0]
 
 
-def _is_wrapper(name, split=None):
+def _is_wrapper(name, outer=None):
     reading = read_name(name)
-    return reading.is_filled and not reading.rest and reading.splits <= {split}
+    if reading.splits and outer:
+        return reading.split == read_name(outer).split and reading.rest in ((), read_name(outer).rest)
+    return reading.is_filled and not reading.rest and not reading.splits
 
 
 def _is_annotation(name):

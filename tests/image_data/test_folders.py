@@ -1,9 +1,12 @@
 """Which files are images, and which class and split each belongs to; nothing is opened."""
 
 import os
+import re
+import unicodedata
 from pathlib import Path
 
 import pytest
+from layouts import Maker
 
 from image_data.folders import collect_folder, find_images
 from image_data.splits import DataError
@@ -255,6 +258,28 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path):
     (root / "birch").chmod(0)
     with pytest.raises(DataError, match="birch: expected a folder that can be read .*mend its permissions"):
         collect_folder("folder", root)
+
+
+@pytest.mark.parametrize("seeds", [range(start, start + 50) for start in range(0, 200, 50)], ids=str)
+def test_two_hundred_folders_as_people_keep_them(seeds, tmp_path):
+    for seed in seeds:
+        maker = Maker(tmp_path / str(seed), seed)
+        expected = maker.make()
+        collection = collect_folder("folder", maker.root)
+        root, about = collection.root.relative_to(maker.root), f"{maker.kind}, seed {seed}: {collection.notes}"
+        places = {
+            str(root / file): (split, label and unicodedata.normalize("NFC", label))
+            for file, (split, label) in found(collection).items()
+        }
+        assert places == expected.images, about
+        unread = re.search("not read, because (?!not named).*: (\\d+) image", "; ".join(collection.notes))
+        assert int(unread[1] if unread else 0) == expected.num_unread, about
+        assert any("WARNING" in note for note in collection.notes) == expected.is_warned, about
+
+
+def test_the_folders_are_of_every_kind(tmp_path):
+    makers = [Maker(tmp_path / str(seed), seed) for seed in range(200)]
+    assert {maker.kind for maker in makers} == {name for name in dir(Maker) if name.startswith("make_")}
 
 
 def test_the_shared_landscapes_are_divided_here(real_data):
