@@ -160,7 +160,7 @@ def reading_of(config):
 def settle_with_data(config, dataset, resumed=None):
     """The Config with what only the data can tell. Raises DataError where the two do not go together."""
     if config.traits.is_conditional and dataset.train.labels is None:
-        mend = "put its images into class folders" if config.image_size else "use --dataset mnist"
+        mend = "put its images into class folders, or give --labels" if config.image_size else "use --dataset mnist"
         raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or {mend}")
     image_shape = dataset.image_shape
     label_names = dataset.label_names if config.traits.is_conditional else ()

@@ -34,6 +34,7 @@ class Reading(NamedTuple):
     validation_split: float = 0.2
     test_split: float = 0.1
     skip_unreadable: bool = False
+    labels: str | None = None  # a .csv file, see image_data/lists.py
     cache_dir: str | None = None
 
 
