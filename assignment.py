@@ -199,6 +199,9 @@ def main(argv=None):
         resume = given.pop("resume", None)
         study = plan_study(given, resume) if is_study(given) else None
         config, resumed = (None, None) if study else configure(given, resume)
+        from image_data.cache import ensure_home
+
+        ensure_home()
         with quiet_start():
             import tensorflow as tf
         tf.get_logger().setLevel("ERROR")  # that functions are traced anew for each model is no news

@@ -4,12 +4,16 @@ import errno
 import os
 import shutil
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 try:
     import fcntl
 except ImportError:  # Windows has no such locks: there, nobody watches
     fcntl = None
+
+# What flock says on file systems that have no locks; EBADF, on some that would lock files but no folders.
+WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
 
 
 @contextmanager
@@ -38,20 +42,38 @@ def atomic_path(path, num_bytes=0):
 
 
 def write_text(path, text):
-    """Write a small text file atomically."""
+    """Write a small text file atomically; bytes of file names that are no text are spelled out."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 @contextmanager
 def held(folder, wait=False):
-    """Hold a folder for this process while the block lasts; raises BlockingIOError where another holds it."""
+    """Hold a folder for this process while the block lasts; raises BlockingIOError where another holds it.
+
+    On a file system without locks nothing is held, which is said once.
+    """
     if not fcntl:
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        _lock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor, operation):
+    try:
+        fcntl.flock(descriptor, operation)
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        _say_that_nothing_is_held(os.fstat(descriptor).st_dev, error.strerror)
+
+
+@cache
+def _say_that_nothing_is_held(device, reason):
+    """Once for each file system."""
+    print(f"a file system here has no locks ({reason}): start no two programs at once on the same run or images")

@@ -12,6 +12,7 @@ import numpy as np
 from image_data.celeba import collect_celeba
 from image_data.digits import load_digits
 from image_data.folders import LAYOUTS, collect_folder
+from image_data.lists import with_labels
 from image_data.mnist import load_binarized_mnist, load_fashion_mnist, load_mnist
 from image_data.photographs import Reading, load_photographs
 from image_data.splits import checksum, take
@@ -37,7 +38,9 @@ def load_dataset(name, data_dir=None, limit=None, reading=None):
     """
     data_dir = None if data_dir is None else Path(data_dir)
     if name in PHOTOGRAPHS:
-        dataset = load_photographs(PHOTOGRAPHS[name](data_dir), reading or Reading())
+        reading, collection = reading or Reading(), PHOTOGRAPHS[name](data_dir)
+        collection = with_labels(collection, reading.labels) if reading.labels else collection
+        dataset = load_photographs(collection, reading, limit)
     else:
         dataset = ARRAYS[name](data_dir)
     train, validation, test = (take(split, slice(limit)) for split in (dataset.train, dataset.validation, dataset.test))

@@ -36,9 +36,8 @@ from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
 from image_data.photographs import Reading
 from image_data.splits import DataError, Dataset, is_one_hot, pixel_variance
-from models.build import build_model
+from models.build import build_model, lay_out_model
 from models.catalog import LIKELIHOODS, OBJECTIVES
-from models.networks import build_decoder
 from models.noise import Stream
 
 
@@ -167,14 +166,14 @@ def reading_of(config):
         )
     reading = Reading(**{name: getattr(config, name) for name in Reading._fields})
     image_shape = (reading.image_size, reading.image_size, 1 if reading.grayscale else 3)
-    build_decoder(replace(config, image_shape=image_shape), parameters_per_channel=1)  # refuses what it cannot make
+    lay_out_model(replace(config, image_shape=image_shape))  # refuses what it cannot make
     return reading
 
 
 def settle_with_data(config, dataset, resumed=None):
     """The Config with what only the data can tell. Raises DataError where the two do not go together."""
     if config.traits.is_conditional and dataset.train.labels is None:
-        mend = "put its images into class folders" if config.image_size else "use --dataset mnist"
+        mend = "put its images into class folders, or give --labels" if config.image_size else "use --dataset mnist"
         raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or {mend}")
     image_shape = dataset.image_shape
     label_names = dataset.label_names if config.traits.is_conditional else ()
@@ -184,11 +183,11 @@ def settle_with_data(config, dataset, resumed=None):
             f"{config.label_names}, the data has {image_shape} and {label_names}; use the data they were trained on, "
             "and leave out --image_size and --grayscale"
         )
-    fingerprint = dataset.fingerprint
-    if resumed and config.data_fingerprint != fingerprint:
+    fingerprint = config.data_fingerprint if resumed else dataset.fingerprint
+    if not is_of(dataset, config, fingerprint):
         raise DataError(
             f"--resume {resumed.name}: the images are not those that it began with (checksum "
-            f"{config.data_fingerprint}, now {fingerprint}); give their --data_dir, or --load_weights to train on these"
+            f"{fingerprint}, now {dataset.fingerprint}); give their --data_dir, or --load_weights to train on these"
         )
     num_train = len(dataset.train.images)
     least, num_validation = OBJECTIVES[config.objective].least_images, len(dataset.validation.images)
@@ -206,6 +205,13 @@ def settle_with_data(config, dataset, resumed=None):
     if LIKELIHOODS[config.likelihood].begins_at_data and config.image_shape is None:
         found["pixel_variance"] = pixel_variance(dataset.train.images) or None
     return replace(config, **found, data_fingerprint=fingerprint)
+
+
+def is_of(dataset, config, fingerprint):
+    """Whether a fingerprint is that of a Dataset. Older runs with --limit hold that of all images of their folder."""
+    if fingerprint == dataset.fingerprint or not (config.limit and config.image_size):
+        return fingerprint == dataset.fingerprint
+    return fingerprint == read_data(replace(config, limit=None)).fingerprint
 
 
 def new_run(config):

@@ -26,7 +26,7 @@ from experiment.pictures.comparison import (
     samples_of,
 )
 from experiment.report.of_study import report_of_study
-from experiment.run import read_data, run_experiment
+from experiment.run import is_of, read_data, run_experiment
 from experiment.settings.refusals import ConfigError
 from experiment.settings.words import nats_of
 from experiment.training.preprocessing import binarize_once
@@ -40,7 +40,7 @@ def run_study(study, command=""):
     """
     dataset = read_data(study.members[0].config)
     for member in study.members:
-        if member.is_begun and member.config.data_fingerprint != dataset.fingerprint:
+        if member.is_begun and not is_of(dataset, member.config, member.config.data_fingerprint):
             raise ConfigError(
                 f"{member.run.name}: was trained on other images than these; give their --data_dir, or the study "
                 "another --run_name"

@@ -8,6 +8,8 @@ import numpy as np
 
 from image_data.splits import DataError
 
+GZIP_MAGIC = b"\x1f\x8b"
+
 
 def read_npz(path):
     """The arrays of an .npz file by name. Raises DataError where it is damaged, or another kind of file."""
@@ -30,12 +32,16 @@ def pick(arrays, names, path):
 
 
 def read_idx(path):
-    """A gzipped idx file of unsigned bytes (LeCun's format: two zero bytes, type 8, rank, big-endian sizes, data)."""
-    try:
-        with gzip.open(path) as file:
-            content = file.read()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: damaged or not a gzip file ({_first_line(error)}); fetch it again") from error
+    """An idx file of unsigned bytes (LeCun's format: two zero bytes, type 8, rank, big-endian sizes, data).
+
+    It may be gzipped, which its first bytes say and not its name: browsers unpack files and leave them their names.
+    """
+    content = path.read_bytes()
+    if content.startswith(GZIP_MAGIC):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path}: damaged or not a gzip file ({_first_line(error)}); fetch it again") from error
     header_size = 4 + 4 * content[3] if len(content) > 3 and content[:3] == b"\0\0\x08" else 0
     shape = np.frombuffer(content[4:header_size], ">u4").tolist() if header_size <= len(content) else []
     if not shape or header_size + prod(shape) != len(content):

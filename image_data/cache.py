@@ -7,20 +7,55 @@
 anew, and its older array is removed.
 """
 
+import errno
 import hashlib
 import json
 import os
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from atomic_files import atomic_path, held, write_text
 
+NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}  # of a home that is not for us
+
 
 def keras_home():
     """Keras's folder for what it downloads, where our cache stands too."""
+    if not os.environ.get("KERAS_HOME"):
+        ensure_home()
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+def ensure_home():
+    """Give a user without a home folder a temporary one: Keras and matplotlib expect one as well."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = _temporary_folder().name
+
+
+def default_folder():
+    """Where arrays are kept: image_cache beside what Keras downloads, or a temporary folder where that cannot be."""
+    folder = keras_home() / "image_cache"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno not in NOT_OURS:
+            raise
+        return Path(_temporary_folder().name)
+    return folder if os.access(folder, os.W_OK) else Path(_temporary_folder().name)
+
+
+@cache
+def _temporary_folder():
+    """A folder of this process, removed at its end."""
+    folder = TemporaryDirectory(prefix="vae_home-")
+    print(f"no home folder that can be written: caches are kept in {folder.name} until the end; see --cache_dir")
+    return folder
 
 
 def digest(*texts):
@@ -36,7 +71,7 @@ def cached_array(source, state, num_bytes, build, cache_dir=None):
     to a path in numpy's format and returns a record for JSON; cache_dir, a folder (default: image_cache beside what
     Keras downloads).
     """
-    folder = (Path(cache_dir) if cache_dir else keras_home() / "image_cache") / source
+    folder = (Path(cache_dir) if cache_dir else default_folder()) / source
     folder.mkdir(parents=True, exist_ok=True)
     array_path, record_path = folder / f"{state}.npy", folder / f"{state}.json"
     with _held_patiently(folder):

@@ -1,11 +1,9 @@
 """CelebA (Liu, Luo, Wang & Tang 2015): aligned faces, with lists of splits and of 40 attributes."""
 
-import csv
-from pathlib import Path
-
 import numpy as np
 
 from image_data.folders import Layout, existing_folder, find_images
+from image_data.lists import by_file, read_csv, read_text, signs
 from image_data.photographs import Collection, shown
 from image_data.splits import DataError
 
@@ -46,7 +44,7 @@ def collect_celeba(data_dir):
             raise DataError(
                 f"{attributes}: expected the names of the attributes in its header, found none; fetch it again"
             )
-        labels = np.array([_signs(attributes, row) for row in _rows_of(files, rows, attributes)], np.uint8)
+        labels = np.array([signs(attributes, row) for row in _rows_of(files, rows, attributes)], np.uint8)
         notes.append(f"{len(label_names)} attributes from {attributes}")
     return Collection(root, tuple(files), groups, labels, label_names, tuple(notes))
 
@@ -71,31 +69,17 @@ def _read_list(path, num_values=None):
 
     The attributes' .txt begins with a line that counts the images, and a line of the attributes' names.
     """
-    lines = Path(path).read_text(encoding="utf-8-sig", errors="replace").splitlines()
     if path.suffix == ".csv":
-        table = list(csv.reader(lines, skipinitialspace=True))
+        table = read_csv(path)
         names, table = tuple(table[0][1:]) if table else (), table[1:]
     else:
-        table = [line.split() for line in lines]
+        table = [line.split() for line in read_text(path).splitlines()]
         names = ()
         if num_values is None:
             names, table = tuple(table[1]) if len(table) > 1 else (), table[2:]
     if not (num_values or names):
         raise DataError(f"{path}: expected the names of the attributes in its header, found none; fetch it again")
-    expected = num_values or len(names)
-    rows = {}
-    for row in filter(None, table):
-        if len(row) != expected + 1:
-            raise DataError(
-                f"{path}: expected a file's name and {expected} values in each line, found {' '.join(row)[:80]!r}; "
-                "fetch it again"
-            )
-        if rows.get(row[0], row[1:]) != row[1:]:
-            raise DataError(
-                f"{path}: expected one line for each image, found two that differ for {row[0]}; fetch it again"
-            )
-        rows[row[0]] = row[1:]
-    return names, rows
+    return names, by_file(path, table, num_values or len(names))
 
 
 def _rows_of(files, rows, path):
@@ -112,9 +96,3 @@ def _group(path, row):
     if row[0] not in GROUPS:
         raise DataError(f"{path}: expected 0 (train), 1 (validation) or 2 (test), found {row[0]!r}; fetch it again")
     return GROUPS[row[0]]
-
-
-def _signs(path, row):
-    if not set(row) <= {"1", "-1", "0"}:
-        raise DataError(f"{path}: expected 1 or -1 for every attribute, found {' '.join(row)[:80]!r}; fetch it again")
-    return [value == "1" for value in row]

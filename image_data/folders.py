@@ -1,23 +1,21 @@
 """Where the image files of a folder are, which class and which split each belongs to. Opens none of them."""
 
 import os
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from image_data.arrangement import arrange
 from image_data.decoding import SUFFIXES
-from image_data.photographs import Collection, shown
+from image_data.photographs import GROUP_NAMES, Collection, named, shown, told_apart
 from image_data.splits import DataError, counted, one_hot
 
-# Names of folders that are splits, in lower case and without "data" or "set" behind them.
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
+# Hidden files begin with a dot; these are what systems and network drives leave behind, in lower case.
+SYSTEM_NAMES = {
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "$recycle.bin", "system volume information", "lost+found"),
+    *("@eadir", "@recycle", "@recently-snapshot", "@tmp", "#recycle", "#snapshot", "network trash folder"),
+    *("temporary items", "__pycache__"),
 }
 
 
@@ -73,29 +71,28 @@ def collect_folder(name, data_dir):
     root = _innermost(existing_folder(name, data_dir, layout), layout.inner)
     files, others = find_images(root)
     if not files:
-        raise layout.refusal(f"--data_dir {root}: found no image, {_count(others)}")
+        raise layout.refusal(f"--data_dir {shown(root)}: found no image, {_count(others)}")
     notes = [f"not read, because not named as an image: {_count(others)}"] if others else []
-    splits = _split_folders({file.split("/")[0] for file in files if "/" in file})
-    if splits:
-        num_found = len(files)
-        files = [file for file in files if file.split("/")[0] in splits]
-        if len(files) < num_found:
-            unused = counted(num_found - len(files), "image")
-            notes.append(f"not read, because outside of {', '.join(sorted(splits))}: {unused}")
-    groups = tuple(splits.get(file.split("/")[0], "train") for file in files)
-    depth = 1 if splits else 0
-    classes = [file.split("/")[depth] if file.count("/") > depth else None for file in files]
+    folders = [tuple(file.split("/")[:-1]) for file in files]
+    arrangement = arrange(folders)
+    notes += _notes(files, arrangement)
+    empty = _folders_without_images(root, folders, arrangement.places)
+    used = [index for index, place in enumerate(arrangement.places) if place]
+    files, groups, classes = zip(*(_with_place(files[index], arrangement.places[index]) for index in used), strict=True)
     if layout.needs_classes and None in classes:
         outside = counted(classes.count(None), "image")
         example = shown(files[classes.index(None)])
-        raise layout.refusal(f"--data_dir {root}: found {outside} outside of class folders, such as {example}")
+        raise layout.refusal(f"--data_dir {shown(root)}: found {outside} outside of class folders, such as {example}")
     labels, label_names, note = _labels(files, classes)
-    if label_names and not splits:
-        empty = sorted(
-            entry.name for entry in _entries(root) if _is_folder(entry) and shown(entry.name) not in label_names
-        )
-        note += f"; no image in: {', '.join(map(shown, empty))}" if empty else ""
-    return Collection(root, tuple(files), groups, labels, label_names, tuple(notes + [note] if note else notes))
+    if label_names and empty:
+        note += f"; no image in: {named(empty)}"
+    return Collection(root, files, groups, labels, label_names, tuple(notes + [note] if note else notes))
+
+
+def _with_place(file, place):
+    """(file, its split, its class or None)."""
+    *folders, _ = file.split("/")
+    return file, place.split, folders[place.depth] if len(folders) > place.depth else None
 
 
 def existing_folder(name, data_dir, layout):
@@ -104,7 +101,7 @@ def existing_folder(name, data_dir, layout):
         raise layout.refusal(f"--dataset {name}: found no --data_dir")
     if not data_dir.is_dir():
         found = "a file" if data_dir.exists() else "nothing there"
-        raise layout.refusal(f"--data_dir {data_dir}: found {found}")
+        raise layout.refusal(f"--data_dir {shown(data_dir)}: found {found}")
     return data_dir
 
 
@@ -112,8 +109,8 @@ def find_images(root):
     """Files under `root` that are named as images, and a Counter of the suffixes of all other files.
 
     Links are followed, but each folder is entered once, a real one before a link to it, and a link to a file that is
-    there anyway is left out: a loop of links ends, and no image is counted twice. Hidden files and folders are not
-    looked at. The files are relative to root, sorted.
+    there anyway is left out: a loop of links ends, and no image is counted twice. Hidden files and
+    folders, and those of systems, are not looked at. The files are relative to root, sorted.
     """
     root = Path(root)
     files, links_to_files, others, entered = [], [], Counter(), set()
@@ -145,11 +142,15 @@ def _is_folder(entry):
         return False
 
 
+def _is_system(name):
+    return name.startswith((".", "__MACOSX")) or name.lower() in SYSTEM_NAMES
+
+
 def _entries(folder):
-    """What a folder holds, but for hidden files. Raises DataError where it may not be read."""
+    """What a folder holds, but for hidden files and those of systems. Raises DataError where it may not be read."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+            return [entry for entry in entries if not _is_system(entry.name)]
     except OSError as error:
         raise DataError(
             f"{folder}: expected a folder that can be read ({error.strerror}); mend its permissions"
@@ -169,16 +170,39 @@ def _innermost(root, inner):
         root = Path(candidates[0].path)
 
 
-def _split_folders(names):
-    """Folder name -> split, where there is one to train and one to validate or test; otherwise they are classes."""
-    splits = {name: SPLIT_NAMES.get(_without_suffix(name)) for name in names}
-    splits = {name: split for name, split in splits.items() if split}
-    return splits if "train" in splits.values() and len(set(splits.values())) > 1 else {}
+def _folders_without_images(root, folders, places):
+    """The folders that stand beside those of classes and hold no image."""
+    filled = {names[:depth] for names in folders for depth in range(1, len(names) + 1)}
+    beside = {names[: place.depth] for names, place in zip(folders, places, strict=True) if place}
+    return sorted(
+        {
+            entry.name
+            for parent in beside
+            for entry in _entries(root.joinpath(*parent))
+            if _is_folder(entry) and (*parent, entry.name) not in filled
+        }
+    )
 
 
-def _without_suffix(name):
-    words = name.lower().replace("_", " ").replace("-", " ").split()
-    return " ".join(words[:-1] if words[-1:] in (["data"], ["set"], ["images"]) else words)
+def _notes(files, arrangement):
+    """What was taken for a split, what was not, and what is not read for that."""
+    notes, places = [], [place for place in arrangement.places if place]
+    splits = {name: [place.split_folder for place in places if place.split == name] for name in GROUP_NAMES}
+    if any(place.split_folder for place in places):
+        found = (f"{name} {len(each):,} ({named(sorted(set(each)))})" for name, each in splits.items() if each)
+        notes.append(f"splits: {', '.join(found)}")
+        where = f"outside of {named(sorted({place.split_folder for place in places}))}"
+    else:
+        where = "in folders that are named as descriptions of the images beside them"
+    outside = [file for file, place in zip(files, arrangement.places, strict=True) if place is None]
+    if outside:
+        notes.append(f"not read, because {where}: {counted(len(outside), 'image')}, such as {shown(outside[0])}")
+    if arrangement.unused:
+        notes.append(
+            f"WARNING: named as splits, but not taken for splits: {named(arrangement.unused)}; expected one folder to "
+            "train on and one to validate or test on, named alike, such as train and test"
+        )
+    return notes
 
 
 def _labels(files, classes):
@@ -193,10 +217,13 @@ def _labels(files, classes):
             (),
             f"no labels: {outside:,} of {counted(len(files), 'image')} outside of class folders, such as {example}",
         )
-    names = sorted(set(classes))
-    number = {name: index for index, name in enumerate(names)}
-    labels = one_hot([number[name] for name in classes], len(names))
-    return labels, tuple(map(shown, names)), f"classes: {len(names)}"
+    spellings = {}  # a system composes letters and accents, another does not: both name one class
+    for name in sorted(set(classes)):
+        spellings.setdefault(unicodedata.normalize("NFC", name), []).append(name)
+    number = {name: index for index, names in enumerate(spellings.values()) for name in names}
+    labels = one_hot([number[name] for name in classes], len(spellings))
+    names = [names[0] if len(names) == 1 else composed for composed, names in spellings.items()]
+    return labels, told_apart(names), f"classes: {len(names)} ({named(names)})"
 
 
 def _count(others):

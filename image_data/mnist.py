@@ -1,5 +1,7 @@
 """MNIST and its kin: from a folder, from Keras's cache, or downloaded once into that cache."""
 
+from pathlib import Path
+
 import numpy as np
 
 from image_data.arrays import pick, read_idx, read_npz
@@ -28,6 +30,11 @@ IDX_FILES = {
     "x_test": "t10k-images-idx3-ubyte.gz",
     "y_test": "t10k-labels-idx1-ubyte.gz",
 }
+# Where torchvision keeps them, below the folder that it is given.
+INNER_FOLDERS = {
+    "mnist": ("", "raw", "MNIST/raw", "mnist/raw", "MNIST"),
+    "fashion_mnist": ("", "raw", "FashionMNIST/raw", "FashionMNIST"),
+}
 
 
 def load_mnist(data_dir):
@@ -54,7 +61,7 @@ def _mnist_like(arrays, label_names):
 
 def _mnist_arrays(name, data_dir, cached):
     """x_train, y_train, x_test, y_test from a folder, from Keras's cache, or downloaded into that cache."""
-    if data_dir is None and not cached.is_file() and _missing_idx_files(cached):
+    if data_dir is None and not cached.is_file() and None in _idx_paths(cached).values():
         _download(name, cached)
     source = cached if data_dir is None else data_dir
     if not source.exists():
@@ -63,10 +70,12 @@ def _mnist_arrays(name, data_dir, cached):
         source = source / f"{name}.npz"
     if source.is_file():
         arrays = pick(read_npz(source), IDX_FILES, source)
-    elif missing := _missing_idx_files(source):
-        raise DataError(f"--data_dir {source}: found no {', '.join(missing)}; expected {_mnist_layout(name)}")
     else:
-        arrays = {key: read_idx(source / file) for key, file in IDX_FILES.items()}
+        found = [_idx_paths(source / inner) for inner in INNER_FOLDERS[name]]
+        paths = min(found, key=lambda each: list(each.values()).count(None))
+        if missing := [IDX_FILES[key] for key, path in paths.items() if path is None]:
+            raise DataError(f"--data_dir {source}: found no {', '.join(missing)}; expected {_mnist_layout(name)}")
+        arrays = {key: read_idx(path) for key, path in paths.items()}
     for split in ("train", "test"):
         images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
         if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
@@ -84,12 +93,21 @@ def _mnist_arrays(name, data_dir, cached):
     return arrays
 
 
-def _missing_idx_files(folder):
-    return [file for file in IDX_FILES.values() if not (folder / file).is_file()]
+def _idx_paths(folder):
+    """The paths of IDX_FILES in a folder by their keys, None for those that are not there."""
+    return {key: next(filter(Path.is_file, _spellings(folder, file)), None) for key, file in IDX_FILES.items()}
+
+
+def _spellings(folder, file):
+    """A file under its common names: gzipped or unpacked, with a dot, or in a folder named as itself."""
+    unpacked = file.removesuffix(".gz")
+    dotted = unpacked.replace("-idx", ".idx")
+    names = (file, unpacked, f"{dotted}.gz", dotted, f"{unpacked}/{unpacked}", f"{dotted}/{dotted}")
+    return [folder / name for name in names]
 
 
 def _mnist_layout(name):
-    return f"{name}.npz or {', '.join(IDX_FILES.values())}"
+    return f"{name}.npz or {', '.join(IDX_FILES.values())} (gzipped or unpacked, there or in raw)"
 
 
 def _keras_cache():

@@ -22,6 +22,7 @@ FORMAT = 1  # to be raised whenever the pixels that come out of the same file ch
 # however many files there are.
 FILES_PER_TASK, BYTES_AT_ONCE = 16, 64_000_000
 NUM_SHOWN = 10  # unreadable files that an error names
+GROUP_NAMES = ("train", "validation", "test")
 
 
 class Reading(NamedTuple):
@@ -33,6 +34,7 @@ class Reading(NamedTuple):
     validation_split: float = 0.2
     test_split: float = 0.1
     skip_unreadable: bool = False
+    labels: str | None = None  # a .csv file, see image_data/lists.py
     cache_dir: str | None = None
 
 
@@ -47,36 +49,39 @@ class Collection(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def load_photographs(collection, reading):
-    """The Dataset of a Collection.
+def load_photographs(collection, reading, limit=None):
+    """The Dataset of a Collection; with `limit`, the first so many images of each split, and no others are read.
 
     Where there is no group "validation" or "test", it is taken from "train", each class alike: `validation_split` and
     `test_split` are its shares of these images.
 
     Raises: DataError where files cannot be read and reading.skip_unreadable is not set, or too few are left.
     """
-    order = stratified_order(collection)
-    collection = reorder(collection, order)
-    images, unreadable, checksums = cached_images(collection.root, collection.files, reading)
+    notes = collection.notes + _notes_of_groups(collection)
+    collection = reorder(collection, stratified_order(collection))
+    num_found = len(collection.files)
+    # The splits are shares of the files that can be read. Which these are is known beforehand where all must be.
+    is_known = limit is not None and not reading.skip_unreadable
+    if is_known:
+        collection = first_of_each_group(divided(collection, reading), limit)
+    is_whole = len(collection.files) == num_found
+    images, unreadable, checksums = cached_images(collection.root, collection.files, reading, is_whole)
     if unreadable and not reading.skip_unreadable:
         raise DataError(_refusal(collection, unreadable))
     collection = reorder(collection, [index for index, file in enumerate(collection.files) if file not in unreadable])
+    if not is_known:
+        collection = divided(collection, reading)
 
-    sizes = split_sizes(collection, reading)
     everything = Split(images, collection.labels)
-    # The order begins with the groups that are there; what is taken from "train" follows them.
-    held_out = sorted(("validation", "test"), key=lambda name: name not in collection.groups)
-    splits, start = {}, 0
-    for name in (*held_out, "train"):
-        splits[name] = take(everything, slice(start, start + sizes[name]))
-        start += sizes[name]
+    splits = {}
+    for name in GROUP_NAMES:
+        start = collection.groups.index(name)
+        splits[name] = take(everything, slice(start, start + collection.groups.count(name)))
     return Dataset(
-        splits["train"],
-        splits["validation"],
-        splits["test"],
-        collection.label_names,
+        **splits,
+        label_names=collection.label_names,
         fingerprint=checksum(everything._replace(images=checksums)),
-        notes=collection.notes + _notes(collection, unreadable, images.filename),
+        notes=notes + _notes_of_images(collection, splits["train"], unreadable, images.filename),
         unreadable=tuple(unreadable.items()),
     )
 
@@ -117,6 +122,27 @@ def _hash(file):
     return hashlib.sha256(name).digest()
 
 
+def divided(collection, reading):
+    """A Collection in stratified order, with each file in the group that it is used in: each group is one run of files.
+
+    The groups that are there come first; what is taken from "train" follows them, and then what is left of it.
+    """
+    sizes = split_sizes(collection, reading)
+    held_out = sorted(("validation", "test"), key=lambda name: name not in collection.groups)
+    groups = tuple(name for name in (*held_out, "train") for _ in range(sizes[name]))
+    return collection._replace(groups=groups)
+
+
+def first_of_each_group(collection, limit):
+    """The first `limit` files of each group of a Collection."""
+    seen, first = Counter(), []
+    for index, group in enumerate(collection.groups):
+        seen[group] += 1
+        if seen[group] <= limit:
+            first.append(index)
+    return reorder(collection, first)
+
+
 def split_sizes(collection, reading):
     """Number of images of each split, at least one each."""
     found = Counter(collection.groups)
@@ -128,7 +154,7 @@ def split_sizes(collection, reading):
     if sizes["train"] < 1:
         found = f"{counted(len(collection.files), 'image')} that can be read"
         raise DataError(
-            f"--data_dir {collection.root}: found {found}, of which none would be left to train on "
+            f"--data_dir {shown(collection.root)}: found {found}, of which none would be left to train on "
             f"({sizes['validation']} to validate, {sizes['test']} to test); expected at least one of each"
         )
     return sizes
@@ -137,9 +163,10 @@ def split_sizes(collection, reading):
 # --- Cache ------------------------------------------------------------------------------------------------------------
 
 
-def cached_images(root, files, reading):
+def cached_images(root, files, reading, is_whole=True):
     """Images of `files` under `root`, decoded now or read from the cache.
 
+    Args: is_whole, whether these are all files of the data set: some of them have a cache of their own.
     Returns: a memory-mapped uint8 array [N, H, W, C] of the files that can be read, in order; a dict of file -> reason
     of the others; and a checksum of each image, uint32 [N].
     """
@@ -147,7 +174,7 @@ def cached_images(root, files, reading):
     root = Path(root).resolve()
     paths = [root / file for file in files]
     state = digest(str(FORMAT), *map(_state_of_file, files, paths))
-    source = f"{root.name[:40]}-{digest(str(root), repr(form))}"
+    source = f"{root.name[:40]}-{digest(str(root), repr(form), *([] if is_whole else ['some']))}"
     num_bytes = len(files) * form.size * form.size * form.channels
     build = partial(_build, files, paths, form)
     images, record = cached_array(source, state, num_bytes, build, reading.cache_dir)
@@ -208,20 +235,30 @@ def _decode_all(paths, form):
 
 
 def _refusal(collection, unreadable):
-    named = [f"{shown(file)} ({reason})" for file, reason in list(unreadable.items())[:NUM_SHOWN]]
+    first = [f"{shown(file)} ({reason})" for file, reason in list(unreadable.items())[:NUM_SHOWN]]
     more = f"; and {len(unreadable) - NUM_SHOWN:,} more" if len(unreadable) > NUM_SHOWN else ""
     share = f"{len(unreadable):,} of {counted(len(collection.files), 'file')}"
     return (
-        f"--data_dir {collection.root}: {share} cannot be read as images: {'; '.join(named)}{more}: mend or remove "
-        "them, or go on without them with --skip_unreadable"
+        f"--data_dir {shown(collection.root)}: {share} cannot be read as images: {'; '.join(first)}{more}: mend or "
+        "remove them, or go on without them with --skip_unreadable"
     )
 
 
-def _notes(collection, unreadable, array_path):
-    notes = [f"read from {collection.root}, cached in {array_path}"]
+def _notes_of_groups(collection):
     missing = [name for name in ("validation", "test") if name not in collection.groups]
-    if missing:
-        notes.append(f"{' and '.join(missing)} images are taken from the others, each class alike, by a hash of names")
+    if not missing:
+        return ()
+    return (f"{' and '.join(missing)} images are taken from the others, each class alike, by a hash of names",)
+
+
+def _notes_of_images(collection, train, unreadable, array_path):
+    notes = [f"read from {shown(collection.root)}, cached in {shown(array_path)}"]
+    if collection.labels is not None:
+        unseen = [
+            name for name, is_seen in zip(collection.label_names, train.labels.any(axis=0), strict=True) if not is_seen
+        ]
+        if unseen:
+            notes.append(f"WARNING: no training image of {counted(len(unseen), 'label')}: {named(unseen)}")
     if unreadable:
         notes.append(f"left out, because they cannot be read: {counted(len(unreadable), 'file')}")
     return tuple(notes)
@@ -231,3 +268,25 @@ def shown(file):
     """A file's name as it can be printed in one line, whatever bytes it is made of."""
     text = os.fsencode(file).decode("utf-8", errors="replace")
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def named(names, num_shown=5):
+    """'ash, birch, cedar and 18 more'."""
+    more = f" and {len(names) - num_shown:,} more" if len(names) > num_shown else ""
+    return ", ".join(map(shown, names[:num_shown])) + more
+
+
+def told_apart(names):
+    """Names as they can be printed, no two alike."""
+    printable = tuple(map(shown, names))
+    return printable if len(set(printable)) == len(printable) else tuple(map(_spelled_out, names))
+
+
+def label_of_folder(name, label_names):
+    """The label that images in a folder of this name have, or None."""
+    spellings = {unicodedata.normalize("NFC", each) for each in (name, shown(name), _spelled_out(name))}
+    return next((label for label in label_names if unicodedata.normalize("NFC", label) in spellings), None)
+
+
+def _spelled_out(name):
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")

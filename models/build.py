@@ -1,6 +1,7 @@
 """From a config to a model."""
 
 import random
+from contextlib import contextmanager
 
 import keras
 
@@ -13,14 +14,26 @@ keras.config.set_floatx("float32")
 keras.config.set_image_data_format("channels_last")
 
 
+def lay_out_model(config):
+    """The layers of a model, which have no weights yet; raises NetworkError where its network cannot make them."""
+    with _drawing_from(config.seed):
+        return code_of(MODELS[config.model].model)(config)
+
+
 def build_model(config):
     """The model that a config describes, with freshly drawn weights that are a function of config.seed alone."""
-    # Keras draws the seeds of its initialisers from Python's generator, which is the caller's: it is put back.
-    callers = random.getstate()
-    random.seed(config.seed)
-    try:
+    with _drawing_from(config.seed):
         model = code_of(MODELS[config.model].model)(config)
         model(dummy_batch(config.image_shape, len(config.label_names)), noise_seed(config.seed))
+    return model
+
+
+@contextmanager
+def _drawing_from(seed):
+    """Keras draws the seeds of its initialisers from Python's generator, which is the caller's: it is put back."""
+    callers = random.getstate()
+    random.seed(seed)
+    try:
+        yield
     finally:
         random.setstate(callers)
-    return model

@@ -1,8 +1,12 @@
-"""A file is there whole or not at all."""
+"""A file is there whole or not at all, and a folder is held by one process."""
+
+import errno
+import os
 
 import pytest
 
-from atomic_files import atomic_path, write_text
+import atomic_files
+from atomic_files import atomic_path, held, write_text
 
 
 def test_an_exception_leaves_the_previous_file(tmp_path):
@@ -23,3 +27,45 @@ def test_nothing_appears_before_the_end(tmp_path):
         assert not path.exists()
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_of_files_that_are_no_text_can_be_written(tmp_path):
+    write_text(tmp_path / "report.html", f"caf\u00e9 {os.fsdecode(bytes([255]))}")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == "caf\u00e9 \\udcff"
+
+
+@pytest.fixture
+def flock_fails(monkeypatch):
+    """A function: an errno that every lock fails with from then on."""
+    if not atomic_files.fcntl:
+        pytest.skip("no locks here")
+    atomic_files._say_that_nothing_is_held.cache_clear()
+
+    def fail(number):
+        def flock(descriptor, operation):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(atomic_files.fcntl, "flock", flock)
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF])
+def test_a_file_system_without_locks_is_said_once_and_works(number, flock_fails, tmp_path, capsys):
+    flock_fails(number)
+    for _ in range(2):
+        with held(tmp_path):
+            (tmp_path / "written").touch()
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1 and f"has no locks ({os.strerror(number)})" in out
+
+
+def test_a_folder_that_another_holds_and_errors_within_are_still_raised(flock_fails, tmp_path):
+    with pytest.raises(OSError, match="No locks"), held(tmp_path):
+        raise OSError(errno.ENOLCK, "No locks, said from within")
+    flock_fails(errno.EWOULDBLOCK)
+    with pytest.raises(BlockingIOError), held(tmp_path):
+        pass
+    flock_fails(errno.EIO)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)), held(tmp_path):
+        pass

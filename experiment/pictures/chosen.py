@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from experiment.settings.refusals import ConfigError
 from image_data.decoding import ImageForm, UnreadableImage, decode
-from image_data.photographs import shown
+from image_data.photographs import label_of_folder, shown
 from image_data.splits import one_hot
 
 CLASS = ("class:", "digit:")
@@ -106,7 +106,8 @@ def _label_of_folder(flag, path, config):
             "test image"
         )
     folders = [folder.name for folder in Path(os.path.abspath(path)).parents]
-    name = next((name for name in folders if name in config.label_names), None)
+    labels = (label_of_folder(folder, config.label_names) for folder in folders)
+    name = next(filter(None, labels), None)
     if name is None:
         raise ConfigError(
             f"{flag} {shown(path)}: the model is given labels, and this file is in {shown(folders[0])}/; expected a "

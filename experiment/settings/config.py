@@ -14,6 +14,7 @@ from experiment.settings.refusals import ConfigError, received, refuse_impossibl
 from experiment.settings.values import (
     ABOVE_0,
     AT_LEAST_0,
+    FILE,
     IMAGES,
     LEVELS,
     MAX_INT,
@@ -186,6 +187,14 @@ class Config:
     )
     skip_unreadable: bool = setting(
         False, DATA, SWITCH, "leave out files that cannot be read, and record which", photographs_only=True
+    )
+    labels: str | None = setting(
+        None,
+        DATA,
+        FILE,
+        "a .csv file with the columns file and label, or file and several attributes of 0 and 1, whose names its first "
+        "line has: the labels of the images, in place of class folders",
+        photographs_only=True,
     )
     cache_dir: str | None = setting(
         None,
@@ -421,4 +430,4 @@ def defaults_where(trait):
 
 def free_when_resumed():
     """Names of what may change when a run is continued: where the data is, how long to train, and the output."""
-    return names_in(PICTURES, OUTPUT) | {"data_dir", "cache_dir", "num_epochs"}
+    return names_in(PICTURES, OUTPUT) | {"data_dir", "cache_dir", "labels", "num_epochs"}

@@ -72,6 +72,7 @@ RUN = Rule(str, lambda value: isinstance(value, str) and value != "", "a run's n
 NORMALIZATION = one_of("none", "batch", "instance")
 SHARE = number(lambda value: 0 < value < 1, "a number between 0 and 1")
 PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path", "DIR")
+FILE = PATH._replace(expected="the path of a file", metavar="FILE")
 SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
 RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without slashes, not {NEWEST!r}", "NAME")
 LEVELS = Rule(level, are_levels, "whole numbers of at least 1, or maps such as 7x7x4", "SIZE")

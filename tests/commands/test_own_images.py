@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from PIL import Image
 
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
+from experiment.files.names import load_config
 from experiment.files.records import read_metrics
+from experiment.run import is_of, read_data
+from experiment.settings.combine import resolve
 from experiment.training.preprocessing import make_batch
 from image_data.photographs import Reading
 from models.noise import noise_seed
@@ -108,6 +112,8 @@ def test_unreadable_images_stop_a_run_before_it_begins_or_are_recorded(cli, tmp_
 def test_a_size_that_the_network_cannot_make_is_refused_before_any_image_is_read(cli, tmp_path, photographs):
     flags = ["--dataset", "folder", "--data_dir", photographs, "--hidden_sizes", "8", "16"]
     assert_refused(cli(*flags, "--image_size", "50"), "images of 50x50 pixels: 2 convolutions of stride 2 expected")
+    flags += ["--image_size", "16", "--hierarchical", "--latent_size"]
+    assert_refused(cli(*flags, "7x7x4", "4"), "7x7x4: this --network conv has maps of 8x8, 4x4; expected one of them")
     assert not (tmp_path / "keras").exists() and not (tmp_path / "outputs").exists()
 
 
@@ -125,6 +131,28 @@ def test_names_that_a_terminal_cannot_show_are_shown_otherwise(run_cli, tmp_path
     photographs = photographs.rename(tmp_path / "\u5199\u771f")
     finished = run_cli("--dataset", "folder", "--data_dir", photographs, *SMALL, "--num_epochs", "1", env=environment)
     assert finished.returncode == 0 and "\\u5199\\u771f" in finished.stdout
+
+
+def test_folders_of_any_bytes(cli, tmp_path, photographs):
+    """Of the data, of a class, of the cache, of a file that cannot be read and of one that is drawn."""
+    odd = os.fsdecode(b"\xe9t\xe9")
+    try:
+        photographs = photographs.rename(tmp_path / odd)
+    except OSError:
+        pytest.skip("this file system takes only names that are text")
+    (photographs / "coast").rename(photographs / odd)
+    (photographs / odd / "0.png").rename(photographs / odd / f"{odd}.png")
+    (photographs / "forest" / f"{odd}.png").touch()
+    flags = ["--dataset", "folder", "--is_cvae", "--data_dir", photographs, "--cache_dir", tmp_path / f"cache {odd}"]
+    drawn = ["--relabel", photographs / odd / f"{odd}.png"]
+    code, out, err = cli(*flags, *SMALL, *drawn, "--num_epochs", "1", "--tensorboard", "--skip_unreadable")
+    assert code == 0, err
+    assert "left out: " not in out
+    run, name = tmp_path / "outputs/folder_cvae", "\N{REPLACEMENT CHARACTER}t\N{REPLACEMENT CHARACTER}"
+    assert json.loads((run / "unreadable_images.json").read_text()) == {f"forest/{odd}.png": "empty file"}
+    assert f"classes: 2 (forest, {name})" in (run / "report.html").read_text(encoding="utf-8")
+    assert load_config(tmp_path / "model_ckpts/folder_cvae").data_dir == str(photographs)
+    assert (run / "relabelled.png").is_file() and (run / "results.json").is_file()
 
 
 def test_weights_of_photographs_go_to_another_folder_of_any_size(cli, tmp_path, photographs):
@@ -145,6 +173,14 @@ def test_a_resumed_run_must_see_the_same_photographs(cli, photographs):
         Image.open(path).rotate(180).save(path)
     result = cli("--dataset", "folder", "--resume", "--data_dir", photographs, "--num_epochs", "3")
     assert result[0] == 2 and "the images are not those that it began with" in result[2].splitlines()[-1]
+
+
+def test_a_run_with_a_limit_may_know_the_checksum_of_the_whole_folder(photographs):
+    """Such runs are there: all images used to be read, whatever the limit."""
+    config = resolve({"dataset": "folder", "data_dir": str(photographs), "limit": 2})
+    some, whole = read_data(config), read_data(replace(config, limit=None))
+    assert is_of(some, config, some.fingerprint) and is_of(some, config, whole.fingerprint)
+    assert not is_of(some, config, "0") and not is_of(whole, replace(config, limit=None), some.fingerprint)
 
 
 @pytest.mark.slow

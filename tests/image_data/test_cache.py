@@ -1,12 +1,15 @@
 """An array is built once, whole or not at all."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from image_data.cache import cached_array, digest
+from image_data import cache
+from image_data.cache import cached_array, digest, keras_home
 
 
 @pytest.fixture
@@ -85,6 +88,48 @@ def test_a_full_disk_is_said_before_anything_is_built(build, tmp_path):
     with pytest.raises(OSError, match="No space left"):
         cached_array("source", "state", 10**18, build, tmp_path)
     assert build.calls == 0
+
+
+@pytest.fixture
+def without_home(monkeypatch):
+    """A user that the system does not know, as in a container."""
+    pwd = pytest.importorskip("pwd")
+
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    cache._temporary_folder.cache_clear()
+    yield
+    cache._temporary_folder.cache_clear()
+
+
+def test_a_user_without_a_home_keeps_arrays_until_the_end(build, without_home, capsys):
+    for _ in range(2):
+        array, _ = cached_array("source", "state", 10, build)
+    assert build.calls == 1 and array.tolist() == list(range(10))
+    folder = os.environ["HOME"]
+    assert array.filename.is_relative_to(folder) and keras_home() == Path(folder) / ".keras"
+    assert capsys.readouterr().out == (
+        f"no home folder that can be written: caches are kept in {folder} until the end; see --cache_dir\n"
+    )
+
+
+def test_a_user_without_a_home_may_name_a_folder(build, without_home, capsys, tmp_path):
+    array, _ = cached_array("source", "state", 10, build, tmp_path)
+    assert array.filename.is_relative_to(tmp_path) and capsys.readouterr().out == ""
+
+
+def test_a_home_that_cannot_be_written_is_no_home(build, without_home, capsys, tmp_path, monkeypatch):
+    (tmp_path / ".keras").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    array, _ = cached_array("source", "state", 10, build)
+    assert not array.filename.is_relative_to(tmp_path) and "--cache_dir" in capsys.readouterr().out
+    with pytest.raises(OSError, match="Not a directory"):
+        cached_array("source", "state", 10, build, tmp_path / ".keras" / "cache")
 
 
 PROCESS = """

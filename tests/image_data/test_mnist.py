@@ -48,6 +48,36 @@ def test_mnist_like_data_from_a_folder(name, form, arrays, tmp_path):
     assert dataset.test.labels.sum(axis=1).tolist() == [1] * NUM_TEST
 
 
+@pytest.mark.parametrize("dataset, folder", [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")])
+@pytest.mark.parametrize("given", [".", "torchvision", "torchvision/raw"])
+def test_unpacked_files_where_torchvision_keeps_them(dataset, folder, given, arrays, tmp_path):
+    raw = tmp_path / folder / "raw"
+    raw.mkdir(parents=True)
+    write_idx(raw, arrays)
+    for path in list(raw.iterdir()):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    found = load_dataset(dataset, tmp_path / given.replace("torchvision", folder))
+    np.testing.assert_array_equal(found.test.images[..., 0], arrays["x_test"])
+
+
+@pytest.mark.parametrize("name", ["{0}", "{1}", "{1}.gz", "{0}.gz", "{0}/{0}", "{1}/{1}"])
+@pytest.mark.parametrize("is_gzipped", [True, False])
+def test_files_under_their_common_names(name, is_gzipped, arrays, tmp_path):
+    """Packed or not, whatever the name says: browsers unpack files and leave them their names."""
+    write_idx(tmp_path, arrays)
+    for file in IDX_FILES.values():
+        content = (tmp_path / file).read_bytes()
+        (tmp_path / file).unlink()
+        unpacked = file.removesuffix(".gz")
+        path = tmp_path / name.format(unpacked, unpacked.replace("-idx", ".idx"))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if is_gzipped else gzip.decompress(content))
+    dataset = load_dataset("mnist", tmp_path)
+    np.testing.assert_array_equal(dataset.test.images[..., 0], arrays["x_test"])
+    np.testing.assert_array_equal(dataset.test.labels.argmax(axis=1), arrays["y_test"])
+
+
 def test_limit_takes_the_first_images_of_each_split(arrays, tmp_path):
     np.savez(tmp_path / "mnist.npz", **arrays)
     dataset = load_dataset("mnist", tmp_path, limit=7)
@@ -122,7 +152,12 @@ def huge(path):
     path.write_bytes(gzip.compress(struct.pack(">BBBB4I", 0, 0, 8, 4, 2**31, 2**31, 4, 1)))
 
 
-@pytest.mark.parametrize("damage", [truncate, flip, short, huge])
+def other(path):
+    """What a server sends in place of a file that it does not have."""
+    path.write_text("<html>404</html>")
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, short, huge, other])
 def test_damaged_idx_is_refused_by_name(damage, arrays, tmp_path):
     write_idx(tmp_path, arrays)
     damage(tmp_path / IDX_FILES["x_test"])

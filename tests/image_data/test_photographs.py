@@ -172,6 +172,45 @@ def test_folders_that_change_places_are_noticed(tmp_path):
     assert [1 - label for label, _ in colours(dataset.train)] == dataset.train.labels.argmax(axis=1).tolist()
 
 
+@pytest.mark.parametrize("groups", ["train", "train test", "train validation", "train validation test"])
+def test_a_limit_reads_what_it_needs_and_takes_the_same_images(groups, tmp_path, monkeypatch):
+    decoded = num_decoded(monkeypatch)
+    for group in groups.split():
+        write_images(tmp_path / group if " " in groups else tmp_path, ["ash", "birch", "cedar"])
+    whole = load_dataset("folder", tmp_path, reading=READING)
+    decoded.clear()
+    some = load_dataset("folder", tmp_path, limit=2, reading=READING)
+    assert len(decoded) == 6
+    for split, of_whole in zip(some[:3], whole[:3], strict=True):
+        np.testing.assert_array_equal(split.images, of_whole.images[:2])
+        np.testing.assert_array_equal(split.labels, of_whole.labels[:2])
+    assert some.fingerprint != whole.fingerprint
+    decoded.clear()
+    assert load_dataset("folder", tmp_path, limit=2, reading=READING).fingerprint == some.fingerprint
+    assert load_dataset("folder", tmp_path, limit=100, reading=READING).fingerprint == whole.fingerprint
+    assert load_dataset("folder", tmp_path, reading=READING).fingerprint == whole.fingerprint
+    assert decoded == [], "some images and all of them have caches of their own"
+
+
+def test_a_limit_takes_the_same_images_where_others_cannot_be_read(tmp_path):
+    root = write_images(tmp_path, ["ash", "birch"])
+    spoil(root)
+    reading = READING._replace(skip_unreadable=True)
+    whole, some = load_dataset("folder", root, reading=reading), load_dataset("folder", root, limit=2, reading=reading)
+    for split, of_whole in zip(some[:3], whole[:3], strict=True):
+        np.testing.assert_array_equal(split.images, of_whole.images[:2])
+
+
+def test_labels_without_a_training_image_are_named(tmp_path):
+    write_images(tmp_path / "train", ["ash", "birch"])
+    write_images(tmp_path / "test", ["birch", "cedar", "fir"])
+    notes = load_dataset("folder", tmp_path, reading=READING).notes
+    assert "WARNING: no training image of 2 labels: cedar, fir" in notes
+    (tmp_path / "train" / "cedar").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "train" / "cedar" / "1.png")
+    assert "WARNING: no training image of 1 label: fir" in load_dataset("folder", tmp_path, reading=READING).notes
+
+
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_be_read_again_is_read(tmp_path):
     root = write_images(tmp_path, ["ash"])
