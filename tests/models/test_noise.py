@@ -24,9 +24,9 @@ def test_noise_is_the_same_eagerly_in_a_graph_and_under_xla():
 def test_noise_has_the_distribution_of_its_name():
     assert stats.kstest(uniform((20_000,), noise_seed(0)).numpy(), "uniform").pvalue > 0.001
     assert stats.kstest(standard_normal((20_000,), noise_seed(0)).numpy(), "norm").pvalue > 0.001
-    extremes = uniform((10_000_000,), noise_seed(0)).numpy()
-    assert 0.0 < extremes.min() < 1e-6 and 1 - 1e-6 < extremes.max() < 1.0
-    assert np.isfinite(standard_normal((10_000_000,), noise_seed(0))).all()
+    extremes = uniform((1_000_000,), noise_seed(0)).numpy()
+    assert 0.0 < extremes.min() < 1e-5 and 1 - 1e-5 < extremes.max() < 1.0
+    assert np.isfinite(standard_normal((1_000_000,), noise_seed(0))).all()
 
 
 def test_seeds_differ_in_run_stream_and_step():

@@ -111,11 +111,11 @@ def test_the_total_correlation_of_a_correlated_aggregate_is_that_of_the_gaussian
     """Means ~ N(0, S) with narrow posteriors: TC = -1/2 log det of the correlations; minibatch weights with N = 1
     leave the constants of the estimator, (L - 1) log N, out."""
     covariance = np.array([[1.0, 0.8], [0.8, 1.0]])
-    mean = RNG.multivariate_normal(np.zeros(2), covariance, size=3000)
+    mean = RNG.multivariate_normal(np.zeros(2), covariance, size=1500)
     _, total_correlation, _ = decomposed_rate(gaussian_latent(mean, np.full(mean.shape, -3.5)), num_images=1)
     smoothed = covariance + np.exp(-3.5) * np.eye(2)
     exact = -0.5 * np.log(1 - (smoothed[0, 1] / smoothed[0, 0]) ** 2)
-    assert np.mean(total_correlation) == pytest.approx(exact, abs=0.05)
+    assert np.mean(total_correlation) == pytest.approx(exact, abs=0.07)
 
 
 def test_the_capacity_holds_the_rate_of_all_levels_from_both_sides():
