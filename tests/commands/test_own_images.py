@@ -143,6 +143,14 @@ def test_a_run_is_not_started_within_its_images(cli, photographs, monkeypatch):
     )
 
 
+def test_a_user_without_a_home_is_given_one_before_others_ask_for_it(cli, tmp_path, without_home):
+    """Matplotlib would not start, and Keras make a folder named ~."""
+    code, out, err = cli("--dataset", "folder", "--data_dir", "nowhere")
+    assert_refused((code, out, err), "nowhere: found nothing there")
+    assert out.startswith("no home folder that can be written") and os.environ["HOME"] in out
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_names_that_a_terminal_cannot_show_are_shown_otherwise(run_cli, tmp_path, photographs):
     (photographs / "notes.\udce9").touch()
     environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict", "KERAS_HOME": str(tmp_path / "keras")}
