@@ -32,13 +32,26 @@ class UnreadableImage(ValueError):
 class ImageForm(NamedTuple):
     """What every image of a data set is brought to."""
 
-    size: int  # height and width
+    size: int | tuple[int, int]  # height and width: one number for a square
     channels: int  # 1 for grey, 3 for colour
-    crop: str  # "center" cuts the largest central square, "none" squeezes the whole image into one
+    crop: str  # "center" cuts the largest central part of this shape, "none" squeezes the whole image into it
+
+    @property
+    def height(self):
+        return self.size if isinstance(self.size, int) else self.size[0]
+
+    @property
+    def width(self):
+        return self.size if isinstance(self.size, int) else self.size[1]
+
+    @property
+    def shape(self):
+        """(H, W, C)."""
+        return self.height, self.width, self.channels
 
 
 def decode(path, form):
-    """Read an image file and bring it to an ImageForm: uint8 [size, size, channels].
+    """Read an image file and bring it to an ImageForm: uint8 [H, W, C].
 
     Of several frames or pages the first is taken; EXIF rotation is applied, alpha composited on white, 16-bit grey
     scaled to 8 bits. JPEGs far larger than the target are decoded at a fraction of their size, in steps of two.
@@ -52,7 +65,8 @@ def decode(path, form):
                 raise UnreadableImage(f"{image.width}x{image.height} pixels, more than {MAX_PIXELS:,}")
             if image.format == "PNG":
                 _check_sums(content)
-            image.draft(None, (form.size, form.size))
+            larger_side = max(form.height, form.width)  # EXIF may turn the image afterwards
+            image.draft(None, (larger_side, larger_side))
             image.load()
             _refuse_unknown_whites(image)
             return _bring_to(form, _to_8_bits(ImageOps.exif_transpose(image)))
@@ -119,11 +133,11 @@ def _bring_to(form, image):
     width, height = image.size
     left, top = 0.0, 0.0
     if form.crop == "center":
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
+        left = max(0.0, (width - height * form.width / form.height) / 2)
+        top = max(0.0, (height - width * form.height / form.width) / 2)
     box = (left, top, width - left, height - top)
-    image = image.resize((form.size, form.size), Image.Resampling.BICUBIC, box, reducing_gap=REDUCING_GAP)
-    return np.asarray(image).reshape(form.size, form.size, form.channels)
+    image = image.resize((form.width, form.height), Image.Resampling.BICUBIC, box, reducing_gap=REDUCING_GAP)
+    return np.asarray(image).reshape(form.shape)
 
 
 def _reason(error):

@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ GROUP_NAMES = ("train", "validation", "test")
 class Reading(NamedTuple):
     """How photographs are read and divided."""
 
-    image_size: int = 64
+    image_size: int | tuple[int, int] = 64  # height and width: one number for a square
     crop: str = "center"
     grayscale: bool = False
     validation_split: float = 0.2
@@ -163,6 +164,11 @@ def split_sizes(collection, reading):
 # --- Cache ------------------------------------------------------------------------------------------------------------
 
 
+def form_of(reading):
+    """What every image is brought to."""
+    return ImageForm(reading.image_size, 1 if reading.grayscale else 3, reading.crop)
+
+
 def cached_images(root, files, reading, is_whole=True):
     """Images of `files` under `root`, decoded now or read from the cache.
 
@@ -170,12 +176,12 @@ def cached_images(root, files, reading, is_whole=True):
     Returns: a memory-mapped uint8 array [N, H, W, C] of the files that can be read, in order; a dict of file -> reason
     of the others; and a checksum of each image, uint32 [N].
     """
-    form = ImageForm(reading.image_size, 1 if reading.grayscale else 3, reading.crop)
+    form = form_of(reading)
     root = Path(root).resolve()
     paths = [root / file for file in files]
     state = digest(str(FORMAT), *map(_state_of_file, files, paths))
     source = f"{root.name[:40]}-{digest(str(root), repr(form), *([] if is_whole else ['some']))}"
-    num_bytes = len(files) * form.size * form.size * form.channels
+    num_bytes = len(files) * prod(form.shape)
     build = partial(_build, files, paths, form)
     images, record = cached_array(source, state, num_bytes, build, reading.cache_dir)
     return images, record["unreadable"], np.array(record["checksums"], np.uint32)
@@ -208,7 +214,7 @@ def _build(files, paths, form, array_path):
 
 
 def _write_header(file, num_images, form):
-    shape = (num_images, form.size, form.size, form.channels)
+    shape = (num_images, *form.shape)
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
@@ -224,7 +230,7 @@ def _decode_all(paths, form):
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         tasks = [paths[start : start + FILES_PER_TASK] for start in range(0, len(paths), FILES_PER_TASK)]
-        bytes_per_task = FILES_PER_TASK * form.size * form.size * form.channels
+        bytes_per_task = FILES_PER_TASK * prod(form.shape)
         tasks_at_once = max(os.cpu_count(), BYTES_AT_ONCE // bytes_per_task)
         for start in range(0, len(tasks), tasks_at_once):
             for results in pool.map(lambda task: list(map(attempt, task)), tasks[start : start + tasks_at_once]):

@@ -21,6 +21,7 @@ from experiment.evaluation.inference import Inference
 from experiment.evaluation.likelihood import estimate_elbo
 from experiment.pictures.codes import Units
 from experiment.settings.combine import resolve
+from image_data import cache
 from image_data.splits import Split
 from models.catalog import NETWORKS
 
@@ -82,6 +83,23 @@ def run_cli(tmp_path):
         return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, **options)
 
     return run
+
+
+@pytest.fixture
+def without_home(monkeypatch):
+    """A user that the system does not know, as in a container."""
+    pwd = pytest.importorskip("pwd")
+
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    cache._temporary_folder.cache_clear()
+    yield
+    cache._temporary_folder.cache_clear()
 
 
 @pytest.fixture

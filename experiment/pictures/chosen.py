@@ -94,7 +94,7 @@ def _read(flag, path, config):
                 "the model knows"
             )
     try:
-        return decode(path, ImageForm(height, channels, config.crop))
+        return decode(path, ImageForm((height, width), channels, config.crop))
     except UnreadableImage as error:
         raise ConfigError(f"{flag} {path}: {error}; expected an image file") from error
 

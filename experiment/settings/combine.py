@@ -68,13 +68,14 @@ def resolve_loaded(given, saved):
         kept = {name: values[name] for name in names_in(MODEL) | {"image_shape", "label_names"}}
         values = {**defaults_of({**given, **kept}), **given, **kept}
         if values.get("image_size"):
-            height, _, channels = saved.image_shape
-            values |= {"image_size": height, "grayscale": channels == 1}
-    return _settle({**values, **given}, given)
+            height, width, channels = saved.image_shape
+            values |= {"image_size": (height, width), "grayscale": channels == 1}
+    return _settle(_spelled_out({**values, **given}), given)
 
 
 def resolve_resumed(given, saved):
     """Settings of a run that is continued: as saved, but for where the data is, how long to train, and the output."""
+    given = _spelled_out(given)
     _refuse_changes(given, saved, names_in(MODEL, DATA, TRAINING) - free_when_resumed(), "a resumed run keeps")
     if given.get("num_epochs") == 0:
         raise ConfigError("--num_epochs 0 with --resume: expected the epochs of the whole run, at least 1")
@@ -102,9 +103,13 @@ def with_preset(given):
 
 
 def _spelled_out(values):
-    """A single level may be given as a number: 15 for (15,)."""
-    latent_size = values.get("latent_size")
-    return values if type(latent_size) is not int else {**values, "latent_size": (latent_size,)}
+    """A single level may be given as a number, 15 for (15,), and a square as one side or two: both are then 64."""
+    latent_size, image_size = values.get("latent_size"), values.get("image_size")
+    if type(latent_size) is int:
+        values = {**values, "latent_size": (latent_size,)}
+    if isinstance(image_size, tuple) and len(image_size) in (1, 2) and len(set(image_size)) == 1:
+        values = {**values, "image_size": image_size[0]}
+    return values
 
 
 def _refuse_changes(given, saved, fixed, reason):

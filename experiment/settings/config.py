@@ -15,6 +15,7 @@ from experiment.settings.values import (
     ABOVE_0,
     AT_LEAST_0,
     FILE,
+    IMAGE_SIZE,
     IMAGES,
     LEVELS,
     MAX_INT,
@@ -164,14 +165,20 @@ class Config:
         "use the data set's own binary file; none: keep grey values, the only choice unless --likelihood bernoulli",
     )
 
-    image_size: int | None = setting(
-        None, DATA, whole_number(1, 4096), "height and width that photographs are resized to", photographs_only=True
+    image_size: int | tuple[int, int] | None = setting(
+        None,
+        DATA,
+        IMAGE_SIZE,
+        "height and width that photographs are resized to, one number for a square",
+        photographs_only=True,
+        nargs="+",
     )
     crop: str = setting(
         "center",
         DATA,
         one_of("center", "none"),
-        "center: cut the largest central square of each photograph; none: squeeze the whole photograph into a square",
+        "center: cut the largest central part of each photograph that has the shape of --image_size; none: squeeze the "
+        "whole photograph into it",
         photographs_only=True,
     )
     grayscale: bool = setting(False, DATA, SWITCH, "read photographs as grey images", photographs_only=True)

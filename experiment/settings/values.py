@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 NEWEST = "newest"
+MAX_SIDE = 4096  # of an image
 MAX_INT, MAX_FLOAT = 2**31 - 1, 1e30  # what 32-bit integers hold, and what stays finite in 32-bit sums
 
 
@@ -68,8 +69,16 @@ def is_folder_name(value):
     return not set(value) & set('/\\:*?"<>|\0')
 
 
+def is_image_size(value):
+    sides = value if isinstance(value, tuple) and len(value) == 2 else (value,)
+    return all(type(side) is int and 1 <= side <= MAX_SIDE for side in sides)
+
+
 RUN = Rule(str, lambda value: isinstance(value, str) and value != "", "a run's name, folder or weights", "RUN")
 NORMALIZATION = one_of("none", "batch", "instance")
+IMAGE_SIZE = Rule(
+    int, is_image_size, f"a whole number from 1 to {MAX_SIDE}, or two of them, the height and the width", "N"
+)
 SHARE = number(lambda value: 0 < value < 1, "a number between 0 and 1")
 PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path", "DIR")
 FILE = PATH._replace(expected="the path of a file", metavar="FILE")

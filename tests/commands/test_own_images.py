@@ -117,12 +117,38 @@ def test_a_size_that_the_network_cannot_make_is_refused_before_any_image_is_read
     assert not (tmp_path / "keras").exists() and not (tmp_path / "outputs").exists()
 
 
+def test_rectangles_with_labels_from_a_file(cli, tmp_path, photographs):
+    names = [path.relative_to(photographs) for path in sorted(photographs.rglob("*.png"))]
+    (tmp_path / "labels.csv").write_text(
+        "file,bright,blue\n" + "".join(f"{name},{index % 2},{index % 3 // 2}\n" for index, name in enumerate(names))
+    )
+    flags = ["--dataset", "folder", "--data_dir", photographs, *SMALL, "--image_size", "8", "16", "--num_epochs", "1"]
+    code, out, err = cli(*flags, "--is_cvae", "--labels", "labels.csv", "--reconstruct", photographs / names[0])
+    assert_refused((code, out, err.splitlines()[-1] + "\n"), "the model is given attributes, which a file does not say")
+    code, out, _ = cli(*flags, "--is_cvae", "--labels", "labels.csv", "--reconstruct", "0")
+    assert code == 0 and "in place of those of the folders; attributes: 2 (bright, blue)" in out
+    assert "8 x 16 x 3 = 384 pixels" in out and "left out" not in out
+    config = load_config(tmp_path / "model_ckpts/folder_cvae")
+    assert (config.image_size, config.label_names, config.has_attributes) == ((8, 16), ("bright", "blue"), True)
+    (tmp_path / "labels.csv").write_text("file,label\nother.png,x\n")
+    result = cli("--resume", "folder_cvae", "--num_epochs", "2")
+    assert_refused(result, "labels.csv: expected rows of images")
+
+
 def test_a_run_is_not_started_within_its_images(cli, photographs, monkeypatch):
     monkeypatch.chdir(photographs)
     result = cli("--dataset", "folder", "--data_dir", ".", *SMALL, "--num_epochs", "1")
     assert_refused(
         result, "--data_dir .: the program was started within it, and what it writes would be taken for images"
     )
+
+
+def test_a_user_without_a_home_is_given_one_before_others_ask_for_it(cli, tmp_path, without_home):
+    """Matplotlib would not start, and Keras make a folder named ~."""
+    code, out, err = cli("--dataset", "folder", "--data_dir", "nowhere")
+    assert_refused((code, out, err), "nowhere: found nothing there")
+    assert out.startswith("no home folder that can be written") and os.environ["HOME"] in out
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_names_that_a_terminal_cannot_show_are_shown_otherwise(run_cli, tmp_path, photographs):

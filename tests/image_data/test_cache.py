@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from image_data import cache
 from image_data.cache import cached_array, digest, keras_home
 
 
@@ -88,23 +87,6 @@ def test_a_full_disk_is_said_before_anything_is_built(build, tmp_path):
     with pytest.raises(OSError, match="No space left"):
         cached_array("source", "state", 10**18, build, tmp_path)
     assert build.calls == 0
-
-
-@pytest.fixture
-def without_home(monkeypatch):
-    """A user that the system does not know, as in a container."""
-    pwd = pytest.importorskip("pwd")
-
-    def unknown(uid):
-        raise KeyError(uid)
-
-    monkeypatch.setattr(pwd, "getpwuid", unknown)
-    monkeypatch.setenv("HOME", "")
-    monkeypatch.delenv("HOME")
-    monkeypatch.delenv("KERAS_HOME", raising=False)
-    cache._temporary_folder.cache_clear()
-    yield
-    cache._temporary_folder.cache_clear()
 
 
 def test_a_user_without_a_home_keeps_arrays_until_the_end(build, without_home, capsys):

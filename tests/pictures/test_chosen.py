@@ -30,6 +30,12 @@ def test_a_file_is_brought_to_the_size_of_photographs(make_config, dataset, tmp_
     assert (chosen.labels, chosen.names) == (None, ("a.png",))
 
 
+def test_a_file_is_brought_to_the_shape_of_photographs(make_config, dataset, tmp_path):
+    Image.new("RGB", (30, 20), (100, 100, 100)).save(tmp_path / "a.png")
+    config = make_config((8, 16, 3), dataset="folder", image_size=(8, 16), hidden_sizes=(4,))
+    assert choose("--reconstruct", (str(tmp_path / "a.png"),), config, dataset).images.shape == (1, 8, 16, 3)
+
+
 def test_the_label_of_a_file_is_its_folder(make_config, dataset, tmp_path):
     path = tmp_path / "two" / "a.png"
     path.parent.mkdir()

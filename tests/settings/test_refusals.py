@@ -44,6 +44,15 @@ from experiment.settings.refusals import ConfigError
             {"crop": "none"},
             "--crop none with --dataset mnist: its images are as they are; expected a data set of image",
         ),
+        (
+            {"dataset": "folder", "image_size": (1, 2, 3)},
+            "--image_size 1 2 3: expected a whole number from 1 to 4096, or",
+        ),
+        (
+            {"dataset": "folder", "image_size": (0, 9)},
+            "--image_size 0 9: expected a whole number from 1 to 4096, or two",
+        ),
+        ({"labels": "a.csv"}, "--labels a.csv with --dataset mnist: its images are as they are"),
         ({"dataset": "folder", "image_size": 0}, "--image_size 0: expected a whole number from 1 to 4096"),
         ({"dataset": "folder", "validation_split": 1.0}, "--validation_split 1.0: expected a number between 0 and 1"),
         ({"dataset": "folder", "validation_split": 0.9}, "leave nothing to train on: expected a sum below 1"),
