@@ -22,7 +22,7 @@ from experiment.files.records import (
     write_results,
     write_unreadable,
 )
-from experiment.pictures.always import draw_always, draw_charts
+from experiment.pictures.always import draw_always, draw_charts, draw_samples_alone
 from experiment.pictures.chosen import Chosen, choose
 from experiment.pictures.codes import Units
 from experiment.pictures.requested import Scene, draw_requested, num_codes_drawn
@@ -35,7 +35,7 @@ from experiment.settings.values import IMAGES
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
 from image_data.photographs import Reading, form_of
-from image_data.splits import DataError, Dataset, is_one_hot, pixel_variance
+from image_data.splits import DataError, DataMissing, Dataset, is_one_hot, pixel_variance
 from models.build import build_model, lay_out_model
 from models.catalog import LIKELIHOODS, OBJECTIVES
 from models.noise import Stream
@@ -65,13 +65,14 @@ def run_experiment(config, resumed=None, named=None, command=""):
 
     Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
     """
-    dataset = read_data(config)
+    try:
+        dataset = read_data(config)
+    except DataMissing as missing:
+        if config.num_epochs or config.evaluate or config.iw_samples or config.has_attributes:
+            raise
+        return draw_without_data(config, missing)
     config = settle_with_data(config, dataset, resumed)
-    chosen = {
-        each.name: choose(f"--{each.name}", getattr(config, each.name), config, dataset)
-        for each in flags()
-        if each.metadata["rule"] is IMAGES and getattr(config, each.name)
-    }
+    chosen = choose_all(config, dataset)
     model = build_model(config)
     weights = config.load_weights
     if weights and not resumed:
@@ -92,6 +93,36 @@ def run_experiment(config, resumed=None, named=None, command=""):
         weights = weights_path(run.checkpoints, config)
         restore_weights(model, weights)
         return evaluate(experiment, weights)
+
+
+def choose_all(config, dataset):
+    """The Chosen images of each flag that names some: a dict."""
+    return {
+        each.name: choose(f"--{each.name}", getattr(config, each.name), config, dataset)
+        for each in flags()
+        if each.metadata["rule"] is IMAGES and getattr(config, each.name)
+    }
+
+
+def draw_without_data(config, missing):
+    """Draw what saved weights make without a data set: samples, and pictures of a user's own files.
+
+    Raises: ConfigError where a picture needs test images.
+    """
+    for name in ("traverse", "embed"):
+        if getattr(config, name):
+            raise ConfigError(f"--{name}: it needs test images, and there are none ({missing})")
+    chosen, left_out = choose_all(config, None), LeftOut()
+    model = build_model(config)
+    restore_weights(model, config.load_weights)
+    run = new_run(config)
+    figures = draw_samples_alone(model, config, left_out)
+    scene = Scene(model, config, units=None, test=None, label_names=config.label_names, inferred=None)
+    figures |= draw_requested(scene, chosen, left_out)
+    print(f"no data: {missing}\nonly what needs none is drawn; numbers and the report need test images")
+    for path in write_figures(run.outputs, figures, left_out):
+        print(path)
+    return True
 
 
 def evaluate(experiment, weights):

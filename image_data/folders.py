@@ -9,7 +9,7 @@ from typing import NamedTuple
 from image_data.arrangement import arrange
 from image_data.decoding import SUFFIXES
 from image_data.photographs import GROUP_NAMES, Collection, named, shown, told_apart
-from image_data.splits import DataError, counted, one_hot
+from image_data.splits import DataError, DataMissing, counted, one_hot
 
 # Hidden files begin with a dot; these are what systems and network drives leave behind, in lower case.
 SYSTEM_NAMES = {
@@ -27,10 +27,10 @@ class Layout(NamedTuple):
     needs_classes: bool = False
     inner: tuple[str, ...] = ()  # names of sub-folders that hold the classes
 
-    def refusal(self, found):
-        """The DataError of a folder in which something else was found."""
+    def refusal(self, found, error=DataError):
+        """The error of a folder in which something else was found."""
         origin = f"; it comes from {self.origin}" if self.origin else ""
-        return DataError(f"{found}; expected {self.expected}{origin}")
+        return error(f"{found}; expected {self.expected}{origin}")
 
 
 LAYOUTS = {
@@ -98,10 +98,10 @@ def _with_place(file, place):
 def existing_folder(name, data_dir, layout):
     """The folder that was given as --data_dir, or a DataError."""
     if data_dir is None:
-        raise layout.refusal(f"--dataset {name}: found no --data_dir")
+        raise layout.refusal(f"--dataset {name}: found no --data_dir", DataMissing)
     if not data_dir.is_dir():
         found = "a file" if data_dir.exists() else "nothing there"
-        raise layout.refusal(f"--data_dir {shown(data_dir)}: found {found}")
+        raise layout.refusal(f"--data_dir {shown(data_dir)}: found {found}", DataMissing)
     return data_dir
 
 

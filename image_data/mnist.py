@@ -6,7 +6,7 @@ import numpy as np
 
 from image_data.arrays import pick, read_idx, read_npz
 from image_data.cache import keras_home
-from image_data.splits import DataError, Dataset, Split, one_hot, take
+from image_data.splits import DataError, DataMissing, Dataset, Split, one_hot, take
 
 DIGIT_NAMES = tuple("0123456789")
 CLOTHING_NAMES = (
@@ -65,7 +65,7 @@ def _mnist_arrays(name, data_dir, cached):
         _download(name, cached)
     source = cached if data_dir is None else data_dir
     if not source.exists():
-        raise DataError(f"--data_dir {source}: no such folder; expected {_mnist_layout(name)}")
+        raise DataMissing(f"--data_dir {source}: no such folder; expected {_mnist_layout(name)}")
     if source.is_dir() and (source / f"{name}.npz").is_file():
         source = source / f"{name}.npz"
     if source.is_file():
@@ -121,7 +121,7 @@ def _download(name, cached):
     try:
         getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises a bare Exception where the network fails
-        raise DataError(
+        raise DataMissing(
             f"{name} is neither at {cached} nor could it be downloaded ({error}): put {_mnist_layout(name)} into a "
             "folder and give it as --data_dir, or use --dataset digits, which needs no network"
         ) from error
@@ -131,7 +131,7 @@ def load_binarized_mnist(data_dir):
     source = _keras_cache() if data_dir is None else data_dir
     path = source if source.is_file() else source / "binarized_mnist.npz"
     if not path.is_file():
-        raise DataError(
+        raise DataMissing(
             f"{path}: no such file; expected the fixed binarisation of MNIST (Larochelle & Murray 2011) with arrays "
             "x_train, x_valid, x_test [N, 784] of 0 and 1, there or in --data_dir; --dataset digits needs no file"
         )

@@ -10,6 +10,10 @@ class DataError(ValueError):
     """A data set that is missing, damaged or of another form. One line: found, expected, what to do."""
 
 
+class DataMissing(DataError):
+    """A data set of which no file was found: saved weights can be drawn from without it."""
+
+
 class Split(NamedTuple):
     """Images, their labels, and the factors that they were rendered from."""
 

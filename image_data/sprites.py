@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from image_data.cache import cached_array, digest
-from image_data.splits import DataError, Dataset, Split, take
+from image_data.splits import DataError, DataMissing, Dataset, Split, take
 
 FACTOR_NAMES = ("shape", "scale", "orientation", "x", "y")
 NUM_VALUES = (3, 6, 40, 8, 8)
@@ -87,7 +87,7 @@ def load_dsprites(data_dir):
     path = None if data_dir is None else data_dir / DSPRITES_FILE if data_dir.is_dir() else data_dir
     if path is None or not path.is_file():
         given = "no --data_dir" if path is None else f"no file {path}"
-        raise DataError(f"--dataset dsprites: found {given}; expected {DSPRITES_LAYOUT}")
+        raise DataMissing(f"--dataset dsprites: found {given}; expected {DSPRITES_LAYOUT}")
     path, status = path.resolve(), path.stat()
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -48,6 +48,14 @@ def draw_always(model, config, test, binary_test, left_out):
     return draw_each(drawings, left_out)
 
 
+def draw_samples_alone(model, config, left_out):
+    """The pictures that need no data set: samples and, of a model that is given classes, a row per class."""
+    drawings = {"samples": lambda: draw_samples(model, config, None)}
+    if config.traits.is_conditional:
+        drawings["classes"] = lambda: draw_classes(model, config, None)
+    return draw_each(drawings, left_out)
+
+
 def draw_charts(config, rows, units, left_out):
     """Charts of a run: the rate of every unit and, where it was trained, its loss curve.
 

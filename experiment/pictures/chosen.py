@@ -36,7 +36,7 @@ def choose(flag, references, config, dataset):
         flag: as it was typed, for errors.
         references: strings.
         config: a Config.
-        dataset: a Dataset, whose test images are meant.
+        dataset: a Dataset, whose test images are meant; None where there is none.
 
     Raises: ConfigError.
     """
@@ -55,6 +55,8 @@ def choose(flag, references, config, dataset):
 
 
 def _index(flag, reference, dataset):
+    if dataset is None:
+        raise ConfigError(f"{flag} {reference}: there are no test images; expected --data_dir, or paths of files")
     num_images = len(dataset.test.images)
     if reference.startswith(CLASS):
         name = reference.partition(":")[2]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import assert_refused
+from conftest import assert_refused, files
 from PIL import Image
 
 from data_utils import load_dataset
@@ -179,6 +179,32 @@ def test_folders_of_any_bytes(cli, tmp_path, photographs):
     assert f"classes: 2 (forest, {name})" in (run / "report.html").read_text(encoding="utf-8")
     assert load_config(tmp_path / "model_ckpts/folder_cvae").data_dir == str(photographs)
     assert (run / "relabelled.png").is_file() and (run / "results.json").is_file()
+
+
+def test_saved_weights_draw_without_their_data(cli, tmp_path, photographs):
+    flags = ["--dataset", "folder", "--data_dir", photographs, *SMALL, "--num_epochs", "1", "--is_cvae"]
+    assert cli(*flags)[0] == 0
+    trained = tmp_path / "outputs/folder_cvae"
+    photographs.rename(tmp_path / "elsewhere")
+    generate = ["--load_weights", "folder_cvae", "--num_epochs", "0"]
+    ends = [str(tmp_path / "elsewhere" / name) for name in ("coast/0.png", "forest/0.png")]
+    code, out, _ = cli(*generate, "--interpolate", *ends)
+    assert code == 0 and "no data: --data_dir" in out and "found nothing there" in out
+    drawn = tmp_path / "outputs/folder_cvae_generated"
+    assert files(drawn) == [
+        "chosen_interpolation.png",
+        "chosen_interpolation_moving.gif",
+        "classes.png",
+        "samples.png",
+    ]
+    for name in ("samples.png", "classes.png"):
+        assert (drawn / name).read_bytes() == (trained / name).read_bytes()
+    for asked, message in {
+        ("--interpolate", "0", "1"): "--interpolate 0: there are no test images; expected --data_dir, or paths",
+        ("--traverse", ends[0]): "--traverse: it needs test images, and there are none",
+        ("--evaluate",): "found nothing there",
+    }.items():
+        assert_refused(cli(*generate, *asked), message)
 
 
 def test_weights_of_photographs_go_to_another_folder_of_any_size(cli, tmp_path, photographs):
