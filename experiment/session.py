@@ -179,7 +179,7 @@ class Screen:
     def end_epoch(self, progress, estimate, loss):
         """A line with the means of an epoch's training steps, and the validation numbers after it."""
         training = _terms(self._config, *self._sums / max(1, self._num_steps))
-        validation = f"validation loss {loss:.1f}, KL {estimate.rate:.1f}"
+        validation = f"validation {_nats(loss)}, KL {_nats(estimate.rate)}"
         tqdm.write(f"epoch {self._epoch(progress)}: loss {training}; {validation}")
         self._sums, self._num_steps = np.zeros(3), 0
 
@@ -191,11 +191,17 @@ class Screen:
 
 
 def _terms(config, loss, distortion, rate):
-    """'130.2 = 110.1 + 0.40 x 50.2' where the loss is such a sum, else '130.2; reconstruction 110.1, KL 50.2'."""
+    """'130.2 = 110.1 + 0.40 x 50.2' where the loss is such a sum, else '130.2 (reconstr. 110.1, KL 50.2)'."""
     if not OBJECTIVES[config.objective].is_weighted_sum or config.level_betas or config.free_nats:
-        return f"{loss:.1f}; reconstruction {distortion:.1f}, KL {rate:.1f}"
+        return f"{_nats(loss)} (reconstr. {_nats(distortion)}, KL {_nats(rate)})"
     beta = (loss - distortion) / rate if rate else 1.0  # while it rises, too
-    return f"{loss:.1f} = {distortion:.1f} + {'' if abs(beta - 1) < 0.005 else f'{beta:.2f} x '}{rate:.1f}"
+    weight = "" if abs(beta - 1) < 0.005 else f"{beta:.2f} x "
+    return f"{_nats(loss)} = {_nats(distortion)} + {weight}{_nats(rate)}"
+
+
+def _nats(value):
+    """'130.2', or '-11,439' where nobody looks at tenths."""
+    return f"{value:.1f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _terms_of(progress):

@@ -120,7 +120,7 @@ def test_a_vae_from_flags_to_files_and_numbers(trained, tmp_path):
     (loss, distortion, rate), _ = (
         tuple(map(float, found))
         for found in re.findall(
-            r"^epoch [12]/2: loss (\S+) = (\S+) \+ (\S+); validation loss \S+, KL \S+$", out, re.MULTILINE
+            r"^epoch [12]/2: loss (\S+) = (\S+) \+ (\S+); validation \S+, KL \S+$", out, re.MULTILINE
         )
     )
     assert loss == pytest.approx(distortion + rate, abs=0.11), "the terms on the screen add up"

@@ -1,0 +1,54 @@
+"""What the command line says of words that it does not know, and what it sets before TensorFlow is imported."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import assert_refused
+
+from assignment import OTHER_NAMES, parse
+from experiment.settings.config import flags
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--seed", "0", "1"], "--seed 0 1: expected one value; did you mean --seeds 0 1?"),
+        (["--seed", "0", "1", "--beta", "2"], "--seed 0 1: expected one value; did you mean --seeds 0 1?"),
+        (["--grid", "3", "4"], "--grid 3 4: expected one value;"),
+        (["mnist"], "mnist: expected flags, such as --dataset mnist"),
+        (["--lr", "0.1"], "--lr: no such flag; did you mean --learning_rate?"),
+        (["--batch-size=3"], "--batch-size=3: no such flag; did you mean --batch_size?"),
+        (["--latent_sise", "3"], "--latent_sise: no such flag; did you mean --latent_size?"),
+        (["--zzzz"], "--zzzz: no such flag; see --help"),
+    ],
+)
+def test_words_that_are_no_flags_are_explained(cli, arguments, message):
+    assert_refused(cli(*arguments), message)
+
+
+def test_what_is_meant_by_other_names_is_there():
+    known = {f"--{each.name}" for each in flags()}
+    meant = {word for name in OTHER_NAMES.values() for word in name.split(" and ")}
+    assert meant <= known and not known & OTHER_NAMES.keys()
+
+
+def test_flags_become_settings():
+    assert parse(["--beta", "4", "--latent_size", "64", "32"]) == {"beta": 4.0, "latent_size": (64, 32)}
+    assert parse(["--beta", "1", "4"]) == {"beta": (1.0, 4.0)}
+
+
+def test_the_environment_is_set_before_tensorflow_unless_a_user_did():
+    code = "import os, experiment; print(os.environ['TF_ENABLE_ONEDNN_OPTS'], os.environ['TF_NUM_INTEROP_THREADS'])"
+
+    def said(**given):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | given
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True).stdout
+
+    assert said() == "1 1\n"
+    assert said(TF_ENABLE_ONEDNN_OPTS="0") == "0 1\n"
