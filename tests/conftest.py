@@ -1,5 +1,6 @@
 """What several test files share: small configurations, small data, the command line, and the real data."""
 
+import gc
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of scikit-learn, whose threads 
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from tensorflow.python.framework.ops import gradient_registry
 
 import assignment
 from atomic_files import held
@@ -36,6 +39,22 @@ def without_xla(request, monkeypatch):
     """Dense networks run as graphs, which are there in a fraction of XLA's time, but in tests that are marked xla."""
     if "xla" not in request.keywords:
         monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(is_dense=False))
+
+
+@pytest.fixture(autouse=True)
+def graphs_are_let_go():
+    """TensorFlow keeps every custom gradient of a graph, such as that of silu, and with it the whole graph, for ever."""
+    yield
+    gradients = gradient_registry._registry
+    for name in [name for name in gradients if name.startswith("CustomGradient-")]:
+        del gradients[name]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_is_given_back():
+    """Models and graphs refer to themselves, and Python is slow to notice that nobody else does."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -132,14 +151,34 @@ def cli(tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
-def trained(cli, tmp_path, tmp_path_factory, monkeypatch):
-    """As `cli`, but a command is run once for all tests of all workers; its folders are copied into the test's own."""
+def undrawn(monkeypatch):
+    """Runs draw only the pictures that flags ask for: for tests of what else a command does."""
+    for name in ("draw_always", "draw_charts"):
+        monkeypatch.setattr(f"experiment.run.{name}", lambda *_: {})
+    monkeypatch.setattr("experiment.run.explorer_data", lambda *_: None)
+
+
+@pytest.fixture
+def uncompared(monkeypatch):
+    """Studies compare their runs in numbers alone."""
+    for name in ("draw_rate_distortion", "draw_curves", "draw_numbers"):
+        monkeypatch.setattr(f"experiment.study.{name}", lambda *_: Figure())
+    monkeypatch.setattr("experiment.study._pictures", lambda *_: {})
+
+
+@pytest.fixture
+def trained(request, cli, tmp_path, tmp_path_factory, monkeypatch):
+    """As `cli`, but a command is run once for all tests of all workers; its folders are copied into the test's own.
+
+    Tests that go without pictures share runs without pictures.
+    """
+    without = sorted({"undrawn", "uncompared"} & {*request.fixturenames})
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
 
     def run(*arguments):
-        folder = shared / f"trained-{zlib.crc32(repr(arguments).encode()):08x}"
+        folder = shared / f"trained-{zlib.crc32(repr((arguments, without)).encode()):08x}"
         folder.mkdir(exist_ok=True)
         with held(folder, wait=True):
             done = folder / "said.json"

@@ -13,6 +13,7 @@ from data_utils import load_dataset
 from experiment.evaluation import labels, measures
 from experiment.evaluation.likelihood import estimate_iw_bound
 from experiment.files.checkpoints import load_weights
+from experiment.pictures.always import draw_charts
 from experiment.training.preprocessing import binarize_once
 from image_data.splits import take
 from models.noise import ALGORITHM, Stream, noise_seed, standard_normal
@@ -32,7 +33,7 @@ def numpy_log_weights(model, images, noise):
     return log_likelihood + 0.5 * np.sum(noise**2 + log_var - z**2, axis=-1)
 
 
-def test_the_bound_of_a_saved_model_is_that_of_plain_numpy_given_the_same_noise(trained, tmp_path):
+def test_the_bound_of_a_saved_model_is_that_of_plain_numpy_given_the_same_noise(undrawn, trained, tmp_path):
     trained(*QUICK)
     model, config = load_weights(tmp_path / "model_ckpts/digits_vae")
     split = binarize_once(take(load_dataset("digits").test, slice(20)), config.binarization, Stream.TEST_BINARIZATION)
@@ -45,14 +46,15 @@ def test_the_bound_of_a_saved_model_is_that_of_plain_numpy_given_the_same_noise(
     assert estimate.iw_standard_error == pytest.approx(bounds.std(ddof=1) / np.sqrt(20), abs=1e-3)
 
 
-def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(measures, "NUMBERS_OF_SAMPLES", (500, 50))
+def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, undrawn, tmp_path, monkeypatch):
+    monkeypatch.setattr(measures, "NUMBERS_OF_SAMPLES", (100, 10))
     monkeypatch.setattr(labels, "GENERATED_PER_CLASS", 20)
+    monkeypatch.setattr(labels, "BAYES_SAMPLES", 5)
     code, out, _ = cli(*QUICK, "--is_cvae", "--evaluate", "--limit", "1000")
-    assert code == 0 and ", K = 500: about " in out and "Bayes' rule, 360 images, 10 classes: about " in out
+    assert code == 0 and ", K = 100: about " in out and "Bayes' rule, 360 images, 10 classes: about " in out
     outputs = tmp_path / "outputs/digits_cvae"
     test = json.loads((outputs / "results.json").read_text())["test"]
-    assert test["num_importance_samples"] == 500 and test["iw_bound"] > test["elbo"]
+    assert test["num_importance_samples"] == 100 and test["iw_bound"] > test["elbo"]
     assert test["mutual_information"] + test["marginal_kl"] == pytest.approx(test["rate"], abs=1e-3)
     assert (
         0 <= test["bayes_accuracy"] <= 1 and test["bayes_num_images"] == 360 and 0.5 < test["classifier_accuracy"] <= 1
@@ -62,10 +64,10 @@ def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, tmp_path, 
     assert lines in out and "Bayes' rule" in lines and f"{test['iw_bound']:.2f} nats" in lines
 
 
-def test_evaluation_where_factors_are_known(cli, tmp_path, monkeypatch):
+def test_evaluation_where_factors_are_known(cli, undrawn, tmp_path, monkeypatch):
     monkeypatch.setattr(measures, "factor_vae_score", partial(measures.factor_vae_score, num_votes=200))
     monkeypatch.setattr(measures, "beta_vae_score", partial(measures.beta_vae_score, num_points=200))
-    flags = ["--limit", "600", "--num_epochs", "1", "--hidden_sizes", "4", "4", "4", "4", "--num_features", "16"]
+    flags = ["--limit", "600", "--num_epochs", "1", "--network", "mlp", "--hidden_sizes", "16"]
     assert cli("--dataset", "sprites", *flags, "--latent_size", "4")[0] == 0
     assert cli("--dataset", "sprites", "--load_weights", "--num_epochs", "0", "--evaluate", "--iw_samples", "3")[0] == 0
     test = json.loads((tmp_path / "outputs/sprites_vae_generated/results.json").read_text())["test"]
@@ -85,7 +87,8 @@ def test_evaluation_where_factors_are_known(cli, tmp_path, monkeypatch):
         (["--objective", "beta_tc", "--is_cvae"], "beta total correlation + dimension-wise KL; beta 6"),
     ],
 )
-def test_objectives_train_and_are_stated(cli, tmp_path, flags, loss):
+def test_objectives_train_and_are_stated(cli, undrawn, tmp_path, monkeypatch, flags, loss):
+    monkeypatch.setattr("experiment.run.draw_charts", draw_charts)
     code, out, _ = cli(*QUICK, *flags)
     assert code == 0 and loss in out
     (results,) = tmp_path.glob("outputs/*/results.json")

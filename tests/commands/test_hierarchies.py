@@ -10,6 +10,8 @@ from scipy.special import logsumexp
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
 from experiment.files.records import read_metrics
+from experiment.pictures import always, requested
+from experiment.report import explorer
 from experiment.training.preprocessing import binarize_once, make_batch
 from image_data.splits import take
 from models.bounds import log_weight
@@ -31,7 +33,9 @@ MAPS = [
 CONV_QUICK = [*QUICK[:-2], "--hierarchical", *MAPS]
 
 
-def test_a_hierarchy_from_flags_to_files_and_numbers_and_back(cli, tmp_path):
+def test_a_hierarchy_from_flags_to_files_and_numbers_and_back(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(always, "MAX_LABELS", 2)
+    monkeypatch.setattr(explorer, "LABELS_IN_GRID", 2)
     flags = [*CONV_QUICK, "--is_cvae", "--learning_rate_schedule", "cosine", "--iw_samples", "7"]
     code, out, _ = cli(*flags)
     assert code == 0
@@ -83,7 +87,7 @@ def test_a_hierarchy_from_flags_to_files_and_numbers_and_back(cli, tmp_path):
     )
 
 
-def test_the_chain_of_the_land_use_project(cli, tmp_path):
+def test_the_chain_of_the_land_use_project(cli, undrawn, tmp_path):
     code, out, _ = cli(*QUICK, "--hierarchical", "--hierarchy", "chain", "--latent_size", "6", "3")
     assert code == 0 and "x -> z1 6 -> z2 3 -> x, prior N(0, I) at every level" in out
     assert (tmp_path / "model_ckpts/digits_chain/chain.weights.h5").is_file()
@@ -91,9 +95,11 @@ def test_the_chain_of_the_land_use_project(cli, tmp_path):
     assert len(results["test"]["rate_per_level"]) == 2
 
 
-def test_images_without_labels_draw_every_picture(cli, tmp_path):
-    flags = ["--dataset", "sprites", "--limit", "60", "--num_epochs", "1", "--hidden_sizes", "4", "4", "4", "4"]
-    code, out, _ = cli(*flags, "--hierarchical", "--latent_size", "8x8x1", "4", "--num_features", "8")
+def test_images_without_labels_draw_every_picture(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(requested, "ANGLES", np.linspace(0, 2 * np.pi, 3, endpoint=False))
+    monkeypatch.setattr(requested, "UNITS_SHOWN", 2)
+    flags = ["--dataset", "sprites", "--limit", "60", "--num_epochs", "1", "--network", "mlp", "--hidden_sizes", "8"]
+    code, out, _ = cli(*flags, "--hierarchical", "--latent_size", "5", "4")
     assert code == 0
     pictures = {"interpolation", "loss_curve", "reconstructions", "resampled_z1", "samples"}
     pictures |= {"temperatures", "top_levels", "traversal_0", "unit_rates"}

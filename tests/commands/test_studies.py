@@ -15,7 +15,7 @@ STUDY = [*QUICK, "--beta", "1", "4", "--seeds", "0", "1"]
 NAME = "digits_vae_beta_1_4_seeds_0_1"
 
 
-def test_a_study_trains_compares_and_is_not_trained_twice(cli, trained, tmp_path):
+def test_a_study_trains_compares_and_is_not_trained_twice(cli, undrawn, trained, tmp_path):
     code, finished, _ = trained(*STUDY)
     assert code == 0
     runs = [f"digits_vae_beta{beta}_seed{seed}" for beta in (1, 4) for seed in (0, 1)]
@@ -51,7 +51,7 @@ def test_a_study_trains_compares_and_is_not_trained_twice(cli, trained, tmp_path
     assert before == {path: (tmp_path / path).read_bytes() for path in files(tmp_path) if "model_ckpts" in path}
 
 
-def test_a_run_of_a_study_is_that_of_its_own_command(cli, trained):
+def test_a_run_of_a_study_is_that_of_its_own_command(cli, undrawn, trained):
     """Bit for bit, though another run was trained in the same process before it."""
     trained(*STUDY)
     assert cli(*QUICK, "--beta", "4", "--run_name", "alone")[0] == 0
@@ -75,7 +75,7 @@ class StopsSoon(Interruption):
         pass
 
 
-def test_a_named_study_goes_on_where_it_was_stopped(cli, trained, tmp_path, monkeypatch):
+def test_a_named_study_goes_on_where_it_was_stopped(cli, undrawn, uncompared, trained, tmp_path, monkeypatch):
     flags = [*QUICK, "--seeds", "0", "1", "--run_name", "mine"]
     with monkeypatch.context() as patched:
         patched.setattr("experiment.session.Interruption", StopsSoon)
@@ -90,7 +90,7 @@ def test_a_named_study_goes_on_where_it_was_stopped(cli, trained, tmp_path, monk
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_what_is_asked_for_later_is_made_up_for(cli, trained, tmp_path, monkeypatch):
+def test_what_is_asked_for_later_is_made_up_for(cli, undrawn, uncompared, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(requested, "ANGLES", np.linspace(0, 2 * np.pi, 3, endpoint=False))
     flags = [*QUICK, "--seeds", "0", "1"]
     trained(*flags)
@@ -105,7 +105,7 @@ def test_what_is_asked_for_later_is_made_up_for(cli, trained, tmp_path, monkeypa
     assert cli(*flags)[1].count("done before") == 2
 
 
-def test_runs_on_other_images_are_not_taken_for_the_studys(cli, tmp_path):
+def test_runs_on_other_images_are_not_taken_for_the_studys(cli, undrawn, uncompared, tmp_path):
     generator = np.random.default_rng(0)
     for folder in ("one", "other"):
         (tmp_path / folder).mkdir()
@@ -133,17 +133,16 @@ def test_runs_on_other_images_are_not_taken_for_the_studys(cli, tmp_path):
     assert code == 0 and "done before" in out
 
 
-def test_longer_studies_train_on(cli, trained, tmp_path):
-    flags = [*QUICK, "--seeds", "0"]
-    trained(*flags)
-    code, out, _ = cli(*flags, "--num_epochs", "3")
+def test_longer_studies_train_on(cli, undrawn, uncompared, trained, tmp_path):
+    trained(*QUICK, "--seeds", "0", "1")
+    code, out, _ = cli(*QUICK, "--seeds", "0", "--num_epochs", "3")
     assert code == 0 and "done before" not in out
     results = json.loads((tmp_path / "outputs/digits_vae_seed0/results.json").read_text())
     assert results["protocol"]["epochs"] == 3
 
 
-def test_runs_with_other_settings_are_not_taken_for_the_studys(cli, trained, tmp_path):
-    trained(*QUICK, "--seeds", "0")
+def test_runs_with_other_settings_are_not_taken_for_the_studys(cli, undrawn, uncompared, trained, tmp_path):
+    trained(*QUICK, "--seeds", "0", "1")
     result = cli(*QUICK, "--seeds", "0", "--learning_rate", "0.1")
     assert_refused(result, "digits_vae_seed0: was trained with --learning_rate 0.001, the study asks for")
     (tmp_path / "outputs/digits_vae_seed7").mkdir()
