@@ -43,7 +43,7 @@ def without_xla(request, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def graphs_are_let_go():
-    """TensorFlow keeps every custom gradient of a graph, such as that of silu, and with it the whole graph, for ever."""
+    """TensorFlow keeps every custom gradient of a graph, such as that of silu, and with it the graph, for ever."""
     yield
     gradients = gradient_registry._registry
     for name in [name for name in gradients if name.startswith("CustomGradient-")]:
