@@ -1,4 +1,4 @@
-"""From a config to a model."""
+"""Build a model from its Config."""
 
 import random
 
@@ -8,14 +8,14 @@ from models.base import dummy_batch
 from models.catalog import MODELS, code_of
 from models.noise import noise_seed
 
-# A user's keras.json may say otherwise; the mathematics here is written for these.
+# A user's keras.json may set other values, and the code of the models relies on these.
 keras.config.set_floatx("float32")
 keras.config.set_image_data_format("channels_last")
 
 
 def build_model(config):
-    """The model that a config describes, with freshly drawn weights that are a function of config.seed alone."""
-    # Keras draws the seeds of its initialisers from Python's generator, which is the caller's: it is put back.
+    """The model that a Config describes, with new weights that depend on config.seed alone."""
+    # Keras draws the seeds of its initialisers from Python's global generator. The caller gets its state back.
     callers = random.getstate()
     random.seed(config.seed)
     try:
