@@ -1,4 +1,4 @@
-"""The evidence lower bound and its terms, in nats per image. Signs: the ELBO is a lower bound, higher is better."""
+"""The evidence lower bound (ELBO) and its terms, in nats per image. The ELBO is a lower bound: higher is better."""
 
 from typing import NamedTuple
 
@@ -8,10 +8,10 @@ from models.distributions import VAEOutput
 
 
 class ElboTerms(NamedTuple):
-    """elbo = -distortion - sum over levels of rate, for every image."""
+    """The terms of the ELBO of every image: elbo = -distortion - sum over levels of rate."""
 
-    distortion: tf.Tensor  # [B], -log p(x|z): the reconstruction loss
-    rate: tf.Tensor  # [B, levels], the KL of every level, top first
+    distortion: tf.Tensor  # nats [B], the reconstruction loss -log p(x|z)
+    rate: tf.Tensor  # nats [B, levels], the KL of every level, top level first
 
     @property
     def elbo(self):
@@ -20,10 +20,12 @@ class ElboTerms(NamedTuple):
 
 
 def elbo_terms(output, images):
-    """E_q log p(x|z) - sum_l KL(q(z_l|x,z_>l) || p(z_l|z_>l)), term by term.
+    """The terms of the ELBO: distortion (reconstruction loss) and rate (KL).
 
-    Kingma & Welling (2014), eq. 10; for several levels Sonderby et al. (2016). The distortion is a one-sample
-    estimate; the rate of a level is what its Latent says, in closed form where both distributions are Gaussian.
+        elbo = E_q log p(x|z) - sum_l KL(q(z_l|x,z_>l) || p(z_l|z_>l))
+
+    The distortion is a one-sample estimate. The rate comes from the Latent of each level, in closed form where both
+    distributions are Gaussian.
 
     Args:
         output: a VAEOutput.
@@ -31,22 +33,35 @@ def elbo_terms(output, images):
 
     Returns:
         ElboTerms in nats per image, summed over pixels, channels and units.
+
+    Reference: Kingma & Welling (2014), eq. 10; for several levels Sonderby et al. (2016).
     """
     rate = tf.stack([latent.rate for latent in output.latents], axis=-1)
     return ElboTerms(-output.likelihood.log_prob(images), rate)
 
 
 def log_weight(output, images):
-    """log w = log p(x|z) + log p(z) - log q(z|x) at the sampled z: nats [B].
+    """The log importance weight at the sampled z.
 
-    Its expectation is the ELBO, and logsumexp over K samples minus log K the importance-weighted bound of
-    Burda et al. (2016), eq. 8. The analytic KL of `elbo_terms` must not stand in for it there.
+        log w = log p(x|z) + log p(z) - log q(z|x)
+
+    Its expectation is the ELBO. logsumexp over K samples minus log K is the importance-weighted bound. That bound must
+    not use the analytic KL of `elbo_terms`.
+
+    Args:
+        output: a VAEOutput.
+        images: [B, H, W, C] in [0, 1].
+
+    Returns:
+        nats [B].
+
+    Reference: Burda et al. (2016), eq. 8.
     """
     return output.likelihood.log_prob(images) + tf.add_n([latent.log_ratio for latent in output.latents])
 
 
 class Forward(NamedTuple):
-    """One pass of a model over a batch: what every objective is a function of. K rows for each of B images."""
+    """One pass of a model over B images with K samples of z each: the input of every objective."""
 
     images: tf.Tensor  # [B K, H, W, C]
     output: VAEOutput
@@ -54,7 +69,18 @@ class Forward(NamedTuple):
 
 
 def forward(model, batch, seed, num_samples=1, training=False):
-    """Infer, sample, generate: Batch of B images, K = num_samples -> Forward."""
+    """Run a model on a batch and compute the terms of its ELBO.
+
+    Args:
+        model: a LatentVariableModel.
+        batch: a Batch of B images.
+        seed: an int32 pair.
+        num_samples: K, samples of z for each image.
+        training: whether normalisation uses the statistics of the batch.
+
+    Returns:
+        A Forward of B K rows.
+    """
     output = model(batch, seed, num_samples=num_samples, training=training)
     images = tf.repeat(batch.images, num_samples, axis=0)
     return Forward(images, output, elbo_terms(output, images))

@@ -1,4 +1,4 @@
-"""From a config to a model."""
+"""Build a model from its Config."""
 
 import random
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from models.base import dummy_batch
 from models.catalog import MODELS, code_of
 from models.noise import noise_seed
 
-# A user's keras.json may say otherwise; the mathematics here is written for these.
+# A user's keras.json may set other values, and the code of the models relies on these.
 keras.config.set_floatx("float32")
 keras.config.set_image_data_format("channels_last")
 

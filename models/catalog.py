@@ -1,7 +1,7 @@
 """What can be chosen, one entry each: objectives, likelihoods, networks and models. Imports no TensorFlow.
 
-An entry is all that the program knows of a choice: its code, its settings and its words. Code is named as
-"module:name", since the command line reads these tables before it imports TensorFlow; `code_of` finds it.
+An entry holds all that the program knows of a choice: its code, its settings and its words. The command line reads
+these tables before it imports TensorFlow, so an entry names its code as "module:name", and `code_of` imports it.
 Settings are differences from the defaults of `Config`.
 """
 
@@ -12,16 +12,16 @@ code_of = resolve_name
 
 
 class Objective(NamedTuple):
-    """What training minimises."""
+    """A loss that training can minimise."""
 
-    loss: str  # a function (Forward, Weights) -> scalar, nats
+    loss: str  # a function (Forward, Weights) -> scalar, nats per image
     summary: str  # for --help
     formula: str
-    reads: tuple[str, ...]  # the settings that its loss looks at, of those that not every loss looks at
+    reads: tuple[str, ...]  # the settings that this loss uses and some other loss does not
     settings: dict[str, Any] = {}
-    weights: str = ""  # what the loss is made with, in words; a format of the settings
-    least: dict[str, int] = {}  # what settings must be at least
-    least_images: int = 1  # in a batch
+    weights: str = ""  # the settings of the loss in words, as a format string
+    least: dict[str, int] = {}  # the smallest allowed values of settings
+    least_images: int = 1  # the smallest number of images in a batch
     suits_levels: bool = True  # whether it is defined for a hierarchy
     is_weighted_sum: bool = False  # whether it is distortion + beta rate
 
@@ -72,7 +72,7 @@ OBJECTIVES = {
 
 
 class Likelihood(NamedTuple):
-    """p(x|z): a density of images."""
+    """A density of images, p(x|z)."""
 
     density: str  # a class, see models/likelihoods.py
     summary: str
@@ -115,11 +115,11 @@ LIKELIHOODS = {
 
 
 class Network(NamedTuple):
-    """What encoder and decoder are made of."""
+    """The kind of layers that encoder and decoder consist of."""
 
     trunk: str  # a class, see models/networks.py
     summary: str
-    settings: dict[str, Any]  # all that it is made of; settings of other networks have no meaning for it
+    settings: dict[str, Any]  # all settings of this network; those of other networks do not apply to it
     is_dense: bool = False
 
 
@@ -147,21 +147,21 @@ NETWORK_SETTINGS = {name for network in NETWORKS.values() for name in network.se
 
 
 class Model(NamedTuple):
-    """p(x, z) and its approximate posterior."""
+    """A model: p(x, z) and its approximate posterior."""
 
     model: str  # a class, see models/base.py
-    chosen_by: dict[str, Any]  # the settings that choose it
-    prior: str = "N(0, I)"  # of all codes together, in captions
+    chosen_by: dict[str, Any]  # the settings that select it
+    prior: str = "N(0, I)"  # the prior of all codes together, for captions
     is_conditional: bool = False  # whether it is given labels
     has_levels: bool = False
-    is_top_down: bool = True  # inferred and drawn from the top level on, all levels reaching the image
-    runs_in_page: bool = False  # whether its decoder is a list of layers from z (and y) to the image
+    is_top_down: bool = True  # whether it works from the top level down, and every level reaches the image
+    runs_in_page: bool = False  # whether its decoder is a plain list of layers from z (and y) to the image
     settings: dict[str, Any] = {}
 
 
 TOP_DOWN = {
     "latent_size": (64, 32),
-    # What keeps all levels in use.
+    # The settings from here on keep all levels in use.
     "num_blocks": 1,
     "beta_schedule": "linear",
     "beta_epochs": 2.0,
@@ -197,7 +197,7 @@ MODELS = {
 
 
 def name_of_model(settings):
-    """The name of the model that settings (a dict) choose: of those whose `chosen_by` they have, that with the most."""
+    """The name of the model that settings (a dict) select: of all whose `chosen_by` fits, the one with most entries."""
     fitting = [name for name, model in MODELS.items() if model.chosen_by.items() <= settings.items()]
     return max(fitting, key=lambda name: len(MODELS[name].chosen_by))
 
@@ -206,5 +206,5 @@ SELECTORS = {name for model in MODELS.values() for name in model.chosen_by}
 
 
 def values_that_choose(setting):
-    """The values of a setting that choose a model."""
+    """The values of a setting that select a model."""
     return tuple(dict.fromkeys(m.chosen_by[setting] for m in MODELS.values() if setting in m.chosen_by))

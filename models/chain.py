@@ -13,13 +13,14 @@ from models.noise import level_seed
 
 
 class ChainHVAE(LatentVariableModel):
-    """q(z_1|x) q(z_2|z_1) ... q(z_L|z_L-1), p(z_l) = N(0, I) for every level, and p(x|z_L).
+    """A chain: q(z_1|x) q(z_2|z_1) ... q(z_L|z_L-1), p(z_l) = N(0, I) for every level, and p(x|z_L).
 
-    Its ELBO is that of a joint density in which all levels are independent and the image is made from the top one
-    alone, so the lower levels' rates are paid for nothing that the decoder sees; HVAE mends it. Kept to compare with.
+    Its ELBO belongs to a joint density in which all levels are independent and the image depends on the top level
+    alone. So the rate (KL) of the lower levels buys nothing that the decoder sees. HVAE mends this. The chain is kept
+    for comparison.
 
-    Reads from its config: image_shape, level_shapes (that next to the image first), likelihood, log_var_bound, and what
-    its networks are made of.
+    Reads from its config: image_shape, level_shapes (the level next to the image first), likelihood, log_var_bound and
+    the settings of its network.
     """
 
     def __init__(self, config):
@@ -42,7 +43,7 @@ class ChainHVAE(LatentVariableModel):
         return DiagonalGaussian.from_parameters(self.posteriors[0](self.encoder(batch.images)), self.log_var_bound)
 
     def infer(self, posterior, labels, seed, temperature=1.0):
-        """z_1 ~ q(z_1|x), z_l ~ q(z_l|z_l-1)."""
+        """Draw z_1 ~ q(z_1|x), then z_l ~ q(z_l|z_l-1)."""
         latents = ()
         for index in range(self.num_levels):
             if latents:
@@ -53,7 +54,7 @@ class ChainHVAE(LatentVariableModel):
         return VAEOutput(self.likelihood(self.decoder(latents[0].z)), latents)
 
     def generate(self, num_images, labels, seed, temperature=1.0, codes=()):
-        """z_l ~ N(0, I) for every level, or the codes that are given; the image depends on the top one."""
+        """Draw z_l ~ N(0, I) for every level, or take the given codes. The image depends on the top level alone."""
         priors = [DiagonalGaussian.standard((num_images, *shape)) for shape in reversed(self.level_shapes)]
         samples = [prior.sample(level_seed(seed, index), temperature) for index, prior in enumerate(priors)]
         latents = tuple(

@@ -1,7 +1,7 @@
-"""The conditional variational autoencoder: everything given a label y.
+"""The conditional variational autoencoder: encoder and decoder are given a label y.
 
-Sohn, Lee & Yan (2015), with their relaxed prior, independent of y; so also M2 of Kingma, Mohamed, Rezende & Welling
-(2014) where every label is known.
+Reference: Sohn, Lee & Yan (2015), with their relaxed prior, which does not depend on y. Where every label is known,
+this is also M2 of Kingma, Mohamed, Rezende & Welling (2014).
 """
 
 from math import sqrt
@@ -16,13 +16,13 @@ from models.networks import build_decoder, build_encoder, build_label_channel
 
 
 class CVAE(OneLevelModel):
-    """q(z|x,y) and p(x|z,y) with p(z|y) = N(0, I): z holds what the label does not say.
+    """A conditional VAE: q(z|x,y) and p(x|z,y) with p(z|y) = N(0, I). z holds what the label does not say.
 
-    The label joins the image as one more channel, a learned linear map of y, and joins the codes multiplied by
-    sqrt(L), so that the networks are those of the VAE. The factor makes a one-hot y as long as a code (E|z|^2 = L);
-    a shorter label is drowned by z early in training, and z learns to hold what the label says.
+    The label joins the image as one more channel, a learned linear map of y. It joins the codes after multiplication by
+    sqrt(L). Both networks stay those of the VAE. The factor makes a one-hot y as long as a code (E|z|^2 = L). A shorter
+    label is drowned out by z early in training, and z then learns to hold what the label says.
 
-    Reads from its config: image_shape, label_names, latent_size, likelihood, and what its networks are made of.
+    Reads from its config: image_shape, label_names, latent_size, likelihood and the settings of its network.
     """
 
     def __init__(self, config):

@@ -1,7 +1,7 @@
 """The distributions of codes, and the records that carry them between functions.
 
-Dimension key: B images in a batch, H x W pixels, C channels, L units of a latent, Y labels.
-Every log density and every divergence is in nats; sums run over pixels, channels and units, never means.
+Dimension key: B images in a batch, H x W pixels, C channels, L units of a latent, Y labels. Log densities and
+divergences are in nats. They are summed over pixels, channels and units, never averaged.
 """
 
 from math import log, pi
@@ -13,10 +13,10 @@ from models.noise import standard_normal
 
 
 class Batch(NamedTuple):
-    """What a model sees."""
+    """The input of a model."""
 
     images: tf.Tensor  # [B, H, W, C] float32 in [0, 1]
-    labels: tf.Tensor | None = None  # [B, Y] float32, one-hot or multi-hot; None where a model does not condition
+    labels: tf.Tensor | None = None  # [B, Y] float32, one-hot or multi-hot; None for a model without labels
 
     def refuse_other_images(self):
         """Raise ValueError unless the images are float32 [B, H, W, C] in [0, 1]; a graph knows no values to look at."""
@@ -38,15 +38,27 @@ class DiagonalGaussian(NamedTuple):
 
     @classmethod
     def from_parameters(cls, parameters, log_var_bound):
-        """Split a network's output [B, 2 L] into a mean and a log variance, [B, L] each, the latter within +-bound."""
+        """The Gaussian that a network's output describes.
+
+        Args:
+            parameters: [B, 2 L], split into a mean and a log variance, [B, L] each.
+            log_var_bound: the log variance stays within +- this bound.
+        """
         mean, log_var = tf.split(parameters, 2, axis=-1)
         return cls(mean, log_var_bound * tf.tanh(log_var / log_var_bound))
 
     def shifted(self, parameters, log_var_bound):
-        """The Gaussian that differs from this one, a prior, by a network's output [B, 2 L].
+        """The Gaussian that differs from this one by a network's output: the residual posterior of a prior.
 
-        N(mean + change of mean, exp(log_var + change of log_var)): the residual posterior of Vahdat & Kautz (2020),
-        eq. 2. A network that says nothing costs no rate; beside N(0, I) it is the posterior of a VAE.
+            N(mean + change of mean, exp(log_var + change of log_var))
+
+        A network that outputs 0 costs no rate (KL). For the prior N(0, I) the result is the posterior of a VAE.
+
+        Args:
+            parameters: [B, 2 L], the two changes.
+            log_var_bound: the change of the log variance stays within +- this bound.
+
+        Reference: Vahdat & Kautz (2020), eq. 2.
         """
         change = DiagonalGaussian.from_parameters(parameters, log_var_bound)
         return DiagonalGaussian(self.mean + change.mean, self.log_var + change.log_var)
@@ -58,13 +70,22 @@ class DiagonalGaussian(NamedTuple):
 
     @property
     def stddev(self):
-        """exp(log_var / 2), [B, L]."""
+        """The standard deviations exp(log_var / 2): [B, L]."""
         return tf.exp(0.5 * self.log_var)
 
     def sample(self, seed, temperature=1.0):
-        """z = mean + temperature * stddev * noise, noise ~ N(0, I): [B, L].
+        """A reparameterised sample.
 
-        The reparameterised sample of Kingma & Welling (2014); `seed` is an int32 pair (see `noise_seed`).
+            z = mean + temperature * stddev * noise,  noise ~ N(0, I)
+
+        Args:
+            seed: an int32 pair, see `noise_seed`.
+            temperature: factor on the standard deviations.
+
+        Returns:
+            z, [B, L].
+
+        Reference: Kingma & Welling (2014).
         """
         noise = standard_normal(tf.shape(self.mean), seed)
         return self.mean + temperature * self.stddev * noise
@@ -81,8 +102,11 @@ class DiagonalGaussian(NamedTuple):
     def kl_divergence(self, prior):
         """KL(self || prior) of every unit: nats [B, L].
 
-        0.5 (log_var_p - log_var_q + (exp(log_var_q) + (mean_q - mean_p)^2) / exp(log_var_p) - 1);
-        with the prior N(0, I) this is Kingma & Welling (2014), appendix B.
+            0.5 (log_var_p - log_var_q + (exp(log_var_q) + (mean_q - mean_p)^2) / exp(log_var_p) - 1)
+
+        Here q is self and p the prior.
+
+        Reference: Kingma & Welling (2014), appendix B, for the prior N(0, I).
         """
         log_ratio = self.log_var - prior.log_var
         squared_distance = tf.square(self.mean - prior.mean) * tf.exp(-prior.log_var)
@@ -90,9 +114,9 @@ class DiagonalGaussian(NamedTuple):
 
 
 class Latent(NamedTuple):
-    """One level of a model at one batch: a sample of its codes, and the two distributions of these.
+    """One level of a model on one batch: a sample of its codes, their posterior and their prior.
 
-    A level whose prior or posterior is not Gaussian is a subclass with a rate of its own.
+    A level whose prior or posterior is not Gaussian is a subclass that computes its own rate.
     """
 
     z: tf.Tensor  # [B, L], a sample of the posterior
@@ -101,12 +125,12 @@ class Latent(NamedTuple):
 
     @property
     def rate_per_unit(self):
-        """KL(q(z_l|x,z_>l) || p(z_l|z_>l)) of every unit, in closed form: nats [B, L]."""
+        """The rate of every unit, KL(q(z_l|x,z_>l) || p(z_l|z_>l)), in closed form: nats [B, L]."""
         return self.posterior.kl_divergence(self.prior)
 
     @property
     def rate(self):
-        """The KL of the level: nats [B]."""
+        """The rate (KL) of the level: nats [B]."""
         return sum_over_dims(self.rate_per_unit)
 
     @property
@@ -116,23 +140,23 @@ class Latent(NamedTuple):
 
     @property
     def shift(self):
-        """How far the posterior's mean is from the prior's, in standard deviations of the prior: [B, L]."""
+        """The distance of the posterior's mean from the prior's, in standard deviations of the prior: [B, L]."""
         return (self.posterior.mean - self.prior.mean) / self.prior.stddev
 
 
 class VAEOutput(NamedTuple):
-    """What every model returns: p(x|z) at the sampled z, and its levels, top first."""
+    """What every model returns: p(x|z) at the sampled z, and its levels, top level first."""
 
     likelihood: Any  # a density of models/likelihoods.py over [B, H, W, C]
     latents: tuple[Latent, ...]
-    penalty: tf.Tensor | float = 0.0  # nats [B] that a model adds to every loss, as a codebook's; never evaluated
+    penalty: tf.Tensor | float = 0.0  # nats [B] added to every loss, such as that of a codebook; never evaluated
 
 
 def repeat_rows(structure, times):
-    """Every row of each tensor in a nest, `times` times; None, the labels of images without any, stays None."""
+    """Repeat every row of each tensor in a nest `times` times. None, for images without labels, stays None."""
     return tf.nest.map_structure(lambda each: None if each is None else tf.repeat(each, times, axis=0), structure)
 
 
 def sum_over_dims(terms):
-    """Sum over all dimensions but the batch: [B, ...] -> [B]."""
+    """Sum over all dimensions except the batch: [B, ...] -> [B]."""
     return tf.reduce_sum(terms, axis=tuple(range(1, terms.shape.rank)))

@@ -1,4 +1,4 @@
-"""The hierarchical variational autoencoder: levels of codes z_L ... z_1, each given those above it."""
+"""The hierarchical variational autoencoder: levels z_L ... z_1, each given the levels above it."""
 
 from itertools import pairwise
 
@@ -13,17 +13,17 @@ from models.noise import level_seed
 
 
 class Level(layers.Layer):
-    """A level of both passes: prior(state, num_images), posterior(features, state, prior) and absorb(state, z)."""
+    """Base class of the levels: prior(state, num_images), posterior(features, state, prior) and absorb(state, z)."""
 
     def __init__(self, shape, trunk, stage):
         super().__init__()
         self.shape, self.width = shape, trunk.shape(stage)[-1]
         self.log_var_bound = trunk.config.log_var_bound
-        self.built = True  # it has no weights but those of its layers, and is never called as a layer itself
+        self.built = True  # Keras never calls it, and all weights are in its sub-layers
 
 
 class TopLevel(Level):
-    """Level L: p(z_L) = N(0, I), and q(z_L|x), as in a VAE."""
+    """The top level L: p(z_L) = N(0, I) and q(z_L|x), as in a VAE."""
 
     def __init__(self, shape, trunk, stage):
         super().__init__(shape, trunk, stage)
@@ -31,7 +31,7 @@ class TopLevel(Level):
         self.lift = Sequential(trunk.lift(stage))
 
     def prior(self, state, num_images):
-        """p(z_L): there is no state above it."""
+        """p(z_L). No level is above it, so there is no state."""
         return DiagonalGaussian.standard((num_images, *self.shape))
 
     def posterior(self, features, state, prior):
@@ -44,9 +44,9 @@ class TopLevel(Level):
 
 
 class LowerLevel(Level):
-    """Level l < L: a learned prior p(z_l|z_>l), and a posterior q(z_l|x,z_>l) that says how it differs from the prior.
+    """A level l < L: a learned prior p(z_l|z_>l) and a posterior q(z_l|x,z_>l), given as its difference from the prior.
 
-    Its dense layers act on the last axis: on maps they are convolutions of one pixel.
+    Its dense layers act on the last axis. On maps they are convolutions of one pixel.
     """
 
     def __init__(self, shape, trunk, stage):
@@ -72,19 +72,22 @@ class LowerLevel(Level):
         return prior.shifted(self.posterior_head(self.join([features, state])), self.log_var_bound)
 
     def absorb(self, state, z):
-        """The state that holds z_l beside the levels above it."""
+        """The state with z_l added to the levels above it."""
         return state + self.embed(z)
 
 
 class HVAE(LatentVariableModel):
-    """p(z_L) ... p(z_l|z_>l) ... p(x|z) and q(z_L|x) ... q(z_l|x,z_>l), which share one pass from the top to the image.
+    """A hierarchical VAE: p(z_L) ... p(z_l|z_>l) ... p(x|z) and q(z_L|x) ... q(z_l|x,z_>l).
 
-    A deterministic pass from the image up gives every level its features; the pass down carries a state that holds all
-    levels so far, so each reaches the image. Sonderby et al. (2016), with the residual posterior of Vahdat & Kautz
-    (2020) and the state of Child (2021). With one level it is a VAE.
+    A deterministic bottom-up pass gives every level its features. Inference and generation share the top-down pass. It
+    carries a state that holds all levels so far, so every level reaches the image. A level is a vector, or a map of one
+    of the network's resolutions. With one level the model is a VAE.
 
-    Reads from its config: image_shape, level_shapes (that next to the image first), likelihood, log_var_bound, and what
-    its networks are made of. A level is a vector or a map of one of the network's resolutions.
+    Reads from its config: image_shape, level_shapes (the level next to the image first), likelihood, log_var_bound and
+    the settings of its network.
+
+    Reference: Sonderby et al. (2016), with the residual posterior of Vahdat & Kautz (2020) and the state of Child
+    (2021).
     """
 
     def __init__(self, config):
@@ -102,22 +105,22 @@ class HVAE(LatentVariableModel):
         self.steps_down = [Sequential(trunk.descend(above, below)) for above, below in pairwise([*stages[::-1], 0])]
 
     def seen(self, batch):
-        """What the way up begins with: [B, H, W, C]."""
+        """The input of the bottom-up pass: [B, H, W, C]."""
         return batch.images
 
     def condition(self, state, labels, index):
-        """The state of a level, and what is known besides the codes: nothing here."""
+        """The state of a level, with what is known besides the codes: nothing here."""
         return state
 
     def bottom_up(self, batch):
-        """Features of every level, top first: a tuple."""
+        """The features of every level, top level first: a tuple."""
         features = [self.seen(batch)]
         for step in self.steps_up:
             features.append(step(features[-1]))
         return tuple(features[:0:-1])
 
     def infer(self, features, labels, seed, temperature=1.0):
-        """z_l ~ q(z_l|x,z_>l), from the top."""
+        """Draw z_l ~ q(z_l|x,z_>l), from the top level down."""
 
         def choose(index, level, state, prior):
             posterior = level.posterior(features[index], state, prior)
@@ -126,7 +129,7 @@ class HVAE(LatentVariableModel):
         return self.top_down(tf.shape(features[0])[0], labels, choose)
 
     def generate(self, num_images, labels, seed, temperature=1.0, codes=()):
-        """z_l ~ p(z_l|z_>l), from the top, or the codes that are given."""
+        """Draw z_l ~ p(z_l|z_>l), from the top level down, or take the given codes."""
 
         def choose(index, level, state, prior):
             z = codes[index] if index < len(codes) else prior.sample(level_seed(seed, index), temperature)
@@ -135,7 +138,7 @@ class HVAE(LatentVariableModel):
         return self.top_down(num_images, labels, choose)
 
     def top_down(self, num_images, labels, choose):
-        """The pass that inference and generation share; `choose` gives the Latent of each level."""
+        """The pass that inference and generation share; `choose` returns the Latent of each level."""
         state, latents = None, ()
         for index, (level, step) in enumerate(zip(self.levels, self.steps_down, strict=True)):
             latent = choose(index, level, state, level.prior(state, num_images))

@@ -1,4 +1,4 @@
-"""Densities of images, p(x|z), and the layer that makes them of what a decoder says.
+"""Densities of images, p(x|z), and the layer that makes one from the decoder's output.
 
 A density has `mean` in [0, 1], `log_prob(images)` in nats per image, and `from_parameters(parameters, *weights)`, where
 the parameters are the decoder's output [B, H, W, C * parameters_per_channel]. The weights are scalars that are learned;
@@ -15,22 +15,22 @@ from keras.initializers import Constant
 from models.catalog import LIKELIHOODS, code_of
 from models.distributions import sum_over_dims
 
-# The log variance of pixels stays within +-10 (standard deviations from 0.007 to 148), lest its exponential overflows.
+# The log variance of pixels stays within +-10 (standard deviations from 0.007 to 148), so its exponential is finite.
 LOG_VAR_BOUND = 10.0
-# Scales of a discretised logistic from 1/1100 (a tenth of a bin's width: certainty) to 1100.
+# The scale of a discretised logistic stays between 1/1100 (about a quarter of a bin's width) and 1100.
 LOG_SCALE_BOUND = 7.0
 HALF_BIN = 0.5 / 255.0
 MIN_VARIANCE = 1e-4  # of pixels in [0, 1]: a hundredth of the range
 
 
 class Bernoulli(NamedTuple):
-    """p(x|z) of independent binary pixels, from logits."""
+    """p(x|z) of independent binary pixels, given by logits."""
 
     logits: tf.Tensor  # [B, H, W, C]
 
     @classmethod
     def from_parameters(cls, parameters):
-        """Logits are what the decoder says."""
+        """The decoder's output is the logits."""
         return cls(parameters)
 
     @property
@@ -39,9 +39,11 @@ class Bernoulli(NamedTuple):
         return tf.sigmoid(self.logits)
 
     def log_prob(self, images):
-        """sum over pixels of x log p + (1 - x) log(1 - p): nats [B].
+        """The log-probability of images: nats [B].
 
-        Exact for binary images. For grey values it is the negative cross-entropy, which is not the logarithm of
+            sum over pixels of x log p + (1 - x) log(1 - p)
+
+        It is exact for binary images. For grey values it is the negative cross-entropy, which is not the logarithm of
         any normalised density of x.
         """
         cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=self.logits)
@@ -49,7 +51,7 @@ class Bernoulli(NamedTuple):
 
 
 class Gaussian(NamedTuple):
-    """p(x|z) = N(x; mean, exp(log_var) I) over pixels scaled to [0, 1]; one variance for all of them."""
+    """p(x|z) = N(x; mean, exp(log_var) I) over pixels scaled to [0, 1], with one variance for all pixels."""
 
     mean: tf.Tensor  # [B, H, W, C]
     log_var: tf.Tensor  # scalar
@@ -62,17 +64,21 @@ class Gaussian(NamedTuple):
 
     @classmethod
     def from_parameters(cls, parameters, log_var):
-        """N(sigmoid(.), s^2 I) with one learned s: the sigma-VAE of Rybkin, Daniilidis & Levine (2021).
+        """N(sigmoid(.), s^2 I) with one learned s: the sigma-VAE.
 
-        Adam moves a weight by about its learning rate a step, whatever the gradient. Multiplied by the bound, one
-        weight reaches the logarithm of a small variance within hundreds of steps, not thousands.
+        Adam moves a weight by about its learning rate each step, whatever the gradient. The bound multiplies the
+        weight, so the weight reaches the logarithm of a small variance within hundreds of steps, not thousands.
+
+        Reference: Rybkin, Daniilidis & Levine (2021).
         """
         return cls(tf.sigmoid(parameters), LOG_VAR_BOUND * tf.tanh(log_var))
 
     def log_prob(self, images):
-        """-D/2 log(2 pi s^2) - sum of squared errors / (2 s^2), s^2 = exp(log_var): nats [B].
+        """The log density of images: nats [B].
 
-        D = H W C. Rybkin, Daniilidis & Levine (2021).
+            -D/2 log(2 pi s^2) - sum of squared errors / (2 s^2),  s^2 = exp(log_var),  D = H W C
+
+        Reference: Rybkin, Daniilidis & Levine (2021).
         """
         num_dims = tf.cast(tf.size(self.mean[0]), self.mean.dtype)
         squared_error = sum_over_dims(tf.square(images - self.mean))
@@ -80,7 +86,7 @@ class Gaussian(NamedTuple):
 
 
 class UnitGaussian(Gaussian):
-    """p(x|z) = N(x; mean, I): half the summed squared error plus the constant D/2 log(2 pi)."""
+    """p(x|z) = N(x; mean, I). -log p(x|z) is half the summed squared error plus the constant D/2 log(2 pi)."""
 
     @staticmethod
     def first_weights(pixel_variance):
@@ -96,9 +102,11 @@ class UnitGaussian(Gaussian):
 class DiscretizedLogistic(NamedTuple):
     """p(x|z) of independent 8-bit values: a logistic distribution, integrated over the bin of each value.
 
-    p(x) = sigmoid((x - mean + 1/510) / s) - sigmoid((x - mean - 1/510) / s), with s = exp(log_scale), for x = k / 255.
-    The bins of 0 and 1 reach to infinity, so that the 256 probabilities sum to one. Salimans, Karpathy, Chen & Kingma
-    (2017), eq. 2, with one component.
+        p(x) = sigmoid((x - mean + 1/510) / s) - sigmoid((x - mean - 1/510) / s),  s = exp(log_scale),  x = k / 255
+
+    The bins of 0 and 1 reach to infinity, so the 256 probabilities sum to one.
+
+    Reference: Salimans, Karpathy, Chen & Kingma (2017), eq. 2, with one component.
     """
 
     mean: tf.Tensor  # [B, H, W, C], the location of the logistic
@@ -113,11 +121,11 @@ class DiscretizedLogistic(NamedTuple):
         return cls(tf.sigmoid(mean), LOG_SCALE_BOUND * tf.tanh(log_scale / LOG_SCALE_BOUND))
 
     def log_prob(self, images):
-        """log of the probability of 8-bit images, given as k / 255: nats [B]."""
+        """The log-probability of 8-bit images, given as k / 255: nats [B]."""
         scale = tf.exp(self.log_scale)
         upper = (images - self.mean + HALF_BIN) / scale
         lower = (images - self.mean - HALF_BIN) / scale
-        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)); each factor is 1 where a bin has no end.
+        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)). A factor is 1 where its end is at infinity.
         has_upper_end, has_lower_end = images < 1.0 - HALF_BIN, images > HALF_BIN
         log_sigmoids = tf.where(has_upper_end, tf.math.log_sigmoid(upper), 0.0)
         log_sigmoids += tf.where(has_lower_end, tf.math.log_sigmoid(-lower), 0.0)

@@ -1,8 +1,8 @@
 """Encoder and decoder trunks: images -> features, codes -> parameters of the likelihood. No probability, no loss.
 
-A trunk leads from the image up to the codes and back, through stages. Stage 0 is the image; each stage above it holds
-features of one shape: maps of half the resolution of the stage below, or a vector at the top. A level of a hierarchy
-branches off at the stage of its shape, and steps lead from level to level.
+A trunk leads from the image up to the codes and back, through stages. Stage 0 is the image. Each higher stage holds
+features of one shape: a map of half the resolution of the stage below, or a vector at the top. Each level of a
+hierarchy branches off at the stage of its shape. Steps lead from level to level.
 """
 
 from math import prod
@@ -12,7 +12,7 @@ from keras import Sequential, layers
 
 from models.catalog import NETWORKS, code_of
 
-KERNEL = 4  # of strided convolutions: a multiple of the stride, so that every pixel is covered as often as the next
+KERNEL = 4  # of strided convolutions; a multiple of the stride, so all pixels are covered equally often
 STRIDE_1_KERNEL = 3
 MOMENTUM = 0.9  # of running statistics
 
@@ -22,14 +22,17 @@ class NetworkError(ValueError):
 
 
 class BatchNormalization(layers.BatchNormalization):
-    """Keras's layer of this name, for images [B, H, W, C], on TensorFlow's fused kernel.
+    """Keras's batch normalisation for images [B, H, W, C], on TensorFlow's fused kernel.
 
-    Keras 3 composes it of about ten element-wise kernels, which take 30 % of a training step on a CPU. Ioffe & Szegedy
-    (2015), algorithms 1 and 2; the running variance is that of the batch, as in Keras, not the unbiased estimate.
+    Keras 3 composes the layer of about ten element-wise kernels, which take 30 % of a training step on a CPU. The
+    running variance is that of the batch, as in Keras, not the unbiased estimate.
 
-    Running statistics begin as those of the first batch, and reach back over about a tenth of the steps so far until
-    that is as long as the momentum says. Early in training the weights move fast, and statistics of older batches are
-    those of another network: a small data set, with few steps an epoch, would be evaluated with them for many epochs.
+    The running statistics start as those of the first batch. They then average over about a tenth of the steps so far,
+    until that window is as long as the momentum says. Early in training the weights change fast, so statistics of older
+    batches belong to another network. A small data set has few steps an epoch, and would be evaluated with such
+    statistics for many epochs.
+
+    Reference: Ioffe & Szegedy (2015), algorithms 1 and 2.
     """
 
     def build(self, input_shape):
@@ -49,14 +52,14 @@ class BatchNormalization(layers.BatchNormalization):
         return outputs
 
     def _normalize(self, inputs, mean, variance, is_training):
-        """(normalised images, mean and unbiased variance of every channel)."""
+        """The normalised images, and the mean and unbiased variance of every channel."""
         return tf.compat.v1.nn.fused_batch_norm(
             inputs, self.gamma, self.beta, mean, variance, epsilon=self.epsilon, is_training=is_training
         )[:3]
 
 
 def normalized(layer, normalization, activation):
-    """A linear layer, its normalisation if there is one, and its activation."""
+    """A linear layer, its normalisation if it has one, and its activation: a list."""
     after = {
         "none": [],
         "batch": [BatchNormalization(momentum=MOMENTUM)],
@@ -66,9 +69,11 @@ def normalized(layer, normalization, activation):
 
 
 class ResidualBlock(layers.Layer):
-    """x + branch(x): features of a stage -> features of the same stage (He, Zhang, Ren & Sun 2016).
+    """x + branch(x): features of a stage -> features of the same stage.
 
-    The last layer of the branch begins at zero, and so the block as the identity: deep stacks of them train.
+    The last layer of the branch starts at zero, so the block starts as the identity. This lets deep stacks train.
+
+    Reference: He, Zhang, Ren & Sun (2016).
     """
 
     def __init__(self, branch):
@@ -85,9 +90,13 @@ class ResidualBlock(layers.Layer):
 class Trunk:
     """Lists of layers that lead from stage to stage.
 
-    A subclass defines top, the highest stage; shape(stage) of its features; up(stage), layers that lead there from the
-    stage below; down(stage), that lead from there to the stage below, or to the parameters of the likelihood;
-    lift(stage), from codes to features; and blocks(stage, normalization), the residual blocks of a stage.
+    A subclass defines
+    - top: the highest stage;
+    - shape(stage): the shape of its features;
+    - up(stage): layers from the stage below to this stage;
+    - down(stage): layers from this stage to the stage below, or to the parameters of the likelihood;
+    - lift(stage): layers from codes to features;
+    - blocks(stage, normalization): the residual blocks of a stage.
     """
 
     def __init__(self, config, parameters_per_channel=1):
@@ -96,7 +105,7 @@ class Trunk:
         self.output_shape = (height, width, channels * parameters_per_channel)
 
     def climb(self, start, end):
-        """A step from a stage up to another, or on within it."""
+        """Layers from a stage up to another; the residual blocks of the stage where both are the same."""
         normalization = self.config.encoder_normalization
         if start == end:
             return self.blocks(end, normalization)
@@ -104,17 +113,21 @@ class Trunk:
         return [layer for at in stages for layer in (*self.up(at), *self.blocks(at, normalization))]
 
     def descend(self, start, end):
-        """A step from a stage down to another, or on within it."""
+        """Layers from a stage down to another; the residual blocks of the stage where both are the same."""
         normalization = self.config.decoder_normalization
         if start == end:
             return self.blocks(end, normalization)
-        # Made in this order, not in that of the stages, on which the initial weights of a seed depend.
+        # The initial weights of a seed depend on this order of creation, which is not the order of the stages.
         downs = {stage: self.down(stage) for stage in (start, *range(end + 1, start))}
         stages = range(start, end, -1)
         return [layer for at in stages for layer in (*self.blocks(at, normalization), *downs[at])]
 
     def stage_of(self, level_shape):
-        """The stage that a level's codes belong to: of maps of their resolution, or the highest for vectors."""
+        """The stage of a level: for maps the stage of their resolution, for vectors the highest.
+
+        Raises:
+            NetworkError: the network has no maps of this resolution.
+        """
         if len(level_shape) == 1:
             return self.top
         for stage in range(1, self.top):
@@ -128,7 +141,11 @@ class Trunk:
         )
 
     def stages_of(self, level_shapes):
-        """The stage of each level, that next to the image first."""
+        """The stage of each level, the level next to the image first.
+
+        Raises:
+            NetworkError: from the image up, a level is finer than the one before it. Vectors come last.
+        """
         stages = [self.stage_of(shape) for shape in level_shapes]
         if stages != sorted(stages):
             sizes = " ".join("x".join(map(str, shape)) for shape in level_shapes)
@@ -155,7 +172,7 @@ class Trunk:
 
 
 class MLP(Trunk):
-    """Dense layers on the flattened image. Stage 1, the only one, is a vector of hidden_sizes[-1] units."""
+    """Dense layers on the flattened image. The only stage, stage 1, is a vector of hidden_sizes[-1] units."""
 
     top = 1
 
@@ -177,9 +194,12 @@ class MLP(Trunk):
 
 
 class Conv(Trunk):
-    """Convolutions of stride 2, after each a stage of maps; above them a dense layer, a vector of num_features units.
+    """Convolutions of stride 2, each with a stage of maps; above them a dense layer, a vector of num_features units.
 
-    Without the dense layer, num_features = 0, the highest stage is the flattened map.
+    With num_features = 0 there is no dense layer, and the highest stage is the flattened map.
+
+    Raises:
+        NetworkError: the strides together do not divide the sides of the image.
     """
 
     def __init__(self, config, parameters_per_channel=1):
@@ -212,7 +232,7 @@ class Conv(Trunk):
         return [self._dense(self.config.hidden_sizes[stage - 1])]
 
     def down(self, stage):
-        """Codes to a map; or a map of doubled resolution; or the parameters of the likelihood."""
+        """Layers from the vector to a map, to a map of twice the resolution, or to the parameters of the likelihood."""
         if stage == self.top:
             coarsest = self.shape(stage - 1)
             return [self._dense(prod(coarsest)), layers.Reshape(coarsest)]
@@ -224,7 +244,7 @@ class Conv(Trunk):
     def _doubling(self, num_channels):
         """Linear layers that double the resolution: a transposed convolution, or resizing and a convolution.
 
-        Odena, Dumoulin & Olah (2016) look into the checkerboards that the first can draw.
+        The first can draw checkerboards: Odena, Dumoulin & Olah (2016).
         """
         if self.config.upsampling == "transposed":
             return [layers.Conv2DTranspose(num_channels, KERNEL, strides=2, padding="same")]
@@ -247,7 +267,7 @@ class Conv(Trunk):
 
 
 def build_trunk(config, parameters_per_channel=1):
-    """The trunk that a config describes; raises NetworkError for an image that it cannot make."""
+    """The trunk that a Config describes. Raises NetworkError for images that it cannot make."""
     return code_of(NETWORKS[config.network].trunk)(config, parameters_per_channel)
 
 
@@ -264,6 +284,6 @@ def build_decoder(config, parameters_per_channel):
 
 
 def build_label_channel(config):
-    """Labels [B, Y] -> one more channel of the images, [B, H, W, 1]: a learned linear map."""
+    """A learned linear map: labels [B, Y] -> one more channel of the images, [B, H, W, 1]."""
     height, width, _ = config.image_shape
     return Sequential([layers.Dense(height * width, use_bias=False), layers.Reshape((height, width, 1))])

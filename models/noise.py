@@ -1,17 +1,17 @@
-"""Noise as a function of its seed: the same bits eagerly, in graphs, under XLA, and in a run that is continued."""
+"""Noise as a function of its seed: the same bits eagerly, in graphs, under XLA and in a resumed run."""
 
 from enum import IntEnum
 from math import sqrt
 
 import tensorflow as tf
 
-# Philox gives the same bits eagerly, in graphs, under XLA and on every device; "auto_select" does not, and is eight
-# times slower under XLA on a CPU. XLA also turns bits into floats in its own way, so that is done here.
+# Philox gives the same bits eagerly, in graphs, under XLA and on every device. "auto_select" does not, and it is
+# eight times slower under XLA on a CPU. XLA also converts bits to floats in its own way, so `uniform` does it.
 ALGORITHM = "philox"
 
 
 class Stream(IntEnum):
-    """What a draw of noise is for: each use has a stream of its own, so that no two share their numbers."""
+    """What a draw of noise is for. Each use has its own stream, so no two uses share their numbers."""
 
     TRAIN_BINARIZATION = 0
     TRAIN_POSTERIOR = 1
@@ -31,21 +31,21 @@ class Stream(IntEnum):
 
 
 def uniform(shape, seed):
-    """Noise of U(0, 1), both ends excluded, that is a function of its seed, an int32 pair."""
+    """Noise of U(0, 1) without its ends, a function of the seed (an int32 pair)."""
     bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg=ALGORITHM)
     return (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
 
 
 def standard_normal(shape, seed):
-    """Noise of N(0, 1), the inverse distribution function of `uniform`, from the same kind of seed."""
+    """Noise of N(0, 1), a function of the seed (an int32 pair): the inverse distribution function of `uniform`."""
     return sqrt(2.0) * tf.math.erfinv(2.0 * uniform(shape, seed) - 1.0)
 
 
 def noise_seed(run_seed, stream=Stream.SAMPLES, step=0):
-    """The seed, an int32 pair, of one Stream of noise at one step of a run."""
+    """The seed, an int32 pair, for one Stream of noise at one step of a run."""
     return tf.random.fold_in([run_seed, tf.cast(step, tf.int32)], stream, alg=ALGORITHM)
 
 
 def level_seed(seed, level):
-    """The seed of one level's noise, from that of a pass through all of them; level 0 is the top."""
+    """The seed for the noise of one level, from the seed of the whole pass. Level 0 is the top."""
     return seed if level == 0 else tf.random.fold_in(seed, level, alg=ALGORITHM)

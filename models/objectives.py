@@ -1,6 +1,6 @@
 """Objectives: the losses that training minimises, each a function (Forward, Weights) -> a scalar in nats per image.
 
-A new one is a function here and an entry in `models.catalog.OBJECTIVES`.
+To add one, write a function here and an entry in `models.catalog.OBJECTIVES`.
 """
 
 from math import log
@@ -16,43 +16,53 @@ KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Weights(NamedTuple):
-    """What an objective weighs its terms with; those that change over training are tensors."""
+    """The weights of the terms of a loss. Those that change over training are tensors."""
 
-    beta: float = 1.0  # a scalar, or for the ELBO the weight of each level, top first
-    free_nats: float = 0.0  # of each level
-    capacity: float = 0.0  # nats
-    num_samples: int = 1  # K, rows of a Forward for each image
-    num_images: int = 1  # of the training set
+    beta: float = 1.0  # a scalar, or for the ELBO a weight for each level, top level first
+    free_nats: float = 0.0  # nats of KL (rate) of each level that cost nothing
+    capacity: float = 0.0  # target of the KL (rate) of all levels together, nats
+    num_samples: int = 1  # K, samples of z (rows of a Forward) for each image
+    num_images: int = 1  # N, in the training set
     prior_seed: tuple[int, int] = (0, 0)
 
 
 def loss_of(objective, forward, weights):
-    """What a step of training minimises: the loss of an objective's name, and the penalty of the model itself."""
+    """The loss of the objective of this name, plus the mean penalty of the model: a scalar in nats per image."""
     loss = code_of(OBJECTIVES[objective].loss)(forward, weights)
     return loss + tf.reduce_mean(forward.output.penalty)
 
 
 def elbo_loss(forward, weights):
-    """mean distortion + sum over levels of beta * max(free_nats, mean rate).
+    """The negative ELBO with beta and free nats: reconstruction loss plus weighted KL.
 
-    Means are over the batch. With beta = 1 and no free nats it is the negative ELBO. beta is a scalar (Higgins et al.
-    2017) or the weight of each level; free_nats is the rate that each level is given for nothing (Kingma et al. 2016,
-    eq. 15, with a level as a group).
+        mean distortion + sum over levels of beta * max(free_nats, mean rate)
+
+    Means are over the batch. With beta = 1 and no free nats it is the negative ELBO. beta is a scalar, or a weight for
+    each level. free_nats is the rate (KL) of each level that costs nothing.
+
+    Reference: Higgins et al. (2017) for beta; Kingma et al. (2016), eq. 15, for free nats, with a level as a group.
     """
     rate = tf.maximum(tf.reduce_mean(forward.terms.rate, axis=0), weights.free_nats)
     return tf.reduce_mean(forward.terms.distortion) + tf.reduce_sum(weights.beta * rate)
 
 
 def iwae_loss(forward, weights):
-    """-log 1/K sum_k w_k, w_k = p(x, z_k) / q(z_k|x), a mean over images. Burda et al. (2016), eq. 8."""
+    """The negative importance-weighted bound, a mean over images.
+
+        -log 1/K sum_k w_k,  w_k = p(x, z_k) / q(z_k|x)
+
+    Reference: Burda et al. (2016), eq. 8.
+    """
     log_w = tf.reshape(log_weight(forward.output, forward.images), (-1, weights.num_samples))
     return log(weights.num_samples) - tf.reduce_mean(tf.reduce_logsumexp(log_w, axis=1))
 
 
 def beta_tc_loss(forward, weights):
-    """mean distortion + mutual information + beta * total correlation + dimension-wise KL: the beta-TCVAE.
+    """The loss of the beta-TCVAE; `decomposed_rate` gives its last three terms.
 
-    Chen, Li, Grosse & Duvenaud (2018), eq. 4, with alpha = gamma = 1; see `decomposed_rate`.
+        mean distortion + mutual information + beta * total correlation + dimension-wise KL
+
+    Reference: Chen, Li, Grosse & Duvenaud (2018), eq. 4, with alpha = gamma = 1.
     """
     information, total_correlation, dimension_wise = decomposed_rate(forward.output.latents[0], weights.num_images)
     distortion = forward.terms.distortion
@@ -60,19 +70,27 @@ def beta_tc_loss(forward, weights):
 
 
 def capacity_loss(forward, weights):
-    """mean distortion + beta * |mean rate - capacity|, with the rate of all levels together.
+    """Reconstruction loss plus beta times the distance of the KL (rate) from a capacity.
 
-    Burgess et al. (2018), eq. 8, where beta is gamma; the capacity rises during training.
+        mean distortion + beta * |mean rate - capacity|
+
+    The rate is summed over all levels. The capacity rises during training.
+
+    Reference: Burgess et al. (2018), eq. 8, where beta is called gamma.
     """
     rate = tf.reduce_sum(tf.reduce_mean(forward.terms.rate, axis=0))
     return tf.reduce_mean(forward.terms.distortion) + weights.beta * tf.abs(rate - weights.capacity)
 
 
 def mmd_loss(forward, weights):
-    """mean distortion + beta * MMD^2(q(z), p(z)): the aggregate posterior is held to the prior, not each posterior.
+    """Reconstruction loss plus beta times MMD^2: the Wasserstein autoencoder.
 
-    The Wasserstein autoencoder of Tolstikhin, Bousquet, Gelly & Schoelkopf (2018), algorithm 2; the InfoVAE of Zhao,
-    Song & Ermon (2019) with alpha = 1.
+        mean distortion + beta * MMD^2(q(z), p(z))
+
+    It holds the aggregate posterior to the prior, not each posterior.
+
+    Reference: Tolstikhin, Bousquet, Gelly & Schoelkopf (2018), algorithm 2; the InfoVAE of Zhao, Song & Ermon (2019)
+    with alpha = 1.
     """
     (latent,) = forward.output.latents
     distance = squared_mmd(latent.z, latent.prior.sample(weights.prior_seed))
@@ -80,14 +98,23 @@ def mmd_loss(forward, weights):
 
 
 def decomposed_rate(latent, num_images):
-    """log q(z|x) - log p(z) at the samples, in three parts that sum to it: nats [B] each.
+    """Split log q(z|x) - log p(z) at the samples into three parts that sum to it.
 
-    Index-code mutual information log q(z|x) - log q(z), total correlation log q(z) - sum_j log q(z_j), and
-    dimension-wise KL sum_j (log q(z_j) - log p(z_j)). The aggregate posterior q(z) = 1/N sum_n q(z|x_n) of a data set
-    of N = num_images is estimated from the batch by minibatch-weighted sampling, 1/(NB) sum_b q(z|x_b). Chen, Li,
-    Grosse & Duvenaud (2018), eq. 2 and 5.
+        index-code mutual information = log q(z|x) - log q(z)
+        total correlation = log q(z) - sum_j log q(z_j)
+        dimension-wise KL = sum_j (log q(z_j) - log p(z_j))
 
-    Args: latent, a Latent of vectors [B, L] whose prior is the same for all images, with independent units.
+    The aggregate posterior of N images is q(z) = 1/N sum_n q(z|x_n). Minibatch-weighted sampling estimates it from the
+    batch as 1/(NB) sum_b q(z|x_b).
+
+    Args:
+        latent: a Latent of vectors [B, L]. Its prior is the same for all images and has independent units.
+        num_images: N, the size of the data set.
+
+    Returns:
+        The three parts in this order, nats [B] each.
+
+    Reference: Chen, Li, Grosse & Duvenaud (2018), eq. 2 and 5.
     """
     z, posterior, prior = latent
     by_posterior = DiagonalGaussian(posterior.mean[tf.newaxis], posterior.log_var[tf.newaxis])
@@ -99,11 +126,22 @@ def decomposed_rate(latent, num_images):
 
 
 def squared_mmd(x, y):
-    """The unbiased estimate of MMD^2 between the distributions of two samples [B, L]: a scalar, 0 where they are one.
+    """The unbiased estimate of MMD^2 between the distributions of two samples.
 
-    Means over pairs, none of an element with itself, of k(x, x') + k(y, y') - 2 k(x, y) (Gretton et al. 2012, lemma 6).
-    The kernel is a sum of inverse multiquadratics C / (C + |a - b|^2), C = 2 L s for scales s from 0.1 to 10: 2 L is
-    the mean squared distance of two draws of N(0, I) (Tolstikhin et al. 2018).
+        mean k(x, x') + mean k(y, y') - 2 mean k(x, y)
+        k(a, b) = sum over s of C / (C + |a - b|^2),  C = 2 L s
+
+    The means are over pairs; no element is paired with itself. The kernel is a sum of inverse multiquadratics, with
+    scales s from 0.1 to 10. 2 L is the mean squared distance between two draws of N(0, I).
+
+    Args:
+        x: a sample [B, L].
+        y: a sample [B, L].
+
+    Returns:
+        A scalar. MMD^2 is 0 where the two distributions are equal.
+
+    Reference: Gretton et al. (2012), lemma 6; Tolstikhin et al. (2018) for the kernel.
     """
 
     def mean_kernel(a, b, num_pairs):

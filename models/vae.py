@@ -9,9 +9,9 @@ from models.networks import build_decoder, build_encoder
 
 
 class VAE(OneLevelModel):
-    """q(z|x) = N(mean(x), diag(exp(log_var(x)))), p(z) = N(0, I), p(x|z) = likelihood(decoder(z)).
+    """A VAE: q(z|x) = N(mean(x), diag(exp(log_var(x)))), p(z) = N(0, I), p(x|z) = likelihood(decoder(z)).
 
-    Reads from its config: image_shape, latent_size, likelihood, and what its networks are made of.
+    Reads from its config: image_shape, latent_size, likelihood and the settings of its network.
     """
 
     def __init__(self, config):
@@ -28,5 +28,5 @@ class VAE(OneLevelModel):
         return DiagonalGaussian.from_parameters(self.posterior(self.encoder(batch.images)), self.log_var_bound)
 
     def likelihood_of(self, z, labels=None):
-        """p(x|z): codes [B, L] -> a likelihood over [B, H, W, C]. Labels are not used."""
+        """p(x|z): codes [B, L] -> a likelihood over [B, H, W, C]. It does not use labels."""
         return self.likelihood(self.decoder(z))
