@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from image_data.decoding import SUFFIXES
+from image_data.formats import SUFFIXES
 from image_data.photographs import Collection, shown
 from image_data.splits import DataError, counted, one_hot
 

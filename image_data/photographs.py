@@ -14,10 +14,11 @@ import numpy as np
 from tqdm import tqdm
 
 from image_data.cache import cached_array, digest
-from image_data.decoding import ImageForm, UnreadableImage, decode
+from image_data.decoding import ImageForm, read_image
+from image_data.formats import UnreadableImage
 from image_data.splits import DataError, Dataset, Split, checksum, counted, is_one_hot, take
 
-FORMAT = 1  # to be raised whenever the pixels that come out of the same file change
+FORMAT = 2  # to be raised whenever the pixels that come out of the same file change
 # Files that a thread decodes in one go, and bytes of images that are decoded and not yet written: memory stays flat
 # however many files there are.
 FILES_PER_TASK, BYTES_AT_ONCE = 16, 64_000_000
@@ -33,7 +34,16 @@ class Reading(NamedTuple):
     validation_split: float = 0.2
     test_split: float = 0.1
     skip_unreadable: bool = False
+    bands: tuple[int, ...] = ()
+    white_level: float | None = None
+    max_megapixels: float = 100.0
     cache_dir: str | None = None
+
+    @property
+    def form(self):
+        """The ImageForm of each image."""
+        channels = 1 if self.grayscale else 3
+        return ImageForm(self.image_size, channels, self.crop, self.bands, self.white_level, self.max_megapixels)
 
 
 class Collection(NamedTuple):
@@ -57,7 +67,8 @@ def load_photographs(collection, reading):
     """
     order = stratified_order(collection)
     collection = reorder(collection, order)
-    images, unreadable, checksums = cached_images(collection.root, collection.files, reading)
+    images, record = cached_images(collection.root, collection.files, reading)
+    unreadable = record["unreadable"]
     if unreadable and not reading.skip_unreadable:
         raise DataError(_refusal(collection, unreadable))
     collection = reorder(collection, [index for index, file in enumerate(collection.files) if file not in unreadable])
@@ -75,8 +86,8 @@ def load_photographs(collection, reading):
         splits["validation"],
         splits["test"],
         collection.label_names,
-        fingerprint=checksum(everything._replace(images=checksums)),
-        notes=collection.notes + _notes(collection, unreadable, images.filename),
+        fingerprint=checksum(everything._replace(images=np.array(record["checksums"], np.uint32))),
+        notes=collection.notes + _notes(collection, record, images.filename),
         unreadable=tuple(unreadable.items()),
     )
 
@@ -140,18 +151,25 @@ def split_sizes(collection, reading):
 def cached_images(root, files, reading):
     """Images of `files` under `root`, decoded now or read from the cache.
 
-    Returns: a memory-mapped uint8 array [N, H, W, C] of the files that can be read, in order; a dict of file -> reason
-    of the others; and a checksum of each image, uint32 [N].
+    Returns:
+        A memory-mapped uint8 array [N, H, W, C] of the files that can be read, in order, and its record, a dict:
+        "checksums", one for each image; "unreadable", file -> reason of the others; "remarks", what a user should know
+        -> the files of which it is true, how many and the first.
     """
-    form = ImageForm(reading.image_size, 1 if reading.grayscale else 3, reading.crop)
+    form = reading.form
     root = Path(root).resolve()
     paths = [root / file for file in files]
     state = digest(str(FORMAT), *map(_state_of_file, files, paths))
-    source = f"{root.name[:40]}-{digest(str(root), repr(form))}"
+    source = f"{root.name[:40]}-{digest(str(root), _described(form))}"
     num_bytes = len(files) * form.size * form.size * form.channels
     build = partial(_build, files, paths, form)
-    images, record = cached_array(source, state, num_bytes, build, reading.cache_dir)
-    return images, record["unreadable"], np.array(record["checksums"], np.uint32)
+    return cached_array(source, state, num_bytes, build, reading.cache_dir)
+
+
+def _described(form):
+    """A form as it is printed, but for what is at its default: a new setting leaves older caches where they are."""
+    chosen = {name: value for name, value in form._asdict().items() if value != form._field_defaults.get(name)}
+    return f"ImageForm({', '.join(f'{name}={value!r}' for name, value in chosen.items())})"
 
 
 def _state_of_file(file, path):
@@ -165,19 +183,22 @@ def _state_of_file(file, path):
 
 def _build(files, paths, form, array_path):
     """Write the array, one image after the other, so that none of it stays in memory; returns its record."""
-    unreadable, checksums = {}, []
+    unreadable, checksums, remarks = {}, [], {}
     with array_path.open("wb") as array:
         _write_header(array, len(files), form)
         decoded = tqdm(_decode_all(paths, form), desc="reading images", total=len(files), unit=" images")
-        for file, (image, checksum_or_reason) in zip(files, decoded, strict=True):
-            if image is None:
-                unreadable[file] = checksum_or_reason
-            else:
-                checksums.append(checksum_or_reason)
-                array.write(image)
+        for file, image in zip(files, decoded, strict=True):
+            if isinstance(image, str):
+                unreadable[file] = image
+                continue
+            checksums.append(zlib.crc32(image.pixels))
+            array.write(image.pixels)
+            for remark in image.remarks:
+                number, first = remarks.get(remark, (0, file))
+                remarks[remark] = number + 1, first
         array.seek(0)
         _write_header(array, len(checksums), form)  # as long as the first, which numpy pads for a growing array
-    return {"unreadable": unreadable, "checksums": checksums}
+    return {"unreadable": unreadable, "checksums": checksums, "remarks": remarks}
 
 
 def _write_header(file, num_images, form):
@@ -186,14 +207,13 @@ def _write_header(file, num_images, form):
 
 
 def _decode_all(paths, form):
-    """Decode in parallel: (image, its checksum) for each path in order, or (None, why it cannot be read)."""
+    """Decode in parallel: a Decoded for each path in order, or why it cannot be read."""
 
     def attempt(path):
         try:
-            image = decode(path, form)
+            return read_image(path, form)
         except UnreadableImage as error:
-            return None, str(error)
-        return image, zlib.crc32(image)
+            return str(error)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         tasks = [paths[start : start + FILES_PER_TASK] for start in range(0, len(paths), FILES_PER_TASK)]
@@ -217,13 +237,15 @@ def _refusal(collection, unreadable):
     )
 
 
-def _notes(collection, unreadable, array_path):
+def _notes(collection, record, array_path):
     notes = [f"read from {collection.root}, cached in {array_path}"]
     missing = [name for name in ("validation", "test") if name not in collection.groups]
     if missing:
         notes.append(f"{' and '.join(missing)} images are taken from the others, each class alike, by a hash of names")
-    if unreadable:
-        notes.append(f"left out, because they cannot be read: {counted(len(unreadable), 'file')}")
+    if record["unreadable"]:
+        notes.append(f"left out, because they cannot be read: {counted(len(record['unreadable']), 'file')}")
+    for remark, (number, first) in record["remarks"].items():
+        notes.append(f"{counted(number, 'file')}{', such as' if number > 1 else ':'} {shown(first)}: {remark}")
     return tuple(notes)
 
 
