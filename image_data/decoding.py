@@ -187,7 +187,7 @@ def _from_16_bits(image, form, remarks):
     if form.white_level or transparent is not None:
         given = "a transparent value" if transparent is not None else "--white_level"
         raise UnreadableImage(f"PNG of 16 bits with colours or alpha; {given} expects 8 bits, or grey of 16")
-    if max(high for _, high in image.getextrema()[:3]) < 16:
+    if 0 < max(high for _, high in image.getextrema()[:3]) <= WHITE_OF_12_BITS >> 8:
         remarks.append(DARK)
     return image
 
@@ -290,7 +290,7 @@ def _to_8_bits(values, bits, white_level, remarks, is_grey):
         )
     if bits < 16:
         return (values * (255 / (2**bits - 1))).round().astype(np.uint8)
-    if values.max() <= WHITE_OF_12_BITS:
+    if 0 < values.max() <= WHITE_OF_12_BITS:
         remarks.append(DARK)
     return (values / 257).round().astype(np.uint8) if is_grey else (values >> 8).astype(np.uint8)
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from image_data.formats import UnreadableImage
 
 SIGNATURE_LENGTH = 8
-OF_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+OF_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
+END = b"\0\0\0\0IEND\xaeB`\x82"
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 TEXTS_OF_ORIENTATION = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 
@@ -28,9 +29,8 @@ def take_apart(content):
 
     Raises: UnreadableImage where a chunk that holds pixels is damaged, missing or unknown.
     """
-    pixels, others, is_sound = [content[:SIGNATURE_LENGTH]], [], True
-    place, kind = SIGNATURE_LENGTH, b""
-    while kind != b"IEND":
+    pixels, others, is_sound, place = [content[:SIGNATURE_LENGTH]], [], True, SIGNATURE_LENGTH
+    while content[place + 4 : place + 8] != b"IEND":
         if len(content) < place + 12:
             raise UnreadableImage("PNG that is cut off")
         length, kind = struct.unpack_from(">L4s", content, place)
@@ -48,6 +48,7 @@ def take_apart(content):
         elif kind == b"eXIf" or (kind in TEXTS and chunk[8:].startswith(TEXTS_OF_ORIENTATION)):
             is_sound &= is_whole
             others += [chunk] if is_whole else []
+    pixels.append(END)
     if pixels[1][4:8] != b"IHDR" or len(pixels[1]) != 25:
         raise UnreadableImage("PNG without a header")
     metadata = b"".join(pixels[:2] + others + pixels[2:]) if others else None

@@ -50,6 +50,7 @@ NUM_COLOURS = {WHITE_IS_0: 1, BLACK_IS_0: 1, RGB: 3, INDEXED: 1, CMYK: 4, YCBCR:
 OF_PILLOW = (YCBCR, CIELAB)  # whose values are no colours of a screen
 # Compressions of bytes, whatever they mean: none, LZW, deflate (two numbers), PackBits, LZMA, Zstandard.
 OF_BYTES = (1, 5, 8, 32946, 32773, 34925, 50000)
+OF_FAX = (2, 3, 4)
 JPEG = 7
 KINDS = {1: "u", 2: "i", 3: "f"}  # what Tag.SAMPLE_FORMAT says, in numpy's letters
 ASSOCIATED = 1  # colours are multiplied by alpha already
@@ -67,7 +68,7 @@ class Tiff(NamedTuple):
     num_bands: int
     bits: int
     kind: str  # "u" for whole numbers of at least 0, "i" for signed ones, "f" for floats
-    photometric: int
+    photometric: int | None  # what the values mean; None where it is not said
     extra: tuple[int, ...]  # what each band beyond the colours is
 
     @property
@@ -79,7 +80,8 @@ class Tiff(NamedTuple):
     @property
     def meaning(self):
         """'RGB, compression 5'."""
-        what = MEANINGS.get(self.photometric, f"photometric interpretation {self.photometric}")
+        unknown = f"photometric interpretation {self.photometric}"
+        what = MEANINGS.get(self.photometric, unknown if self.photometric is not None else "which does not say of what")
         by_band = ", band by band" if self.is_planar else ""
         return f"{what}{by_band}, compression {self.first(Tag.COMPRESSION, 1)}"
 
@@ -179,7 +181,8 @@ def parse(content):
         if not tags.get(tag, (0,))[0]:
             raise UnreadableImage(f"TIFF without a {name}")
     is_jpeg = tags.get(Tag.COMPRESSION) == (JPEG,)
-    photometric = tags.get(Tag.PHOTOMETRIC, (None,))[0]
+    is_fax = tags.get(Tag.COMPRESSION, (1,))[0] in OF_FAX
+    photometric = tags.get(Tag.PHOTOMETRIC, (WHITE_IS_0 if is_fax else None,))[0]
     num_bands = tags.get(Tag.NUM_BANDS, (NUM_COLOURS.get(photometric, 1) if is_jpeg else 1,))[0]
     bits, kinds = set(tags.get(Tag.BITS, (1,))[:num_bands]), set(tags.get(Tag.SAMPLE_FORMAT, (1,))[:num_bands])
     if len(bits) != 1 or not kinds <= KINDS.keys() or len(kinds) != 1 or not num_bands or 0 in bits:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from image_data.decoding import DARK, FURTHER_BANDS, LAST_BAND_IS_ALPHA, ImageForm, decode, read_image
 from image_data.formats import UnreadableImage
@@ -261,3 +262,23 @@ def test_12_bits_in_16_are_remarked_on_and_brought_to_white(name, tmp_path):
     bright = read_image(path, FORM._replace(white_level=4095.0))
     assert bright.remarks == ()
     np.testing.assert_allclose(bright.pixels, expected(values, kind, 4095), atol=0.5)
+
+
+@pytest.mark.parametrize("compression", ["group4", "tiff_lzw"])
+def test_what_does_not_say_what_its_values_mean_is_refused_but_for_faxes(compression, tmp_path):
+    """A fax is black on white, by the standard that its compression is of."""
+    page = np.zeros((SIZE, SIZE), bool)
+    page[5:9] = True  # white
+    path = tmp_path / "a.tif"
+    Image.fromarray(page).save(path, compression=compression)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags["PhotometricInterpretation"]
+        white, at = tag.value == 1, tag.offset
+    content = bytearray(path.read_bytes())
+    content[at : at + 2] = (261).to_bytes(2, "little")
+    path.write_bytes(content)
+    if compression == "group4":
+        np.testing.assert_array_equal(decode(path, FORM)[..., 0] > 128, page ^ white)
+    else:
+        with pytest.raises(UnreadableImage, match="TIFF of 1 band of 1 bits, which does not say of what"):
+            decode(path, FORM)
