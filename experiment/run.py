@@ -34,7 +34,7 @@ from experiment.settings.refusals import ConfigError
 from experiment.settings.values import IMAGES
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
-from image_data.photographs import Reading, form_of
+from image_data.photographs import Reading
 from image_data.splits import DataError, DataMissing, Dataset, is_one_hot, pixel_variance
 from models.build import build_model, lay_out_model
 from models.catalog import LIKELIHOODS, OBJECTIVES
@@ -196,7 +196,7 @@ def reading_of(config):
             "images; start it in another folder"
         )
     reading = Reading(**{name: getattr(config, name) for name in Reading._fields})
-    lay_out_model(replace(config, image_shape=form_of(reading).shape))  # refuses what it cannot make
+    lay_out_model(replace(config, image_shape=reading.form.shape))  # refuses what it cannot make
     return reading
 
 

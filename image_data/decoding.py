@@ -9,32 +9,56 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
-# No camera makes more, and a small file that claims more is a decompression bomb.
-MAX_PIXELS = 100_000_000
+from image_data import jpeg, png, tiff
+from image_data.formats import UnreadableImage, recognise
+
 # Errors of a file, not of the moment; Pillow's own have no number.
 LASTING = {None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
 REDUCING_GAP = 2.0  # large images are halved by plain means until this far above the target, then resampled
 MAX_BYTES = 1_000_000_000  # of a file
-BACKGROUND = "white"  # what shows through transparent pixels
+BYTES_PER_PIXEL = 4  # of colours in memory, by which bands of other sizes are measured
+WHITE_OF_12_BITS = 4_095
+TURNS = {  # EXIF orientation -> how to put an image upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
-# Of a file with damaged metadata Pillow warns, of a bomb too: here a file is either right or refused, with a reason.
+# What a user should know of files that are read.
+UNKNOWN_ORIENTATION = "its EXIF is damaged; if it says that the image lies on its side, that is not known"
+LAST_BAND_IS_ALPHA = (
+    "the last band is taken for transparency, on {background}; if it is near-infrared, read the colours alone with "
+    "--bands 1 2 3"
+)
+FURTHER_BANDS = "the bands behind the colours are left out; --bands picks others"
+DARK = (
+    "16 bits of which no pixel uses the highest four, so that it is dark; if its white is 4095, say --white_level 4095"
+)
+BLANK = "drawn in {background} on a transparent ground, which is made {background}: nothing is to be seen"
+
+# Of a file with damaged metadata Pillow warns, of a bomb too: here a file is either right or refused, with a reason,
+# and how large it may be is asked for.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-class UnreadableImage(ValueError):
-    """A file that is no image, or not a whole one. Its text is the reason."""
+Image.MAX_IMAGE_PIXELS = None
 
 
 class ImageForm(NamedTuple):
-    """What every image of a data set is brought to."""
+    """What every image of a data set is brought to, and what is known of its files."""
 
     size: int | tuple[int, int]  # height and width: one number for a square
     channels: int  # 1 for grey, 3 for colour
     crop: str  # "center" cuts the largest central part of this shape, "none" squeezes the whole image into it
+    bands: tuple[int, ...] = ()  # of a TIFF, counted from 1: one that becomes grey, or three that become colours
+    white_level: float | None = None  # what is white among values of more than 8 bits
+    max_megapixels: float = 100.0  # no camera makes more, and a small file that claims more is a decompression bomb
+    background: str = "white"  # what shows through transparent pixels
+    is_exact: bool = False  # whether an image of another size is refused
 
     @property
     def height(self):
@@ -50,26 +74,34 @@ class ImageForm(NamedTuple):
         return self.height, self.width, self.channels
 
 
+class Decoded(NamedTuple):
+    """An image, and what is worth knowing of its file."""
+
+    pixels: np.ndarray  # uint8 [H, W, channels]
+    remarks: tuple[str, ...]
+
+
 def decode(path, form):
-    """Read an image file and bring it to an ImageForm: uint8 [H, W, C].
+    """The pixels of an image file, as `read_image` reads them."""
+    return read_image(path, form).pixels
 
-    Of several frames or pages the first is taken; EXIF rotation is applied, alpha composited on white, 16-bit grey
-    scaled to 8 bits. JPEGs far larger than the target are decoded at a fraction of their size, in steps of two.
 
-    Raises: UnreadableImage with the reason, for whatever Pillow cannot read to its end; OSError where a disk failed.
+def read_image(path, form):
+    """Read an image file and bring it to an ImageForm.
+
+    Of several frames or pages the first is taken; EXIF rotation is applied, alpha composited on the background, 16-bit
+    grey scaled to 8 bits. JPEGs far larger than the target are decoded at a fraction of their size, in steps of two.
+
+    Args: path; form, an ImageForm.
+    Returns: a Decoded.
+    Raises: UnreadableImage with the reason, for whatever cannot be read to its end; OSError where a disk failed.
     """
     try:
-        content = _read(path)
-        with Image.open(content, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UnreadableImage(f"{image.width}x{image.height} pixels, more than {MAX_PIXELS:,}")
-            if image.format == "PNG":
-                _check_sums(content)
-            larger_side = max(form.height, form.width)  # EXIF may turn the image afterwards
-            image.draft(None, (larger_side, larger_side))
-            image.load()
-            _refuse_unknown_whites(image)
-            return _bring_to(form, _to_8_bits(ImageOps.exif_transpose(image)))
+        image, remarks = _open(_read(path), form)
+        if form.is_exact and image.size != (form.width, form.height):
+            raise UnreadableImage(f"{image.width}x{image.height} pixels; expected {form.width}x{form.height}")
+        image = _composite(image, form.background, remarks)
+        return Decoded(_bring_to(form, image), tuple(dict.fromkeys(remarks)))
     except (UnreadableImage, MemoryError):
         raise
     except OSError as error:
@@ -89,42 +121,207 @@ def _read(path):
         raise UnreadableImage("empty file")
     if status.st_size > MAX_BYTES:
         raise UnreadableImage(f"{status.st_size:,} bytes, more than {MAX_BYTES:,}")
-    return BytesIO(Path(path).read_bytes())
+    return Path(path).read_bytes()
 
 
-def _check_sums(content):
-    """Pillow looks at the check sums of a PNG only when it is asked to, and then cannot decode it any more."""
-    with Image.open(BytesIO(content.getbuffer()), formats=("PNG",)) as image:
-        image.verify()
+# --- Formats ----------------------------------------------------------------------------------------------------------
 
 
-def _refuse_unknown_whites(image):
-    """Pillow hands on grey of more than 8 bits as it is stored, whatever its black, white, depth and transparency."""
-    if image.mode == "I":
-        raise UnreadableImage("grey of 32 bits, whose white is not known; expected 8 or 16 bits")
-    if not image.mode.startswith(("I;16", "F")):
-        return
-    if image.format == "TIFF" and (image.tag_v2.get(262) == 0 or image.tag_v2.get(258, (1,))[0] not in (16, 32)):
-        raise UnreadableImage(
-            "grey of an odd depth, or whose 0 is white; expected 8 or 16 bits, or floats, whose 0 is black"
-        )
-    if "transparency" in image.info:
-        raise UnreadableImage("16-bit grey with a transparent value; expected no transparency, or 8 bits")
+def _open(content, form):
+    """The first image of a file, upright, with 8 bits a sample, and a list of remarks."""
+    format = recognise(content)
+    if format == "TIFF":
+        return _open_tiff(content, form)
+    if form.bands:
+        raise UnreadableImage(f"{format}; --bands {_typed(form.bands)} expects TIFF")
+    if format == "PNG":
+        return _open_png(content, form)
+    content = jpeg.without_notes(content) if format == "JPEG" else content
+    source, remarks = _load(content, format, form, format), []
+    image = source
+    if source.mode == "I;16":  # JPEG 2000, which Pillow scales to 16 bits from however many
+        if form.white_level:
+            raise UnreadableImage(f"{format} of more than 8 bits; --white_level expects TIFF, or grey PNG")
+        image = Image.fromarray(_to_8_bits(np.asarray(source), 16, None, [], is_grey=True))
+    return _upright(image, source.getexif, remarks), remarks
 
 
-def _to_8_bits(image):
-    """Any mode -> L or RGB."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
-    if image.mode == "F":
+def _load(content, format, form, what):
+    """The image as Pillow reads it; of a JPEG that is far larger than the target, a smaller one."""
+    try:
+        with Image.open(BytesIO(content), formats=(format,)) as image:
+            _refuse_large(image.width, image.height, 0, "", form)
+            if not form.is_exact:
+                larger_side = max(form.height, form.width)  # EXIF may turn the image afterwards
+                image.draft(None, (larger_side, larger_side))
+            image.load()
+            return image
+    except OSError as error:  # of bytes in memory: no disk has failed
+        raise UnreadableImage(f"{what} that is cut off or damaged, or of a kind that Pillow does not read") from error
+
+
+def _refuse_large(width, height, num_bytes, what, form):
+    if max(width * height, num_bytes / BYTES_PER_PIXEL) > form.max_megapixels * 1e6:
+        raise UnreadableImage(f"{width}x{height} pixels{what}, more than --max_megapixels {form.max_megapixels:g}")
+
+
+def _upright(image, get_exif, remarks):
+    """The image turned as its EXIF says; `get_exif` is called for it, and may raise whatever Pillow stumbles over."""
+    try:
+        orientation = get_exif().get(ExifTags.Base.Orientation)
+    except Exception:  # the pixels are sound all the same
+        remarks.append(UNKNOWN_ORIENTATION)
+        return image
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+
+
+def _open_png(content, form):
+    parts = png.take_apart(content)
+    image, remarks = _load(parts.pixels, "PNG", form, "PNG"), []
+    if parts.bits == 16:
+        image = _from_16_bits(image, form, remarks)
+    elif parts.bits < 8 and image.mode == "L" and "transparency" in image.info:
+        image.info["transparency"] *= 255 // (2**parts.bits - 1)  # Pillow scales the pixels, but not this
+    if not parts.is_metadata_sound:
+        remarks.append(UNKNOWN_ORIENTATION)
+    if parts.metadata is None:
+        return image, remarks
+    return _upright(image, lambda: Image.open(BytesIO(parts.metadata), formats=("PNG",)).getexif(), remarks), remarks
+
+
+def _from_16_bits(image, form, remarks):
+    """A PNG of 16 bits in 8. Pillow hands on its grey as it is stored, and only the high bytes of all else."""
+    transparent = image.info.get("transparency")
+    if image.mode == "I;16":
         values = np.asarray(image)
-        if not np.isfinite(values).all() or values.min() < 0 or values.max() > 255:
-            raise UnreadableImage(f"float pixels from {values.min()} to {values.max()}, expected 0 to 1 or 0 to 255")
-        return Image.fromarray((values * (255 if values.max() <= 1 else 1)).round().astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image).convert("RGB")
-    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+        grey = _to_8_bits(values, 16, form.white_level, remarks, is_grey=True)
+        if transparent is None:
+            return Image.fromarray(grey)
+        return Image.fromarray(np.stack([grey, np.where(values == transparent, 0, 255).astype(np.uint8)], axis=-1))
+    if form.white_level or transparent is not None:
+        given = "a transparent value" if transparent is not None else "--white_level"
+        raise UnreadableImage(f"PNG of 16 bits with colours or alpha; {given} expects 8 bits, or grey of 16")
+    if 0 < max(high for _, high in image.getextrema()[:3]) <= WHITE_OF_12_BITS >> 8:
+        remarks.append(DARK)
+    return image
+
+
+def _open_tiff(content, form):
+    stored, remarks = tiff.parse(content), []
+    what = f" of {stored.shown}, in memory {stored.num_bytes:,} bytes"
+    _refuse_large(stored.width, stored.height, stored.num_bytes, what, form)
+    if form.bands:
+        image = _picked(content, stored, form, remarks)
+    elif not stored.num_colours:
+        raise UnreadableImage(
+            f"TIFF of {stored.shown}, {stored.meaning}; expected grey, colours or a palette, or --bands to pick one or "
+            "three of them"
+        )
+    elif stored.holds_values:
+        image = _coloured(content, stored, form, remarks)
+    else:
+        if stored.is_misread:
+            raise UnreadableImage(f"TIFF of {stored.shown}, {stored.meaning}; expected grey, RGB, CMYK or a palette")
+        image = _load(content, "TIFF", form, f"TIFF of {stored.shown}, {stored.meaning},")
+        if image.mode == "RGBA" and image.getextrema()[3][0] < 255:
+            remarks.append(LAST_BAND_IS_ALPHA.format(background=form.background))
+        return _upright(image, image.getexif, remarks), remarks
+    return image if stored.turn not in TURNS else image.transpose(TURNS[stored.turn]), remarks
+
+
+def _picked(content, stored, form, remarks):
+    """Some bands of a TIFF, as grey or as colours."""
+    given = f"--bands {_typed(form.bands)}"
+    if max(form.bands) > stored.num_bands:
+        raise UnreadableImage(f"TIFF of {stored.shown}; {given} expects at least {max(form.bands)} bands")
+    if not stored.holds_bands:
+        raise UnreadableImage(f"TIFF, {stored.meaning}; {given} expects plain values, compressed without loss")
+    values = tiff.read_values(content, stored, [band - 1 for band in form.bands])
+    values = _to_8_bits(values, stored.bits, form.white_level, remarks, is_grey=len(form.bands) == 1)
+    return _as_image({1: "L", 3: "RGB"}[len(form.bands)], 255 - values if stored.is_negative else values)
+
+
+def _coloured(content, stored, form, remarks):
+    """The colours of a TIFF, and its alpha where it has it."""
+    num_colours, alpha = stored.num_colours, stored.alpha
+    bands = [*range(num_colours), *([] if alpha is None else [alpha])]
+    values = tiff.read_values(content, stored, bands)
+    if stored.palette is None:
+        is_grey = num_colours == 1
+        colours = _to_8_bits(values[..., :num_colours], stored.bits, form.white_level, remarks, is_grey)
+        colours = 255 - colours if stored.is_negative else colours
+    else:
+        colours = stored.palette[values[..., 0]]
+    mode = {1: "L", 3: "RGB", 4: "CMYK"}[colours.shape[-1]]
+    if len(bands) < stored.num_bands:
+        remarks.append(FURTHER_BANDS)
+    if alpha is None:
+        return _as_image(mode, colours)
+    if mode == "CMYK":
+        raise UnreadableImage(f"TIFF of {stored.shown}, CMYK with transparency; expected CMYK alone")
+    opacity = _to_8_bits(values[..., num_colours:], stored.bits, None, [], is_grey=False)
+    if mode == "RGB" and opacity.min() < 255:
+        remarks.append(LAST_BAND_IS_ALPHA.format(background=form.background))
+    image = _as_image(f"{mode}{'a' if stored.is_associated else 'A'}", np.concatenate([colours, opacity], axis=-1))
+    return image.convert(f"{mode}A")
+
+
+def _as_image(mode, values):
+    """uint8 [H, W, C] -> an image."""
+    return Image.frombytes(mode, values.shape[1::-1], values.tobytes())
+
+
+# --- Pixels -----------------------------------------------------------------------------------------------------------
+
+
+def _to_8_bits(values, bits, white_level, remarks, is_grey):
+    """Values of any type -> uint8, of which 255 is white.
+
+    Args:
+        values: [...], whole numbers or floats.
+        bits: of each, as they are stored.
+        white_level: the value that is white, for those of more than 8 bits; None: the largest that these bits hold.
+        remarks: a list, to which is added what a user should know.
+        is_grey: whether 16 bits are rounded; of colours the high byte is taken, as Pillow does.
+    """
+    kind = values.dtype.kind
+    if kind == "f" and not np.isfinite(values).all():
+        raise UnreadableImage("float pixels that are not finite numbers, expected 0 to 1 or 0 to 255")
+    if bits <= 8 and kind == "u":
+        return values if bits == 8 else (values * (255 / (2**bits - 1))).round().astype(np.uint8)
+    if white_level:
+        return (np.clip(values / white_level, 0, 1) * 255).round().astype(np.uint8)
+    if kind == "f":
+        low, high = values.min(), values.max()
+        if low < 0 or high > 255:
+            raise UnreadableImage(f"float pixels from {low} to {high}, expected 0 to 1 or 0 to 255, or --white_level")
+        return (values * (255 if high <= 1 else 1)).round().astype(np.uint8)
+    if kind == "i" or bits > 16:
+        depth = f"{'signed ' if kind == 'i' else ''}{bits} bits"
+        raise UnreadableImage(
+            f"pixels of {depth} from {values.min()} to {values.max()}, whose white is not known; expected 8 or 16, or "
+            "--white_level"
+        )
+    if bits < 16:
+        return (values * (255 / (2**bits - 1))).round().astype(np.uint8)
+    if 0 < values.max() <= WHITE_OF_12_BITS:
+        remarks.append(DARK)
+    return (values / 257).round().astype(np.uint8) if is_grey else (values >> 8).astype(np.uint8)
+
+
+def _composite(image, background, remarks):
+    """Any mode of 8 bits -> L or RGB."""
+    if not image.has_transparency_data:
+        return image if image.mode in ("L", "RGB") else image.convert("RGB")
+    image = image.convert("RGBA")
+    flat = Image.alpha_composite(Image.new("RGBA", image.size, background), image).convert("RGB")
+    if not _is_constant(image.getchannel("A")) and _is_constant(flat):
+        remarks.append(BLANK.format(background=background))
+    return flat
+
+
+def _is_constant(image):
+    return all(low == high for low, high in np.reshape(image.getextrema(), (-1, 2)))
 
 
 def _bring_to(form, image):
@@ -140,9 +337,14 @@ def _bring_to(form, image):
     return np.asarray(image).reshape(form.shape)
 
 
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+
+def _typed(bands):
+    return " ".join(map(str, bands))
+
+
 def _reason(error):
-    if isinstance(error, UnidentifiedImageError):
-        return f"not one of {', '.join(FORMATS)}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__

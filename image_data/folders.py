@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from image_data.arrangement import arrange
-from image_data.decoding import SUFFIXES
+from image_data.formats import SUFFIXES
 from image_data.photographs import GROUP_NAMES, Collection, named, shown, told_apart
 from image_data.splits import DataError, DataMissing, counted, one_hot
 

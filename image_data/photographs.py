@@ -15,10 +15,11 @@ import numpy as np
 from tqdm import tqdm
 
 from image_data.cache import cached_array, digest
-from image_data.decoding import ImageForm, UnreadableImage, decode
+from image_data.decoding import ImageForm, read_image
+from image_data.formats import UnreadableImage
 from image_data.splits import DataError, Dataset, Split, checksum, counted, is_one_hot, take
 
-FORMAT = 1  # to be raised whenever the pixels that come out of the same file change
+FORMAT = 2  # to be raised whenever the pixels that come out of the same file change
 # Files that a thread decodes in one go, and bytes of images that are decoded and not yet written: memory stays flat
 # however many files there are.
 FILES_PER_TASK, BYTES_AT_ONCE = 16, 64_000_000
@@ -36,7 +37,16 @@ class Reading(NamedTuple):
     test_split: float = 0.1
     skip_unreadable: bool = False
     labels: str | None = None  # a .csv file, see image_data/lists.py
+    bands: tuple[int, ...] = ()
+    white_level: float | None = None
+    max_megapixels: float = 100.0
     cache_dir: str | None = None
+
+    @property
+    def form(self):
+        """The ImageForm of each image."""
+        channels = 1 if self.grayscale else 3
+        return ImageForm(self.image_size, channels, self.crop, self.bands, self.white_level, self.max_megapixels)
 
 
 class Collection(NamedTuple):
@@ -66,7 +76,8 @@ def load_photographs(collection, reading, limit=None):
     if is_known:
         collection = first_of_each_group(divided(collection, reading), limit)
     is_whole = len(collection.files) == num_found
-    images, unreadable, checksums = cached_images(collection.root, collection.files, reading, is_whole)
+    images, record = cached_images(collection.root, collection.files, reading, is_whole)
+    unreadable = record["unreadable"]
     if unreadable and not reading.skip_unreadable:
         raise DataError(_refusal(collection, unreadable))
     collection = reorder(collection, [index for index, file in enumerate(collection.files) if file not in unreadable])
@@ -81,8 +92,8 @@ def load_photographs(collection, reading, limit=None):
     return Dataset(
         **splits,
         label_names=collection.label_names,
-        fingerprint=checksum(everything._replace(images=checksums)),
-        notes=notes + _notes_of_images(collection, splits["train"], unreadable, images.filename),
+        fingerprint=checksum(everything._replace(images=np.array(record["checksums"], np.uint32))),
+        notes=notes + _notes_of_images(collection, splits["train"], record, images.filename),
         unreadable=tuple(unreadable.items()),
     )
 
@@ -164,27 +175,34 @@ def split_sizes(collection, reading):
 # --- Cache ------------------------------------------------------------------------------------------------------------
 
 
-def form_of(reading):
-    """What every image is brought to."""
-    return ImageForm(reading.image_size, 1 if reading.grayscale else 3, reading.crop)
-
-
 def cached_images(root, files, reading, is_whole=True):
     """Images of `files` under `root`, decoded now or read from the cache.
 
-    Args: is_whole, whether these are all files of the data set: some of them have a cache of their own.
-    Returns: a memory-mapped uint8 array [N, H, W, C] of the files that can be read, in order; a dict of file -> reason
-    of the others; and a checksum of each image, uint32 [N].
+    Args:
+        root: of the files.
+        files: relative to it.
+        reading: a Reading.
+        is_whole: whether these are all files of the data set: some of them have a cache of their own.
+
+    Returns:
+        A memory-mapped uint8 array [N, H, W, C] of the files that can be read, in order, and its record, a dict:
+        "checksums", one for each image; "unreadable", file -> reason of the others; "remarks", what a user should know
+        -> the files of which it is true, how many and the first.
     """
-    form = form_of(reading)
+    form = reading.form
     root = Path(root).resolve()
     paths = [root / file for file in files]
     state = digest(str(FORMAT), *map(_state_of_file, files, paths))
-    source = f"{root.name[:40]}-{digest(str(root), repr(form), *([] if is_whole else ['some']))}"
+    source = f"{root.name[:40]}-{digest(str(root), _described(form), *([] if is_whole else ['some']))}"
     num_bytes = len(files) * prod(form.shape)
     build = partial(_build, files, paths, form)
-    images, record = cached_array(source, state, num_bytes, build, reading.cache_dir)
-    return images, record["unreadable"], np.array(record["checksums"], np.uint32)
+    return cached_array(source, state, num_bytes, build, reading.cache_dir)
+
+
+def _described(form):
+    """A form as it is printed, but for what is at its default: a new setting leaves older caches where they are."""
+    chosen = {name: value for name, value in form._asdict().items() if value != form._field_defaults.get(name)}
+    return f"ImageForm({', '.join(f'{name}={value!r}' for name, value in chosen.items())})"
 
 
 def _state_of_file(file, path):
@@ -198,19 +216,22 @@ def _state_of_file(file, path):
 
 def _build(files, paths, form, array_path):
     """Write the array, one image after the other, so that none of it stays in memory; returns its record."""
-    unreadable, checksums = {}, []
+    unreadable, checksums, remarks = {}, [], {}
     with array_path.open("wb") as array:
         _write_header(array, len(files), form)
         decoded = tqdm(_decode_all(paths, form), desc="reading images", total=len(files), unit=" images")
-        for file, (image, checksum_or_reason) in zip(files, decoded, strict=True):
-            if image is None:
-                unreadable[file] = checksum_or_reason
-            else:
-                checksums.append(checksum_or_reason)
-                array.write(image)
+        for file, image in zip(files, decoded, strict=True):
+            if isinstance(image, str):
+                unreadable[file] = image
+                continue
+            checksums.append(zlib.crc32(image.pixels))
+            array.write(image.pixels)
+            for remark in image.remarks:
+                number, first = remarks.get(remark, (0, file))
+                remarks[remark] = number + 1, first
         array.seek(0)
         _write_header(array, len(checksums), form)  # as long as the first, which numpy pads for a growing array
-    return {"unreadable": unreadable, "checksums": checksums}
+    return {"unreadable": unreadable, "checksums": checksums, "remarks": remarks}
 
 
 def _write_header(file, num_images, form):
@@ -219,14 +240,13 @@ def _write_header(file, num_images, form):
 
 
 def _decode_all(paths, form):
-    """Decode in parallel: (image, its checksum) for each path in order, or (None, why it cannot be read)."""
+    """Decode in parallel: a Decoded for each path in order, or why it cannot be read."""
 
     def attempt(path):
         try:
-            image = decode(path, form)
+            return read_image(path, form)
         except UnreadableImage as error:
-            return None, str(error)
-        return image, zlib.crc32(image)
+            return str(error)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         tasks = [paths[start : start + FILES_PER_TASK] for start in range(0, len(paths), FILES_PER_TASK)]
@@ -257,7 +277,7 @@ def _notes_of_groups(collection):
     return (f"{' and '.join(missing)} images are taken from the others, each class alike, by a hash of names",)
 
 
-def _notes_of_images(collection, train, unreadable, array_path):
+def _notes_of_images(collection, train, record, array_path):
     notes = [f"read from {shown(collection.root)}, cached in {shown(array_path)}"]
     if collection.labels is not None:
         unseen = [
@@ -265,8 +285,10 @@ def _notes_of_images(collection, train, unreadable, array_path):
         ]
         if unseen:
             notes.append(f"WARNING: no training image of {counted(len(unseen), 'label')}: {named(unseen)}")
-    if unreadable:
-        notes.append(f"left out, because they cannot be read: {counted(len(unreadable), 'file')}")
+    if record["unreadable"]:
+        notes.append(f"left out, because they cannot be read: {counted(len(record['unreadable']), 'file')}")
+    for remark, (number, first) in record["remarks"].items():
+        notes.append(f"{counted(number, 'file')}{', such as' if number > 1 else ':'} {shown(first)}: {remark}")
     return tuple(notes)
 
 

@@ -12,7 +12,8 @@ from image_data.photographs import Reading
 def test_presets_and_loaders_agree_on_which_data_sets_are_photographs():
     assert set(DATASETS) == {*ARRAYS, *PHOTOGRAPHS}
     assert {name for name, preset in DATASETS.items() if "image_size" in preset.settings} == set(PHOTOGRAPHS)
-    assert set(Reading._fields) == {*defaults_where("photographs_only")}
+    defaults = defaults_where("photographs_only")
+    assert Reading._field_defaults == {**defaults, "image_size": 64}, "Config has none: each data set has its own size"
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)

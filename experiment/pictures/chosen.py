@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
+from experiment.settings.datasets import DATASETS
 from experiment.settings.refusals import ConfigError
-from image_data.decoding import ImageForm, UnreadableImage, decode
+from image_data.decoding import BLANK, ImageForm, read_image
+from image_data.formats import UnreadableImage
 from image_data.photographs import label_of_folder, shown
 from image_data.splits import one_hot
 
@@ -81,24 +82,25 @@ def _some(names):
 
 
 def _read(flag, path, config):
-    height, width, channels = config.image_shape
     if not Path(path).is_file():
         raise ConfigError(f"{flag} {shown(path)}: no such file; expected an image, or the index of a test image")
-    if not config.image_size:
-        try:
-            with Image.open(path) as image:
-                size = image.size
-        except (UnidentifiedImageError, Image.DecompressionBombError, OSError):
-            size = None  # `decode` says what is wrong
-        if size not in (None, (width, height)):
-            raise ConfigError(
-                f"{flag} {path}: {size[0]}x{size[1]} pixels; expected {width}x{height}, the size of the images that "
-                "the model knows"
-            )
+    form = ImageForm(
+        config.image_shape[:2],
+        config.image_shape[2],
+        config.crop,
+        config.bands,
+        config.white_level,
+        config.max_megapixels,
+        DATASETS[config.dataset].background,
+        is_exact=not config.image_size,
+    )
     try:
-        return decode(path, ImageForm((height, width), channels, config.crop))
+        image = read_image(path, form)
     except UnreadableImage as error:
-        raise ConfigError(f"{flag} {path}: {error}; expected an image file") from error
+        raise ConfigError(f"{flag} {shown(path)}: cannot be shown to the model: {error}") from error
+    if (blank := BLANK.format(background=form.background)) in image.remarks:
+        raise ConfigError(f"{flag} {shown(path)}: {blank}; expected an opaque image")
+    return image.pixels
 
 
 def _label_of_folder(flag, path, config):

@@ -14,6 +14,7 @@ from experiment.settings.refusals import ConfigError, received, refuse_impossibl
 from experiment.settings.values import (
     ABOVE_0,
     AT_LEAST_0,
+    BANDS,
     FILE,
     IMAGE_SIZE,
     IMAGES,
@@ -202,6 +203,26 @@ class Config:
         "a .csv file with the columns file and label, or file and several attributes of 0 and 1, whose names its first "
         "line has: the labels of the images, in place of class folders",
         photographs_only=True,
+    )
+    bands: tuple[int, ...] = setting(
+        (),
+        DATA,
+        BANDS,
+        "bands of TIFF files, counted from 1, that become red, green and blue, or the one that becomes grey: 4 3 2 for "
+        "Sentinel-2",
+        photographs_only=True,
+        nargs="+",
+    )
+    white_level: float | None = setting(
+        None,
+        DATA,
+        ABOVE_0,
+        "the value that is white in TIFF and grey PNG files of more than 8 bits, such as 4095 for 12 bits in 16 "
+        "(default: the largest that 16 bits hold; of floats 1 or 255)",
+        photographs_only=True,
+    )
+    max_megapixels: float = setting(
+        100.0, DATA, ABOVE_0, "the largest image that is read, in millions of pixels", photographs_only=True
     )
     cache_dir: str | None = setting(
         None,

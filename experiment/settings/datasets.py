@@ -19,6 +19,11 @@ class DataSet(NamedTuple):
         """Whether its images come from image files, and not from arrays of one form."""
         return "image_size" in self.settings
 
+    @property
+    def background(self):
+        """What stands behind what its images show; those that are arrays are all white on black."""
+        return "white" if self.has_photographs else "black"
+
 
 # Convolutions for photographs, as differences from those for MNIST.
 STRIDED = {"network": "conv", "activation": "leaky_relu", "num_features": 0}

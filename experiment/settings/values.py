@@ -108,3 +108,9 @@ WEIGHTS = Rule(
 AT_LEAST_0 = number(lambda value: 0 <= value < MAX_FLOAT, "a number of at least 0")
 ABOVE_0 = number(lambda value: 1 / MAX_FLOAT < value < MAX_FLOAT, "a number above 0")
 SIZES = Rule(int, are_sizes, "whole numbers of at least 1, such as 400 400", "N")
+BANDS = Rule(
+    int,
+    lambda value: value == () or (are_sizes(value) and len(value) in (1, 3)),
+    "the number of one band or of three, counted from 1, such as 4 3 2",
+    "N",
+)

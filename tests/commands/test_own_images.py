@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 from conftest import assert_refused, files
 from PIL import Image
 
 import assignment
+from assignment import parse
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
 from experiment.files.names import load_config
@@ -100,6 +102,29 @@ def test_unreadable_images_stop_a_run_before_it_begins_or_are_recorded(cli, undr
     run = tmp_path / "outputs/folder_vae"
     assert json.loads((run / "unreadable_images.json").read_text()) == {"coast/3.png": "empty file"}
     assert json.loads((run / "results.json").read_text())["protocol"]["unreadable_images_left_out"] == 1
+
+
+def test_satellite_images_are_read_by_their_bands(cli, photographs):
+    """Twelve bits in thirteen bands of sixteen."""
+    generator = np.random.default_rng(0)
+    for index in range(6):
+        bands = generator.integers(0, 4096, (24, 24, 13), dtype=np.uint16)
+        tifffile.imwrite(photographs / "coast" / f"{index}.tif", bands, photometric="minisblack", planarconfig="contig")
+    for path in photographs.rglob("*.png"):
+        path.unlink()
+    flags = ["--dataset", "folder", "--data_dir", str(photographs), *SMALL]
+    assert_last_line_says(cli(*flags), "coast/0.tif (TIFF of 13 bands of 16 bits, black is 0, compression 1; expected")
+    assert_last_line_says(cli(*flags, "--bands", "4", "3", "14"), "--bands 4 3 14 expects at least 14 bands")
+    dark = read_data(resolve(parse([*flags, "--bands", "4", "3", "2"])))
+    assert dark.train.images.max() < 17
+    assert "6 files, such as coast/" in dark.notes[-1] and "--white_level 4095" in dark.notes[-1]
+    bright = read_data(resolve(parse([*flags, "--bands", "4", "3", "2", "--white_level", "4095"])))
+    assert bright.train.images.max() > 200 and not any("--white_level" in note for note in bright.notes)
+
+
+def assert_last_line_says(result, message):
+    code, _, err = result
+    assert code == 2 and message in err.splitlines()[-1]
 
 
 def test_a_size_that_the_network_cannot_make_is_refused_before_any_image_is_read(cli, tmp_path, photographs):

@@ -10,6 +10,8 @@ from PIL import Image
 
 from data_utils import load_dataset
 from image_data import photographs
+from image_data.cache import digest
+from image_data.decoding import DARK
 from image_data.photographs import Collection, Reading, load_photographs, split_sizes, stratified_order
 from image_data.splits import DataError, one_hot
 
@@ -128,13 +130,13 @@ def test_three_images_are_the_least(tmp_path):
 
 def num_decoded(monkeypatch):
     """A list that grows by every file that is decoded."""
-    decoded, decode = [], photographs.decode
+    decoded, decode = [], photographs.read_image
 
     def counting(path, form):
         decoded.append(Path(path).name)
         return decode(path, form)
 
-    monkeypatch.setattr(photographs, "decode", counting)
+    monkeypatch.setattr(photographs, "read_image", counting)
     return decoded
 
 
@@ -248,17 +250,17 @@ def test_large_images_wait_for_each_other_a_few_at_a_time(tmp_path, monkeypatch)
 
 def test_an_interrupted_build_starts_anew(tmp_path, monkeypatch):
     root = write_images(tmp_path, ["ash", "birch"])
-    decode = photographs.decode
+    decode = photographs.read_image
 
     def interrupted(path, form):
         if path.name == "005.png":
             raise KeyboardInterrupt
         return decode(path, form)
 
-    monkeypatch.setattr(photographs, "decode", interrupted)
+    monkeypatch.setattr(photographs, "read_image", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load_dataset("folder", root, reading=READING)
-    monkeypatch.setattr(photographs, "decode", decode)
+    monkeypatch.setattr(photographs, "read_image", decode)
     dataset = load_dataset("folder", root, reading=READING)
     assert sum(len(split.images) for split in dataset[:3]) == 20
 
@@ -301,6 +303,25 @@ def test_unreadable_files_are_left_out_and_recorded(tmp_path):
     assert seen == sorted({(label, index) for label in range(2) for index in range(10)} - {(0, 1), (1, 2)})
     for split in dataset[:3]:
         assert [label for label, _ in colours(split)] == split.labels.argmax(axis=1).tolist(), "labels did not slip"
+
+
+def test_what_is_worth_knowing_of_files_is_noted_and_cached(tmp_path):
+    root = write_images(tmp_path, ["ash"])
+    for index in (3, 5):
+        Image.fromarray(np.full((16, 16), 100 * index, np.uint16)).save(root / "ash" / f"{index:03}.png")
+    for _ in range(2):
+        notes = load_dataset("folder", root, reading=READING).notes
+        assert sum(note.endswith(DARK) and note.startswith("2 files, such as ash/00") for note in notes) == 1
+    brighter = load_dataset("folder", root, reading=READING._replace(white_level=500.0))
+    assert not any(DARK in note for note in brighter.notes)
+    assert 255 in np.concatenate([split.images for split in brighter[:3]]), "the cache tells the two apart"
+
+
+def test_a_new_setting_at_its_default_leaves_the_names_of_caches(tmp_path, cache_home):
+    load_dataset("folder", write_images(tmp_path / "trees", ["ash"]), reading=READING)
+    (folder,) = (cache_home / "image_cache").iterdir()
+    described = "ImageForm(size=8, channels=3, crop='center')"  # as it was before there were others
+    assert folder.name == f"trees-{digest(str((tmp_path / 'trees').resolve()), described)}"
 
 
 def test_names_that_are_no_text_can_be_printed(tmp_path):

@@ -47,17 +47,44 @@ def test_the_label_of_a_file_is_its_folder(make_config, dataset, tmp_path):
         choose("--reconstruct", (str(tmp_path / "seven/a.png"),), make_config(is_cvae=True), dataset)
 
 
-@pytest.mark.parametrize("reference", ["44", "-1", "missing.png", "wide.png", "text.png"])
+def drawn(ink):
+    """A stroke on a transparent ground."""
+    pixels = np.full((8, 8, 4), ink, np.uint8)
+    pixels[..., 3] = 0
+    pixels[2:6, 3, 3] = 255
+    return Image.fromarray(pixels)
+
+
+def test_a_digit_on_a_transparent_ground_is_white_on_black(make_config, dataset, tmp_path):
+    drawn(255).save(tmp_path / "white.png")
+    chosen = choose("--reconstruct", (str(tmp_path / "white.png"),), make_config(), dataset)
+    expected = np.zeros((8, 8), np.uint8)
+    expected[2:6, 3] = 255
+    np.testing.assert_array_equal(chosen.images[0, ..., 0], expected)
+
+
+def test_a_photograph_has_a_white_ground(make_config, dataset, tmp_path):
+    drawn(0).save(tmp_path / "black.png")
+    config = make_config((8, 8, 3), dataset="folder", image_size=8, hidden_sizes=(4,))
+    chosen = choose("--reconstruct", (str(tmp_path / "black.png"),), config, dataset)
+    assert (chosen.images[0, :, 0] == 255).all() and (chosen.images[0, 2:6, 3] == 0).all()
+
+
+@pytest.mark.parametrize("reference", ["44", "-1", "missing.png", "wide.png", "text.png", "large.jpg", "black.png"])
 def test_what_cannot_be_used_is_named(make_config, dataset, tmp_path, monkeypatch, reference):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.zeros((8, 9), np.uint8)).save("wide.png")
     (tmp_path / "text.png").write_text("no image")
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save("large.jpg")
+    drawn(0).save("black.png")
     messages = {
         "44": "--traverse 44: there are 44 test images; expected 0 to 43, or the path of a file",
         "-1": "--traverse -1: there are 44 test images",
         "missing.png": "--traverse missing.png: no such file; expected an image, or the index of a test image",
-        "wide.png": "--traverse wide.png: 9x8 pixels; expected 8x8, the size of the images that the model knows",
-        "text.png": "--traverse text.png: .*expected an image file",
+        "wide.png": "--traverse wide.png: cannot be shown to the model: 9x8 pixels; expected 8x8",
+        "text.png": "--traverse text.png: cannot be shown to the model: not one of JPEG, PNG",
+        "large.jpg": "--traverse large.jpg: cannot be shown to the model: 16x16 pixels; expected 8x8",
+        "black.png": "--traverse black.png: drawn in black on a transparent ground, which is made black",
     }
     with pytest.raises(ConfigError, match=messages[reference]):
         choose("--traverse", (reference,), make_config(), dataset)

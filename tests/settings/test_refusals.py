@@ -56,6 +56,15 @@ from experiment.settings.refusals import ConfigError
         ({"dataset": "folder", "image_size": 0}, "--image_size 0: expected a whole number from 1 to 4096"),
         ({"dataset": "folder", "validation_split": 1.0}, "--validation_split 1.0: expected a number between 0 and 1"),
         ({"dataset": "folder", "validation_split": 0.9}, "leave nothing to train on: expected a sum below 1"),
+        (
+            {"dataset": "folder", "bands": (4, 3)},
+            "--bands 4 3: expected the number of one band or of three, counted from",
+        ),
+        ({"dataset": "folder", "bands": (0,)}, "--bands 0: expected the number of one band or of three"),
+        ({"bands": (4, 3, 2)}, "--bands 4 3 2 with --dataset mnist: its images are as they are"),
+        ({"white_level": 4095.0}, "--white_level 4095.0 with --dataset mnist: its images are as they are"),
+        ({"max_megapixels": 200.0}, "--max_megapixels 200.0 with --dataset mnist: its images are as they are"),
+        ({"dataset": "folder", "max_megapixels": 0.0}, "--max_megapixels 0.0: expected a number above 0"),
         ({"activation": "gelu"}, "--activation gelu: expected one of relu"),
     ],
 )
