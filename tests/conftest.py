@@ -22,6 +22,7 @@ import assignment
 from atomic_files import held
 from experiment.evaluation.inference import Inference
 from experiment.evaluation.likelihood import estimate_elbo
+from experiment.pictures import requested
 from experiment.pictures.codes import Units
 from experiment.settings.combine import resolve
 from image_data import cache
@@ -156,6 +157,13 @@ def undrawn(monkeypatch):
     for name in ("draw_always", "draw_charts"):
         monkeypatch.setattr(f"experiment.run.{name}", lambda *_: {})
     monkeypatch.setattr("experiment.run.explorer_data", lambda *_: None)
+
+
+@pytest.fixture
+def few_frames(monkeypatch):
+    """Animations have three frames, and traversals move three units."""
+    monkeypatch.setattr(requested, "ANGLES", np.linspace(0, 2 * np.pi, 3, endpoint=False))
+    monkeypatch.setattr(requested, "UNITS_SHOWN", 3)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, undrawn, t
     assert lines in out and "Bayes' rule" in lines and f"{test['iw_bound']:.2f} nats" in lines
 
 
-def test_evaluation_where_factors_are_known(cli, undrawn, tmp_path, monkeypatch):
+def test_evaluation_where_factors_are_known(cli, undrawn, few_frames, tmp_path, monkeypatch):
     monkeypatch.setattr(measures, "factor_vae_score", partial(measures.factor_vae_score, num_votes=200))
     monkeypatch.setattr(measures, "beta_vae_score", partial(measures.beta_vae_score, num_points=200))
     flags = ["--limit", "600", "--num_epochs", "1", "--network", "mlp", "--hidden_sizes", "16"]

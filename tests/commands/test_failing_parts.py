@@ -8,7 +8,7 @@ from experiment.evaluation import measures
 from experiment.evaluation.measures import Measure
 
 
-def test_a_run_whose_late_parts_fail_has_its_report(cli, tmp_path, monkeypatch):
+def test_a_run_whose_late_parts_fail_has_its_report(cli, few_frames, tmp_path, monkeypatch):
     def fail(*_):
         raise ValueError("not for this <data>")
 

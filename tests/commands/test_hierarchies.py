@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
 from experiment.files.records import read_metrics
-from experiment.pictures import always, requested
+from experiment.pictures import always
 from experiment.report import explorer
 from experiment.training.preprocessing import binarize_once, make_batch
 from image_data.splits import take
@@ -95,9 +95,7 @@ def test_the_chain_of_the_land_use_project(cli, undrawn, tmp_path):
     assert len(results["test"]["rate_per_level"]) == 2
 
 
-def test_images_without_labels_draw_every_picture(cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(requested, "ANGLES", np.linspace(0, 2 * np.pi, 3, endpoint=False))
-    monkeypatch.setattr(requested, "UNITS_SHOWN", 2)
+def test_images_without_labels_draw_every_picture(cli, few_frames, tmp_path):
     flags = ["--dataset", "sprites", "--limit", "60", "--num_epochs", "1", "--network", "mlp", "--hidden_sizes", "8"]
     code, out, _ = cli(*flags, "--hierarchical", "--latent_size", "5", "4")
     assert code == 0

@@ -201,8 +201,8 @@ def test_folders_of_any_bytes(cli, tmp_path, photographs):
     assert (run / "relabelled.png").is_file() and (run / "results.json").is_file()
 
 
-def test_saved_weights_draw_without_their_data(cli, tmp_path, photographs):
-    flags = ["--dataset", "folder", "--data_dir", photographs, *SMALL, "--num_epochs", "1", "--is_cvae"]
+def test_saved_weights_draw_without_their_data(cli, few_frames, tmp_path, photographs):
+    flags = ["--dataset", "folder", "--data_dir", photographs, *DENSE, "--num_epochs", "1", "--is_cvae"]
     assert cli(*flags)[0] == 0
     trained = tmp_path / "outputs/folder_cvae"
     photographs.rename(tmp_path / "elsewhere")

@@ -6,8 +6,6 @@ import numpy as np
 from conftest import QUICK, assert_refused, files
 from PIL import Image
 
-from experiment.pictures import requested
-
 ASKED = ["--reconstruct", "0", "own.png", "--interpolate", "0", "own.png", "--traverse", "1", "--embed"]
 DRAWN = [
     "chosen_interpolation.png",
@@ -24,8 +22,7 @@ def save_image(path, side=28):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)).save(path)
 
 
-def test_pictures_come_from_saved_weights_and_after_training_alike(cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(requested, "ANGLES", np.linspace(0, 2 * np.pi, 3, endpoint=False))
+def test_pictures_come_from_saved_weights_and_after_training_alike(cli, undrawn, few_frames, tmp_path):
     save_image(tmp_path / "own.png")
     assert cli(*QUICK, *ASKED)[0] == 0
     trained = tmp_path / "outputs/digits_vae"
@@ -71,8 +68,7 @@ def test_the_report_holds_audit_protocol_numbers_curves_and_pictures(trained, tm
     assert not re.findall(r"(?:src|href)=[\"']?(?!data:|#)[^\"' >]+", report.replace("http://www.w3.org", ""))
 
 
-def test_reports_are_written_from_presets_pictures_too(cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(requested, "ANGLES", np.linspace(0, 2 * np.pi, 3, endpoint=False))
+def test_reports_are_written_from_presets_pictures_too(cli, undrawn, few_frames, tmp_path):
     flags = ["--dataset", "sprites", "--limit", "60", "--num_epochs", "1", "--network", "mlp", "--hidden_sizes", "16"]
     assert cli(*flags)[0] == 0
     outputs = tmp_path / "outputs/sprites_vae"

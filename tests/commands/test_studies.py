@@ -8,7 +8,6 @@ from conftest import QUICK, assert_refused, files
 from PIL import Image
 
 from experiment.files.checkpoints import load_weights
-from experiment.pictures import requested
 from experiment.training.interruption import Interruption
 
 STUDY = [*QUICK, "--beta", "1", "4", "--seeds", "0", "1"]
@@ -90,8 +89,7 @@ def test_a_named_study_goes_on_where_it_was_stopped(cli, undrawn, uncompared, tr
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_what_is_asked_for_later_is_made_up_for(cli, undrawn, uncompared, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(requested, "ANGLES", np.linspace(0, 2 * np.pi, 3, endpoint=False))
+def test_what_is_asked_for_later_is_made_up_for(cli, undrawn, uncompared, few_frames, trained, tmp_path):
     flags = [*QUICK, "--seeds", "0", "1"]
     trained(*flags)
     folder = tmp_path / "outputs/digits_vae_seed0"

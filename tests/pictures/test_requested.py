@@ -60,7 +60,7 @@ def explored(make_config, split, **settings):
 
 
 @pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS)
-def test_every_model_can_be_explored(make_config, split, settings):
+def test_every_model_can_be_explored(make_config, split, few_frames, settings):
     asked = {"reconstruct": ("1",), "interpolate": ("0", "1"), "traverse": ("2",), "embed": True}
     if settings.get("is_cvae"):
         asked["relabel"] = ("0", "3")
