@@ -1,4 +1,4 @@
-"""What labels and images know of each other: Bayes' rule through the model, and a classifier that never saw it."""
+"""How well a model relates labels and images: by Bayes' rule, and by a classifier that never saw the model."""
 
 from typing import NamedTuple
 
@@ -15,9 +15,21 @@ GENERATED_PER_CLASS = 1_000
 
 
 def bayes_accuracy(model, split, class_shares, seed, jit_compile):
-    """The share of images whose label is argmax_y log p(x|y) + log p(y); log p(x|y) by its importance-weighted bound.
+    """The share of images whose label the model finds by Bayes' rule.
 
-    Args: split, with one-hot labels [N, Y]; class_shares, p(y) [Y].
+        label = argmax_y log p(x|y) + log p(y)
+
+    The importance-weighted bound stands for log p(x|y).
+
+    Args:
+        model: a conditional model.
+        split: a Split with one-hot labels [N, Y].
+        class_shares: p(y), [Y].
+        seed: of the run.
+        jit_compile: whether XLA compiles the program.
+
+    Returns:
+        The share, from 0 to 1.
     """
     log_evidence = LogEvidence(
         model, split.images.shape[1:], BAYES_SAMPLES, seed, jit_compile, "Bayes' rule, each class"
@@ -31,17 +43,17 @@ def bayes_accuracy(model, split, class_shares, seed, jit_compile):
 
 
 class Recognition(NamedTuple):
-    """Accuracies of a classifier of real images."""
+    """Accuracies of a classifier that was trained on real images."""
 
     classifier_accuracy: float  # on the real test images
-    recognised: float  # on images generated for given labels
+    recognised: float  # the share of generated images that it gives the label they were generated for
 
 
 def recognition(model, train, test, seed, num_epochs=4):
-    """How many images, generated for given labels, a classifier trained on real ones takes for what was asked.
+    """How often a classifier, trained on real images, finds the label that a generated image was asked for.
 
-    It is shown means of the likelihood at random z, which are smoother than real images: the share says that the label
-    is obeyed, not that the images are diverse.
+    The generated images are means of the likelihood at random z, which are smoother than real images. The share says
+    that images obey their label, not that they are diverse.
     """
     classifier = _train_classifier(train, num_epochs, seed)
     labels = np.repeat(np.eye(test.labels.shape[1], dtype=np.float32), GENERATED_PER_CLASS, axis=0)

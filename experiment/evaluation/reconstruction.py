@@ -1,4 +1,4 @@
-"""How near reconstructions are to their images."""
+"""How close reconstructions are to their images."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ IMAGES_AT_ONCE = 100
 
 
 class ReconstructionQuality(NamedTuple):
-    """Means over images, of pixels in [0, 1]."""
+    """Means over images, for pixels in [0, 1]."""
 
     reconstruction_mse: float
     reconstruction_psnr: float  # dB
@@ -23,8 +23,19 @@ class ReconstructionQuality(NamedTuple):
 def reconstruction_quality(model, split):
     """Mean squared error, peak signal-to-noise ratio and structural similarity of images and their reconstructions.
 
-    A reconstruction is the mean of p(x|z) at the codes, the posterior means. PSNR is a mean over images of
-    -10 log10 MSE; SSIM is that of Wang, Bovik, Sheikh & Simoncelli (2004), both as TensorFlow computes them.
+        PSNR = -10 log10 MSE, a mean over images
+
+    A reconstruction is the mean of p(x|z) at the codes, the posterior means. PSNR and SSIM are as TensorFlow computes
+    them.
+
+    Args:
+        model: a LatentVariableModel.
+        split: a Split.
+
+    Returns:
+        ReconstructionQuality.
+
+    Reference: Wang, Bovik, Sheikh & Simoncelli (2004) for SSIM.
     """
 
     @compiled(reduce_retracing=True)
