@@ -23,7 +23,15 @@ from models.catalog import LIKELIHOODS, NETWORK_SETTINGS, NETWORKS, SELECTORS
 
 
 def config_of(text, source):
-    """The Config saved in `text`; `source` names the file in errors. Raises ConfigError for anything else."""
+    """The Config saved in `text`.
+
+    Args:
+        text: JSON.
+        source: the file's name, for errors.
+
+    Raises:
+        ConfigError: the text is damaged, has unknown settings, or has settings that cannot be run.
+    """
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -42,16 +50,23 @@ def config_of(text, source):
 
 
 def resolve(given):
-    """Defaults < those of data set, model and objective < given settings (a dict)."""
+    """The Config of a new run: defaults < those of data set, model and objective < given settings (a dict)."""
     given = _spelled_out(given)
     return _settle({**defaults_of(given), **given}, given)
 
 
 def resolve_loaded(given, saved):
-    """Settings of a new run that starts from the weights of another: saved < given, but the model's stay as saved.
+    """The Config of a new run that starts from saved weights: saved < given. Settings of the model stay as saved.
 
-    For another data set than the saved one, its own defaults stand in for what is not the model's; for another
-    objective, the new one's stand in for what weighs its terms.
+    With another data set than the saved one, its defaults replace the saved settings that are not the model's. With
+    another objective, its defaults replace the saved weights of the loss.
+
+    Args:
+        given: the given settings, a dict.
+        saved: the Config of the weights.
+
+    Raises:
+        ConfigError: a given setting would change the model.
     """
     given = _spelled_out(given)
     _refuse_changes(given, saved, names_in(MODEL), "the saved weights were made with")
@@ -74,7 +89,15 @@ def resolve_loaded(given, saved):
 
 
 def resolve_resumed(given, saved):
-    """Settings of a run that is continued: as saved, but for where the data is, how long to train, and the output."""
+    """The Config of a run that continues: as saved, except for the data's folder, --num_epochs, pictures and output.
+
+    Args:
+        given: the given settings, a dict.
+        saved: the Config of the run.
+
+    Raises:
+        ConfigError: a given setting would change what the run computes.
+    """
     _refuse_changes(given, saved, names_in(MODEL, DATA, TRAINING) - free_when_resumed(), "a resumed run keeps")
     if given.get("num_epochs") == 0:
         raise ConfigError("--num_epochs 0 with --resume: expected the epochs of the whole run, at least 1")
@@ -89,9 +112,9 @@ def resolve_resumed(given, saved):
 
 
 def with_preset(given):
-    """The settings of the preset that is given, and its name for the run < given settings.
+    """The given settings on top of those of the given preset, with the preset's name as the run's name.
 
-    A run whose numbers other settings may change has its name, but is not compared with what was published.
+    If a given setting may change the numbers, the run keeps the name but is not compared with the published number.
     """
     preset = PRESETS.get(given.get("preset"))
     if preset is None:
@@ -102,7 +125,7 @@ def with_preset(given):
 
 
 def _spelled_out(values):
-    """A single level may be given as a number: 15 for (15,)."""
+    """Settings with latent_size as a tuple: a single level may be given as a number, 15 for (15,)."""
     latent_size = values.get("latent_size")
     return values if type(latent_size) is not int else {**values, "latent_size": (latent_size,)}
 
@@ -117,7 +140,7 @@ def _refuse_changes(given, saved, fixed, reason):
 
 
 def _settle(values, given):
-    """The Config of some values, with what follows from them where it was not given."""
+    """The Config of some values. Values that were not given follow from the others."""
     config = {"network": Config.network, "likelihood": Config.likelihood, "dataset": Config.dataset, **values}
     _refuse_settings_without_meaning(config, given)
     if config["network"] in NETWORKS:
@@ -132,7 +155,7 @@ def _settle(values, given):
 
 
 def _refuse_settings_without_meaning(config, given):
-    """Raise ConfigError for a given setting that the network or the data set would not look at."""
+    """Raise ConfigError for a given setting that the network or the data set does not use."""
     network, dataset = NETWORKS.get(config["network"]), DATASETS.get(config["dataset"])
     for each in flags():
         if given.get(each.name, each.default) == each.default:
