@@ -1,1 +1,1 @@
-"""The process around the models: settings, training, evaluation, pictures, reports, files."""
+"""Everything around the models: settings, training, evaluation, pictures, reports, files."""

@@ -1,4 +1,4 @@
-"""One run: a Config -> data, model, training, evaluation, pictures, files."""
+"""One run: from a Config to data, model, training, evaluation, pictures and files."""
 
 import time
 from dataclasses import replace
@@ -42,10 +42,18 @@ from models.noise import Stream
 
 
 def run_experiment(config, resumed=None, named=None):
-    """Do what a Config says, in a new run, or continue the Run `resumed`. Returns False where the user stopped it.
+    """Do what a Config says, in a new run or in the Run `resumed`.
 
-    Args: named, the Run to make, which has no files yet; without it a name that is free is found.
-    Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
+    Args:
+        config: a Config.
+        resumed: the Run to continue, or None.
+        named: the Run to create, which has no files yet; None takes a free name.
+
+    Returns:
+        False if the user stopped it, else True.
+
+    Raises:
+        ConfigError, DataError, NetworkError, CheckpointError, TrainingError, OSError: what the user can fix.
     """
     dataset = read_data(config)
     config = settle_with_data(config, dataset, resumed)
@@ -77,9 +85,9 @@ def run_experiment(config, resumed=None, named=None):
 
 
 def evaluate(model, config, dataset, run, infer, chosen, weights, lines):
-    """Measure and draw a model with these weights, and write it all down. Returns False where the user stopped it.
+    """Measure and draw a model with these weights, and write the records. Returns False if the user stopped it.
 
-    What cannot be made is left out, and named with its reason in results.json, in the report and on the terminal.
+    A part that fails is left out. results.json, the report and the terminal name it with the reason.
     """
     started, left_out = time.monotonic(), LeftOut()
     rows = read_metrics(run.outputs / METRICS_FILE)
@@ -120,7 +128,7 @@ def evaluate(model, config, dataset, run, infer, chosen, weights, lines):
 
 
 def write_all(run, figures, left_out):
-    """Write Figures into a run's folder; returns the paths of those that could be written."""
+    """Write Figures into a run's folder. Returns the paths of the files that were written."""
     paths = [
         left_out.attempt(f"file of {name}", write_figure, run.outputs, name, each) for name, each in figures.items()
     ]
@@ -128,7 +136,7 @@ def write_all(run, figures, left_out):
 
 
 def measure_patiently(subject, results, run, left_out):
-    """Add to the results what takes long to measure. Returns False where the user had no patience."""
+    """Add the slow measures to the results. Returns False if the user stopped them."""
     try:
         results["test"] |= measure_further(subject, left_out)
     except KeyboardInterrupt:
@@ -146,7 +154,7 @@ def read_data(config):
 
 
 def reading_of(config):
-    """How photographs are to be read. Raises what can be known to go wrong before the first of them is opened."""
+    """The Reading for photographs. Raises errors that can be known before the first file is opened."""
     if config.data_dir and Path.cwd().is_relative_to(Path(config.data_dir).resolve()):
         raise ConfigError(
             f"--data_dir {config.data_dir}: the program was started within it, and what it writes would be taken for "
@@ -154,12 +162,16 @@ def reading_of(config):
         )
     reading = Reading(**{name: getattr(config, name) for name in Reading._fields})
     image_shape = (reading.image_size, reading.image_size, 1 if reading.grayscale else 3)
-    build_decoder(replace(config, image_shape=image_shape), parameters_per_channel=1)  # refuses what it cannot make
+    build_decoder(replace(config, image_shape=image_shape), parameters_per_channel=1)  # refuses unfit image sizes
     return reading
 
 
 def settle_with_data(config, dataset, resumed=None):
-    """The Config with what only the data can tell. Raises DataError where the two do not go together."""
+    """The Config with what only the data can tell: image shape, labels and fingerprint.
+
+    Raises:
+        DataError: the settings and the data do not fit together.
+    """
     if config.traits.is_conditional and dataset.train.labels is None:
         mend = "put its images into class folders" if config.image_size else "use --dataset mnist"
         raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or {mend}")
@@ -194,7 +206,7 @@ def settle_with_data(config, dataset, resumed=None):
 
 
 def new_run(config):
-    """A run with folders of its own, under a name that no older run has."""
+    """Create a run with its own folders, under a name that no older run has."""
     while True:
         run = next_free_run(config.family if config.num_epochs > 0 else f"{config.family}_generated")
         try:
@@ -210,7 +222,7 @@ def print_audit(lines):
 
 
 def print_results(results, config, run):
-    """Print the numbers that were reached, and name every file that was written."""
+    """Print the results, and the path of every file of the run."""
     print("\n" + "\n".join(table(results)))
     print("\nFiles")
     for folder in (run.outputs, run.checkpoints):

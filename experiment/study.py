@@ -1,4 +1,4 @@
-"""A study: its runs one after the other, and what they give beside each other."""
+"""A study: train its runs one after the other, then compare them."""
 
 import keras
 
@@ -32,9 +32,10 @@ from models.noise import Stream
 
 
 def run_study(study):
-    """Train what is not done of a Study, and compare its runs. Returns False where the user stopped it.
+    """Train the unfinished runs of a Study, then compare all. Returns False if the user stopped it.
 
-    Raises: ConfigError where runs were trained on other images than these.
+    Raises:
+        ConfigError: runs were trained on other images than these.
     """
     dataset = read_data(study.members[0].config)
     for member in study.members:
@@ -58,7 +59,7 @@ def run_study(study):
 
 
 def compare(study, test):
-    """Write the comparison of a Study whose runs are done into its folder."""
+    """Write the comparison of a Study into its folder. All its runs must be done."""
     compared = [_compared(study, member.run) for member in study.members]
     summary = summarise(compared)
     table, remark = table_of(summary), _remark(compared)
@@ -89,7 +90,7 @@ def _compared(study, run):
 
 
 def _remark(compared):
-    """What goes with the table: of which images, and what stands behind the intervals."""
+    """The remark below the table: the images, seeds, intervals and the number of importance samples."""
     config, num_images = compared[0].config, compared[0].test["num_images"]
     num_seeds = len({run.config.seed for run in compared})
     intervals = "means over seeds and 95 % intervals of Student's t; " if num_seeds > 1 else ""
@@ -101,7 +102,7 @@ def _remark(compared):
 
 
 def _pictures(compared, test):
-    """Reconstructions of the same test images, and samples from the same noise."""
+    """Reconstructions of the same test images, and samples from the same noise, for each run."""
     config = compared[0].config
     binary_test = binarize_once(test, config.binarization, Stream.TEST_BINARIZATION)
     reconstructions, samples = {}, {}
@@ -116,7 +117,7 @@ def _pictures(compared, test):
 
 
 def _card(compared, summary, remark):
-    """study.json."""
+    """The content of study.json."""
     runs = {run.name: {"beta": run.config.beta, "seed": run.config.seed, "test": run.test} for run in compared}
     means = {group: {key: mean._asdict() for key, mean in numbers.items()} for group, numbers in summary.items()}
     return {"remark": remark, "means": means, "runs": runs}
