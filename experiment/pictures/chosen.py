@@ -1,4 +1,4 @@
-"""Images that a user names: by their index among the test images, or by the path of a file."""
+"""Images that a user chooses: by index among the test images, or by the path of a file."""
 
 import os
 from pathlib import Path
@@ -14,21 +14,30 @@ from image_data.splits import one_hot
 
 
 class Chosen(NamedTuple):
-    """Images as they are, and what they are called."""
+    """Chosen images, and their names."""
 
     images: np.ndarray  # uint8 [N, H, W, C]
-    labels: np.ndarray | None  # uint8 [N, Y], where the model is given labels
+    labels: np.ndarray | None  # uint8 [N, Y]; None for a model without labels
     names: tuple[str, ...]
 
 
 def choose(flag, references, config, test):
     """The images that a flag names: '7' is the eighth test image, anything else the path of a file.
 
-    Files are brought to the model's size as its training images were; where these are as they are (MNIST), a file must
-    have their size. A conditional model takes the label of a file from the folder that holds it.
+    A file is resized and cropped as the training images were. For data sets of arrays (MNIST) it must have their size.
+    For a conditional model, the label of a file is the nearest folder above it that is named as a label.
 
-    Args: flag, as it was typed, for errors; references, strings; test, the Split of the test images as they are.
-    Raises: ConfigError.
+    Args:
+        flag: as the user typed it, for errors.
+        references: strings.
+        config: a Config.
+        test: the Split of the original test images.
+
+    Returns:
+        Chosen.
+
+    Raises:
+        ConfigError: no such test image or file, an image of the wrong size, or no label for a file.
     """
     images, labels, names = [], [], []
     for reference in references:
@@ -63,7 +72,7 @@ def _read(flag, path, config):
             with Image.open(path) as image:
                 size = image.size
         except (UnidentifiedImageError, Image.DecompressionBombError, OSError):
-            size = None  # `decode` says what is wrong
+            size = None  # `decode` raises the reason
         if size not in (None, (width, height)):
             raise ConfigError(
                 f"{flag} {path}: {size[0]}x{size[1]} pixels; expected {width}x{height}, the size of the images that "
