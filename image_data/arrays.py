@@ -1,4 +1,4 @@
-"""Files of arrays, .npz and idx, read whole or refused by name."""
+"""Readers for array files, .npz and idx. They read the whole file, or raise an error that names it."""
 
 import gzip
 import zlib
@@ -10,11 +10,11 @@ from image_data.splits import DataError
 
 
 def read_npz(path):
-    """The arrays of an .npz file by name. Raises DataError where it is damaged, or another kind of file."""
+    """The arrays of an .npz file, by name. Raises DataError if it is damaged or another kind of file."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # the parsers of numpy and zipfile raise whatever they stumble over
+    except Exception as error:  # the parsers of numpy and zipfile raise many types of errors
         raise DataError(f"{path}: damaged or not an .npz file ({_first_line(error)})") from error
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise DataError(f"{path}: damaged or not an .npz file (it holds other things than arrays)")
@@ -22,7 +22,16 @@ def read_npz(path):
 
 
 def pick(arrays, names, path):
-    """The arrays of these names; raises DataError, with the `path` they were read from, where one is missing."""
+    """The arrays of these names.
+
+    Args:
+        arrays: name -> array.
+        names: of the arrays to pick.
+        path: of their file, for errors.
+
+    Raises:
+        DataError: an array is missing.
+    """
     missing = [name for name in names if name not in arrays]
     if missing:
         raise DataError(f"{path}: expected arrays {', '.join(names)}, found no {', '.join(missing)}")
@@ -30,7 +39,13 @@ def pick(arrays, names, path):
 
 
 def read_idx(path):
-    """A gzipped idx file of unsigned bytes (LeCun's format: two zero bytes, type 8, rank, big-endian sizes, data)."""
+    """The array of a gzipped idx file of unsigned bytes.
+
+    LeCun's format: two zero bytes, type 8, rank, big-endian sizes, data.
+
+    Raises:
+        DataError: the file is damaged or of another format.
+    """
     try:
         with gzip.open(path) as file:
             content = file.read()

@@ -1,4 +1,4 @@
-"""One image file -> uint8 [H, W, C]: right, or refused with the reason."""
+"""Decode one image file to uint8 [H, W, C], or refuse it with the reason."""
 
 import errno
 import os
@@ -13,37 +13,46 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
-# No camera makes more, and a small file that claims more is a decompression bomb.
+# More than any camera makes. A small file that claims more is a decompression bomb.
 MAX_PIXELS = 100_000_000
-# Errors of a file, not of the moment; Pillow's own have no number.
+# Errors that stay with a file, unlike those that may pass. Pillow's own errors have no number.
 LASTING = {None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
-REDUCING_GAP = 2.0  # large images are halved by plain means until this far above the target, then resampled
-MAX_BYTES = 1_000_000_000  # of a file
+REDUCING_GAP = 2.0  # large images are averaged down to this factor above the target, then resampled
+MAX_BYTES = 1_000_000_000  # size of a file
 BACKGROUND = "white"  # what shows through transparent pixels
 
-# Of a file with damaged metadata Pillow warns, of a bomb too: here a file is either right or refused, with a reason.
+# Pillow warns of damaged metadata and of decompression bombs. Here a file is either accepted or refused with a reason.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class UnreadableImage(ValueError):
-    """A file that is no image, or not a whole one. Its text is the reason."""
+    """A file that is no image, or only a part of one. Its text is the reason."""
 
 
 class ImageForm(NamedTuple):
-    """What every image of a data set is brought to."""
+    """The size, channels and crop of all images of a data set."""
 
     size: int  # height and width
     channels: int  # 1 for grey, 3 for colour
-    crop: str  # "center" cuts the largest central square, "none" squeezes the whole image into one
+    crop: str  # "center" cuts out the largest central square, "none" squeezes the whole image into a square
 
 
 def decode(path, form):
-    """Read an image file and bring it to an ImageForm: uint8 [size, size, channels].
+    """Read an image file and bring it to an ImageForm.
 
-    Of several frames or pages the first is taken; EXIF rotation is applied, alpha composited on white, 16-bit grey
-    scaled to 8 bits. JPEGs far larger than the target are decoded at a fraction of their size, in steps of two.
+    A file of several frames or pages gives its first. EXIF rotation is applied, alpha is composited on white, and
+    16-bit grey is scaled to 8 bits. JPEGs far larger than the target are decoded at a reduced size, in steps of two.
 
-    Raises: UnreadableImage with the reason, for whatever Pillow cannot read to its end; OSError where a disk failed.
+    Args:
+        path: of the file.
+        form: an ImageForm.
+
+    Returns:
+        uint8 [size, size, channels].
+
+    Raises:
+        UnreadableImage: Pillow cannot read the whole file. The message is the reason.
+        OSError: the disk failed.
     """
     try:
         content = _read(path)
@@ -59,17 +68,17 @@ def decode(path, form):
     except (UnreadableImage, MemoryError):
         raise
     except OSError as error:
-        if error.errno not in LASTING:  # another time the file may be read
+        if error.errno not in LASTING:  # the error may pass
             raise
         raise UnreadableImage(_reason(error)) from error
-    except Exception as error:  # Pillow's parsers raise whatever they stumble over
+    except Exception as error:  # Pillow's parsers raise many types of errors
         raise UnreadableImage(_reason(error)) from error
 
 
 def _read(path):
-    """The whole file at once: read piece by piece, it would keep the threads waiting for each other."""
+    """The whole file. Reading it piece by piece would make the threads wait for each other."""
     status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
         raise UnreadableImage("not a regular file")
     if status.st_size == 0:
         raise UnreadableImage("empty file")
@@ -79,13 +88,13 @@ def _read(path):
 
 
 def _check_sums(content):
-    """Pillow looks at the check sums of a PNG only when it is asked to, and then cannot decode it any more."""
+    """Verify the check sums of a PNG. Pillow does so only on request, and cannot decode the same object afterwards."""
     with Image.open(BytesIO(content.getbuffer()), formats=("PNG",)) as image:
         image.verify()
 
 
 def _refuse_unknown_whites(image):
-    """Pillow hands on grey of more than 8 bits as it is stored, whatever its black, white, depth and transparency."""
+    """Refuse grey of more than 8 bits if its black or white is unknown: Pillow returns the stored values unchanged."""
     if image.mode == "I":
         raise UnreadableImage("grey of 32 bits, whose white is not known; expected 8 or 16 bits")
     if not image.mode.startswith(("I;16", "F")):
@@ -99,7 +108,7 @@ def _refuse_unknown_whites(image):
 
 
 def _to_8_bits(image):
-    """Any mode -> L or RGB."""
+    """Convert an image of any mode to L or RGB."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
     if image.mode == "F":

@@ -1,4 +1,4 @@
-"""Where the image files of a folder are, which class and which split each belongs to. Opens none of them."""
+"""The image files of a folder, with the class and split of each. Opens none of them."""
 
 import os
 from collections import Counter
@@ -9,7 +9,7 @@ from image_data.decoding import SUFFIXES
 from image_data.photographs import Collection, shown
 from image_data.splits import DataError, counted, one_hot
 
-# Names of folders that are splits, in lower case and without "data" or "set" behind them.
+# Folder names that mean a split, in lower case and without "data", "set" or "images" at the end.
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -22,15 +22,15 @@ SPLIT_NAMES = {
 
 
 class Layout(NamedTuple):
-    """What a data set's folder is expected to hold, for the errors of one that does not."""
+    """The expected content of a data set's folder, for errors."""
 
     expected: str
     origin: str
     needs_classes: bool = False
-    inner: tuple[str, ...] = ()  # names of sub-folders that hold the classes
+    inner: tuple[str, ...] = ()  # names of sub-folders that may hold the class folders
 
     def refusal(self, found):
-        """The DataError of a folder in which something else was found."""
+        """The DataError for a folder with other content."""
         origin = f"; it comes from {self.origin}" if self.origin else ""
         return DataError(f"{found}; expected {self.expected}{origin}")
 
@@ -65,9 +65,10 @@ LAYOUTS = {
 
 
 def collect_folder(name, data_dir):
-    """The Collection of a data set of LAYOUTS: its classes are sub-folders, its splits are folders that are named so.
+    """The Collection of a data set of LAYOUTS. Classes are sub-folders; splits are folders with the names of splits.
 
-    Raises: DataError that says what was expected and what was found.
+    Raises:
+        DataError: the folder has another content. The message says what was expected and what was found.
     """
     layout = LAYOUTS[name]
     root = _innermost(existing_folder(name, data_dir, layout), layout.inner)
@@ -99,7 +100,7 @@ def collect_folder(name, data_dir):
 
 
 def existing_folder(name, data_dir, layout):
-    """The folder that was given as --data_dir, or a DataError."""
+    """The folder given as --data_dir. Raises DataError if it is missing."""
     if data_dir is None:
         raise layout.refusal(f"--dataset {name}: found no --data_dir")
     if not data_dir.is_dir():
@@ -109,11 +110,13 @@ def existing_folder(name, data_dir, layout):
 
 
 def find_images(root):
-    """Files under `root` that are named as images, and a Counter of the suffixes of all other files.
+    """The image files under `root`, and the suffixes of all other files.
 
-    Links are followed, but each folder is entered once, a real one before a link to it, and a link to a file that is
-    there anyway is left out: a loop of links ends, and no image is counted twice. Hidden files and folders are not
-    looked at. The files are relative to root, sorted.
+    Links are followed, but each folder is entered once, a real folder before a link to it. A link to a file that is
+    found anyway is left out. So loops of links end, and no image counts twice. Hidden files and folders are ignored.
+
+    Returns:
+        Sorted paths relative to root, and a Counter of suffixes.
     """
     root = Path(root)
     files, links_to_files, others, entered = [], [], Counter(), set()
@@ -141,12 +144,12 @@ def find_images(root):
 def _is_folder(entry):
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads round in a circle, or to where we may not look
+    except OSError:  # a circular link, or a target without read permission
         return False
 
 
 def _entries(folder):
-    """What a folder holds, but for hidden files. Raises DataError where it may not be read."""
+    """The content of a folder, except hidden files. Raises DataError if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
@@ -157,7 +160,7 @@ def _entries(folder):
 
 
 def _innermost(root, inner):
-    """Enter folders that only wrap another folder, or that are named as one which holds the classes."""
+    """Enter folders that only wrap another folder, or that have the name of one that holds the classes."""
     while True:
         entries = _entries(root)
         folders = [entry for entry in entries if _is_folder(entry) and not entry.is_symlink()]
@@ -170,7 +173,7 @@ def _innermost(root, inner):
 
 
 def _split_folders(names):
-    """Folder name -> split, where there is one to train and one to validate or test; otherwise they are classes."""
+    """Folder name -> split, if one is for training and one for validation or test. Otherwise folders are classes."""
     splits = {name: SPLIT_NAMES.get(_without_suffix(name)) for name in names}
     splits = {name: split for name, split in splits.items() if split}
     return splits if "train" in splits.values() and len(set(splits.values())) > 1 else {}
@@ -182,7 +185,7 @@ def _without_suffix(name):
 
 
 def _labels(files, classes):
-    """One-hot labels, their names and a note on them; labels are there where every image lies in a class folder."""
+    """One-hot labels, their names and a note. There are labels only if every image is in a class folder."""
     outside = classes.count(None)
     if outside == len(files):
         return None, (), ""

@@ -1,4 +1,4 @@
-"""MNIST and its kin: from a folder, from Keras's cache, or downloaded once into that cache."""
+"""MNIST and its relatives: from a folder, from Keras's cache, or downloaded once into that cache."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ CLOTHING_NAMES = (
     "bag",
     "ankle boot",
 )
-# The last images of the training file validate; the test file is touched by evaluation only.
+# The last images of the training file are for validation. Only evaluation uses the test file.
 NUM_VALIDATION = 5_000
 
 IDX_FILES = {
@@ -31,11 +31,13 @@ IDX_FILES = {
 
 
 def load_mnist(data_dir):
+    """The Dataset of MNIST."""
     cached = _keras_cache() / "mnist.npz"
     return _mnist_like(_mnist_arrays("mnist", data_dir, cached), DIGIT_NAMES)
 
 
 def load_fashion_mnist(data_dir):
+    """The Dataset of Fashion-MNIST."""
     cached = _keras_cache() / "fashion-mnist"
     return _mnist_like(_mnist_arrays("fashion_mnist", data_dir, cached), CLOTHING_NAMES)
 
@@ -53,7 +55,7 @@ def _mnist_like(arrays, label_names):
 
 
 def _mnist_arrays(name, data_dir, cached):
-    """x_train, y_train, x_test, y_test from a folder, from Keras's cache, or downloaded into that cache."""
+    """x_train, y_train, x_test and y_test from a folder, from Keras's cache, or downloaded into that cache."""
     if data_dir is None and not cached.is_file() and _missing_idx_files(cached):
         _download(name, cached)
     source = cached if data_dir is None else data_dir
@@ -102,7 +104,7 @@ def _download(name, cached):
     print(f"{name}: not in Keras's cache; downloading it once to {cached}")
     try:
         getattr(keras.datasets, name).load_data()
-    except Exception as error:  # Keras raises a bare Exception where the network fails
+    except Exception as error:  # Keras raises a bare Exception if the network fails
         raise DataError(
             f"{name} is neither at {cached} nor could it be downloaded ({error}): put {_mnist_layout(name)} into a "
             "folder and give it as --data_dir, or use --dataset digits, which needs no network"
@@ -110,6 +112,7 @@ def _download(name, cached):
 
 
 def load_binarized_mnist(data_dir):
+    """The Dataset of the fixed binarisation of MNIST (Larochelle & Murray 2011), without labels."""
     source = _keras_cache() if data_dir is None else data_dir
     path = source if source.is_file() else source / "binarized_mnist.npz"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Image files of a folder -> a Dataset: put in order, read once into a memory-mapped cache, divided into splits."""
+"""Image files of a folder -> a Dataset: sorted, decoded once into a memory-mapped cache, divided into splits."""
 
 import hashlib
 import os
@@ -17,15 +17,15 @@ from image_data.cache import cached_array, digest
 from image_data.decoding import ImageForm, UnreadableImage, decode
 from image_data.splits import DataError, Dataset, Split, checksum, counted, is_one_hot, take
 
-FORMAT = 1  # to be raised whenever the pixels that come out of the same file change
-# Files that a thread decodes in one go, and bytes of images that are decoded and not yet written: memory stays flat
-# however many files there are.
+FORMAT = 1  # increase it whenever the same file gives different pixels
+# How many files a thread decodes at a time, and how many bytes of decoded images wait to be written. The limit keeps
+# memory constant for any number of files.
 FILES_PER_TASK, BYTES_AT_ONCE = 16, 64_000_000
-NUM_SHOWN = 10  # unreadable files that an error names
+NUM_SHOWN = 10  # how many unreadable files an error names
 
 
 class Reading(NamedTuple):
-    """How photographs are read and divided."""
+    """How image files are read and divided into splits. The fields are settings of Config."""
 
     image_size: int = 64
     crop: str = "center"
@@ -37,11 +37,11 @@ class Reading(NamedTuple):
 
 
 class Collection(NamedTuple):
-    """The image files of a data set, before any of them is opened."""
+    """The image files of a data set, before any is opened."""
 
     root: Path
     files: tuple[str, ...]  # relative to root, with forward slashes
-    groups: tuple[str, ...]  # "train", "validation" or "test", for every file
+    groups: tuple[str, ...]  # "train", "validation" or "test" for each file
     labels: np.ndarray | None = None  # uint8 [N, Y]
     label_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -50,10 +50,15 @@ class Collection(NamedTuple):
 def load_photographs(collection, reading):
     """The Dataset of a Collection.
 
-    Where there is no group "validation" or "test", it is taken from "train", each class alike: `validation_split` and
-    `test_split` are its shares of these images.
+    A missing "validation" or "test" group is taken from "train", with every class in proportion. `validation_split` and
+    `test_split` are shares of the images in "train".
 
-    Raises: DataError where files cannot be read and reading.skip_unreadable is not set, or too few are left.
+    Args:
+        collection: a Collection.
+        reading: a Reading.
+
+    Raises:
+        DataError: files cannot be read and reading.skip_unreadable is not set, or too few images are left.
     """
     order = stratified_order(collection)
     collection = reorder(collection, order)
@@ -64,7 +69,7 @@ def load_photographs(collection, reading):
 
     sizes = split_sizes(collection, reading)
     everything = Split(images, collection.labels)
-    # The order begins with the groups that are there; what is taken from "train" follows them.
+    # The order begins with the groups that exist. Those taken from "train" follow.
     held_out = sorted(("validation", "test"), key=lambda name: name not in collection.groups)
     splits, start = {}, 0
     for name in (*held_out, "train"):
@@ -82,7 +87,7 @@ def load_photographs(collection, reading):
 
 
 def reorder(collection, order):
-    """The files at these indices, with their groups and labels."""
+    """The Collection of the files at these indices, with their groups and labels."""
     return collection._replace(
         files=tuple(collection.files[index] for index in order),
         groups=tuple(collection.groups[index] for index in order),
@@ -91,11 +96,11 @@ def reorder(collection, order):
 
 
 def stratified_order(collection):
-    """Indices that put a collection into an order in which every run of images holds every class by its share.
+    """Indices that order a Collection so that every run of images holds each class in proportion.
 
-    Validation and test images come first, then those of training, so that every split is one slice, whatever its size.
-    Within a class the order is that of a hash of the file's name: it does not depend on how a folder is listed, and one
-    file more or less hardly changes it. Classes are spread evenly: the r-th of n files stands at (r + 1/2) / n.
+    Validation and test images come first, then training images, so that every split is one slice of any size. Within a
+    class, a hash of the file's name gives the order. So the order does not depend on how a folder is listed, and one
+    more file hardly changes it. Classes are spread evenly: the r-th of n files stands at (r + 1/2) / n.
     """
     if collection.labels is None or not is_one_hot(collection.labels):
         classes = np.zeros(len(collection.files), int)
@@ -112,13 +117,17 @@ def stratified_order(collection):
 
 
 def _hash(file):
-    # The same name is stored composed on one system and decomposed on another.
+    # Systems differ in Unicode normalisation: composed or decomposed letters.
     name = unicodedata.normalize("NFC", file).encode("utf-8", errors="surrogateescape")
     return hashlib.sha256(name).digest()
 
 
 def split_sizes(collection, reading):
-    """Number of images of each split, at least one each."""
+    """The number of images of each split, at least one each.
+
+    Raises:
+        DataError: no image is left for training.
+    """
     found = Counter(collection.groups)
     sizes = {
         "validation": found["validation"] or max(1, round(reading.validation_split * found["train"])),
@@ -138,10 +147,16 @@ def split_sizes(collection, reading):
 
 
 def cached_images(root, files, reading):
-    """Images of `files` under `root`, decoded now or read from the cache.
+    """The images of `files` under `root`, decoded now or read from the cache.
 
-    Returns: a memory-mapped uint8 array [N, H, W, C] of the files that can be read, in order; a dict of file -> reason
-    of the others; and a checksum of each image, uint32 [N].
+    Args:
+        root: a folder.
+        files: paths relative to root.
+        reading: a Reading.
+
+    Returns:
+        A memory-mapped uint8 array [N, H, W, C] of the readable files, in order; a dict of file -> reason for the
+            others; and a checksum of each image, uint32 [N].
     """
     form = ImageForm(reading.image_size, 1 if reading.grayscale else 3, reading.crop)
     root = Path(root).resolve()
@@ -159,12 +174,12 @@ def _state_of_file(file, path):
         status = os.stat(path)
     except OSError as error:
         return f"{file}\n{error.strerror}"
-    # Times alone are not enough: archives give all their files the same, and folders can be exchanged.
+    # Times alone are not enough: an archive may give all files the same time, and folders can be swapped.
     return f"{file}\n{status.st_size}\n{status.st_mtime_ns}\n{status.st_ctime_ns}\n{status.st_ino}"
 
 
 def _build(files, paths, form, array_path):
-    """Write the array, one image after the other, so that none of it stays in memory; returns its record."""
+    """Write the array image by image, so that it never is in memory as a whole. Returns its record."""
     unreadable, checksums = {}, []
     with array_path.open("wb") as array:
         _write_header(array, len(files), form)
@@ -176,7 +191,7 @@ def _build(files, paths, form, array_path):
                 checksums.append(checksum_or_reason)
                 array.write(image)
         array.seek(0)
-        _write_header(array, len(checksums), form)  # as long as the first, which numpy pads for a growing array
+        _write_header(array, len(checksums), form)  # same length as the first header, because numpy pads it for growth
     return {"unreadable": unreadable, "checksums": checksums}
 
 
@@ -186,7 +201,7 @@ def _write_header(file, num_images, form):
 
 
 def _decode_all(paths, form):
-    """Decode in parallel: (image, its checksum) for each path in order, or (None, why it cannot be read)."""
+    """Decode in parallel. Yields (image, checksum) for each path in order, or (None, reason)."""
 
     def attempt(path):
         try:
@@ -228,6 +243,6 @@ def _notes(collection, unreadable, array_path):
 
 
 def shown(file):
-    """A file's name as it can be printed in one line, whatever bytes it is made of."""
+    """A file's name as printable text in one line, whatever its bytes."""
     text = os.fsencode(file).decode("utf-8", errors="replace")
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
