@@ -95,7 +95,7 @@ def commands(mnist):
 
 
 def pin(name, flags):
-    """Run a command in the current folder. Returns what it measured."""
+    """Run a command in the current folder. Returns its record."""
     started = time.monotonic()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as errors:
         try:

@@ -1,4 +1,4 @@
-"""From the given settings and the existing runs to what to do: one run, or a study of several.
+"""Decide what to do, from the given settings and the existing runs: one run, or a study of several.
 
 Imports neither TensorFlow nor numpy.
 """

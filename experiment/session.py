@@ -80,7 +80,7 @@ def train(model, config, dataset, run, infer, resumed=None):
 
 
 class AfterEpoch:
-    """What follows each epoch: validation, saved weights, and pictures if they are asked for."""
+    """What happens after each epoch: validation, saved weights, and pictures if they are asked for."""
 
     def __init__(self, state, config, dataset, run, infer, board):
         self._state, self._config, self._run, self._infer, self._board = state, config, run, infer, board

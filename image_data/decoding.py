@@ -19,7 +19,7 @@ MAX_PIXELS = 100_000_000
 LASTING = {None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
 REDUCING_GAP = 2.0  # large images are averaged down to this factor above the target, then resampled
 MAX_BYTES = 1_000_000_000  # size of a file
-BACKGROUND = "white"  # what shows through transparent pixels
+BACKGROUND = "white"  # colour behind transparent pixels
 
 # Pillow warns of damaged metadata and of decompression bombs. Here a file is either accepted or refused with a reason.
 warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -17,7 +17,7 @@ from models.noise import ALGORITHM, Stream, noise_seed
 
 # A chunk of the importance-weighted bound: images, and the pixels of all their samples together.
 IMAGES_PER_CHUNK = 20
-BATCHES_AT_ONCE = 2  # one alone leaves a fifth of two cores idle
+BATCHES_AT_ONCE = 2  # a single batch at a time leaves a fifth of two cores idle
 PIXELS_PER_CHUNK = 1_000 * 28 * 28
 
 

@@ -108,12 +108,12 @@ def draw_interpolations(scene, chosen):
     num_pairs = len(chosen.images) // 2
 
     def between(path, values, weights):
-        """[images, ...] -> [pairs * T, ...]"""
+        """Paths between the images of each pair: [images, ...] -> [pairs * T, ...]."""
         along = path(values[::2], values[1::2], weights)
         return along.reshape(-1, *along.shape[2:])
 
     def decode(weights):
-        """[pairs, paths, T, H, W, C]"""
+        """Decoded images of all paths: [pairs, paths, T, H, W, C]."""
         labels = None if batch.labels is None else between(straight, batch.labels.numpy(), weights)
         images = [
             decode_means(model, [between(path, code, weights) for code in codes], labels) for path in PATHS.values()
@@ -156,7 +156,7 @@ def draw_traversals(scene, chosen):
         batch = as_seen(one, config)
 
         def along(values, batch=batch):
-            """[units, T, H, W, C]"""
+            """The image with each unit moved: [units, T, H, W, C]."""
             return np.stack([decode_moved(model, config, batch, [unit], values[:, np.newaxis]) for unit in moved])
 
         original = np.broadcast_to(one.images / 255.0, (len(moved), *one.images.shape))

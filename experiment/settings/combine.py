@@ -112,7 +112,7 @@ def resolve_resumed(given, saved):
 
 
 def with_preset(given):
-    """The given settings on top of those of the given preset, with the preset's name as the run's name.
+    """The settings of the given preset, overridden by the given settings. The preset's name becomes the run's name.
 
     If a given setting may change the numbers, the run keeps the name but is not compared with the published number.
     """

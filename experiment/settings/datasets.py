@@ -1,4 +1,4 @@
-"""The data sets, and the defaults that each changes, mainly to those of the five projects that this suite replaces."""
+"""The data sets and their defaults, mainly the settings of the five projects that this suite replaces."""
 
 from typing import Any, NamedTuple
 

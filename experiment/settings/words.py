@@ -16,7 +16,7 @@ def level_names(num_levels):
 
 
 def nats_of(config):
-    """What a nat of this likelihood on these pixels means."""
+    """The meaning of a nat, for this likelihood and these pixels."""
     return LIKELIHOODS[config.likelihood].nats[config.binarization]
 
 

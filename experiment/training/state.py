@@ -21,7 +21,7 @@ class TrainingState:
         self.lowest_loss = tf.Variable(np.inf, dtype=tf.float32)  # of the validation images
 
     def variables(self):
-        """Name -> variable. They are numbered, because Keras's own names depend on what else the process has built."""
+        """All variables by name; numbered, because Keras's own names depend on what else the process has built."""
         lists = {"model": self.model.variables, "optimizer": self.optimizer.variables, "averages": self.averages}
         return {
             "step": self.step,

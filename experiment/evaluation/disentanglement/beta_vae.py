@@ -9,9 +9,9 @@ from experiment.evaluation.disentanglement.groups import Groups
 def beta_vae_score(codes, factors, num_points=5000, group_size=64, seed=0):
     """The accuracy of a linear classifier that tells which factor pairs of images share: from 0 to 1.
 
-    A point is the mean of |z_1 - z_2| over `group_size` pairs. All pairs of a point share the same factor: both images
-    of a pair have the same value of it. The label of the point is that factor. The classifier is fitted on one half of
-    2 num_points points and scored on the other half. Chance is about 1/F.
+    A point is the mean of |z_1 - z_2| over `group_size` pairs. The two images of a pair share the value of one factor.
+    All pairs of a point have the same shared factor, and that factor is the label of the point. The classifier is
+    fitted on one half of 2 num_points points and scored on the other half. Chance is about 1/F.
 
     Args:
         codes: posterior means [N, L].

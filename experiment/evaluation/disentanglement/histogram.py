@@ -2,7 +2,7 @@
 
 import numpy as np
 
-NUM_BINS = 20  # of equal width over the range of a unit (Locatello et al. 2019)
+NUM_BINS = 20  # bins of equal width over the range of a unit (Locatello et al. 2019)
 
 
 def mutual_information(codes, factors, num_bins=NUM_BINS):

@@ -16,7 +16,7 @@ def sap(codes, factors, num_images=5_000, seed=0):
     Args:
         codes: posterior means [N, L].
         factors: whole numbers [N, F].
-        num_images: how many images to draw where there are more.
+        num_images: the largest number of images to use; from more, they are drawn at random.
         seed: of the draw.
 
     Returns:
