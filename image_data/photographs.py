@@ -156,7 +156,7 @@ def cached_images(root, files, reading):
 
     Returns:
         A memory-mapped uint8 array [N, H, W, C] of the readable files, in order; a dict of file -> reason for the
-            others; and a checksum of each image, uint32 [N].
+        others; and a checksum of each image, uint32 [N].
     """
     form = ImageForm(reading.image_size, 1 if reading.grayscale else 3, reading.crop)
     root = Path(root).resolve()

@@ -14,7 +14,7 @@ def export_decoder(model, config):
 
     Returns:
         A dict for JSON. "label_scale" is the factor on labels before they join the codes, "layers" a list of dicts with
-            a kind each, "shape" the shape of the images. The means are the sigmoid of the first channels.
+        a kind each, "shape" the shape of the images. The means are the sigmoid of the first channels.
     """
     size = config.num_units + len(config.label_names)
     return {
