@@ -1,4 +1,4 @@
-"""Train, load and look at variational autoencoders from the command line.
+"""Train variational autoencoders, load their weights and generate images, from the command line.
 
 python assignment.py --num_epochs 10 --batch_size 128 --latent_size 15
 python assignment.py --is_cvae --load_weights --num_epochs 0
@@ -54,14 +54,14 @@ ADVICE = {
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are a single line."""
+    """An ArgumentParser that reports an error in one line."""
 
     def error(self, message):
         fail(f"{message}; see --help")
 
 
 def build_parser():
-    """The parser of all flags of Config. A flag that is not given leaves no trace, so that presets can tell."""
+    """The parser of all flags of Config. Flags that are not given are absent from the result, for presets to set."""
     parser = Parser(
         prog="assignment.py",
         description=DESCRIPTION,
@@ -111,14 +111,14 @@ def describe(each):
 
 
 def shown(value):
-    """A setting's value as it is typed."""
+    """A setting's value as the user would type it."""
     if isinstance(value, tuple):
         return " ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else "on" if value is True else str(value)
 
 
 def parse(argv):
-    """Flags -> a dict of those that were given."""
+    """The given flags as a dict."""
     parser = build_parser()
     given, unknown = parser.parse_known_args(argv)
     if unknown:
@@ -167,15 +167,15 @@ def explain_unknown(word, argv):
 
 
 def fail(message):
-    """Say in one line what went wrong, and exit with 2."""
+    """Print an error in one line, and exit with code 2."""
     print(f"assignment.py: error: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(2)
 
 
 @contextmanager
 def quiet_start():
-    """Import TensorFlow within: its settings, and its greetings, which it writes before they apply, kept off stderr."""
-    # What goes wrong is raised; what is only logged, as an error too, are remarks of the graph optimiser.
+    """A context to import TensorFlow in: sets its environment, and hides the messages of its start."""
+    # Failures raise exceptions. The log, even at level error, holds only remarks of the graph optimiser.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     stderr, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -189,8 +189,11 @@ def quiet_start():
 
 
 def main(argv=None):
-    """Returns the exit code: 0, or 130 where the user stopped it; exits with 2 for what the user can mend."""
-    if hasattr(sys.stdout, "reconfigure"):  # names of files need not be text that a terminal can show
+    """Run the program. Returns the exit code: 0, 130 if the user stopped it, 141 if the reader of the output closed it.
+
+    Exits with code 2 for errors that the user can fix.
+    """
+    if hasattr(sys.stdout, "reconfigure"):  # file names may hold characters that the terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else argv
     command = shlex.join(["python", "assignment.py", *argv])
@@ -204,7 +207,7 @@ def main(argv=None):
         ensure_home()
         with quiet_start():
             import tensorflow as tf
-        tf.get_logger().setLevel("ERROR")  # that functions are traced anew for each model is no news
+        tf.get_logger().setLevel("ERROR")  # hides warnings that each model traces its functions again
         from experiment.files.checkpoints import CheckpointError
         from experiment.files.records import RecordError
         from experiment.run import run_experiment
@@ -226,7 +229,7 @@ def main(argv=None):
         fail(
             "out of memory: expected a model and a batch that fit; lower --hidden_sizes, --latent_size or --batch_size"
         )
-    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and folders that one process holds at a time."""
+"""Files that are complete or absent, and folders that one process holds at a time."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows has no such locks: there, nobody watches
+except ImportError:  # Windows has no such locks, so folders are not locked there
     fcntl = None
 
 # What flock says on file systems that have no locks; EBADF, on some that would lock files but no folders.
@@ -18,11 +18,18 @@ WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, er
 
 @contextmanager
 def atomic_path(path, num_bytes=0):
-    """Yield a temporary path beside `path`; what was written there replaces `path` when the block ends.
+    """Yield a temporary path beside `path`. At the end of the block, what was written there replaces `path`.
 
-    A process killed, a disk filled or an exception raised within the block leaves the previous file as it was. The
-    temporary name keeps the file's suffixes, by which writers choose their format. Raises OSError that names the file;
-    at once where the disk has no room for num_bytes, because HDF5 brings the interpreter down at the end of a disk.
+    A killed process, a full disk or an exception within the block leaves the previous file unchanged. The temporary
+    name keeps the file's suffixes, because writers choose their format by them. HDF5 crashes the interpreter on a full
+    disk, so the free space is checked first.
+
+    Args:
+        path: of the file.
+        num_bytes: space that the file needs.
+
+    Raises:
+        OSError: the file cannot be written, or the disk has less than num_bytes free. It names the file.
     """
     path = Path(path)
     temporary = path.with_name(f".tmp-{path.name}")

@@ -1,6 +1,6 @@
 """Data sets by name: uint8 images [N, H, W, C] with labels or factors, disjoint splits, and the order of batches.
 
-Images stay uint8 here; scaling, binarisation and augmentation happen inside the compiled training step.
+Images stay uint8 here. The compiled training step scales, binarises and augments them.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from image_data.photographs import Reading, load_photographs
 from image_data.splits import checksum, take
 from image_data.sprites import load_dsprites, load_sprites
 
-# Data sets whose images have one form, and those of image files, which are brought to the form that Reading says.
+# ARRAYS have images of a fixed shape. PHOTOGRAPHS are image files, which a Reading resizes.
 ARRAYS = {
     "mnist": load_mnist,
     "binarized_mnist": load_binarized_mnist,
@@ -31,10 +31,16 @@ PHOTOGRAPHS = {"celeba": collect_celeba, **{name: partial(collect_folder, name) 
 
 
 def load_dataset(name, data_dir=None, limit=None, reading=None):
-    """The data set `name`; with `limit`, the first so many images of each of its splits.
+    """The Dataset of this name.
 
-    Args: data_dir, where its files are; reading, a Reading, for image files only.
-    Raises: DataError where files are missing, damaged or of another form.
+    Args:
+        name: of the data set.
+        data_dir: the folder of its files, or None.
+        limit: use the first images of each split, at most this many; None uses all.
+        reading: a Reading, for image files only.
+
+    Raises:
+        DataError: files are missing, damaged or of another format.
     """
     data_dir = None if data_dir is None else Path(data_dir)
     if name in PHOTOGRAPHS:
@@ -49,9 +55,12 @@ def load_dataset(name, data_dir=None, limit=None, reading=None):
 
 
 def batch_order(num_images, batch_size, seed, epoch):
-    """Indices of every batch of an epoch, [num_images // batch_size, batch_size]: a function of (seed, epoch).
+    """The image indices of every batch of an epoch, a function of (seed, epoch) alone.
 
-    The remainder that fills no batch is left out, other images in each epoch.
+    Images that fill no batch are left out; they differ from epoch to epoch.
+
+    Returns:
+        [num_images // batch_size, batch_size].
     """
     num_batches = num_images // batch_size
     order = np.random.default_rng([seed, epoch]).permutation(num_images)
@@ -59,31 +68,31 @@ def batch_order(num_images, batch_size, seed, epoch):
 
 
 def cut(num_images, batch_size):
-    """The rows of batches of one size, the last one smaller."""
+    """Slices of the rows of each batch; the last batch is smaller."""
     return [slice(start, start + batch_size) for start in range(0, num_images, batch_size)]
 
 
 def cut_evenly(num_images, batch_size):
-    """The rows of batches of at most this size, as alike in size as can be."""
+    """Indices of the rows of each batch. Batches have at most batch_size rows, and sizes as equal as possible."""
     return np.array_split(np.arange(num_images), -(-num_images // batch_size))
 
 
 def cut_full(num_images, batch_size):
-    """The rows of batches of exactly this size: the last one is filled up with the last image."""
+    """Indices of the rows of each batch. All batches have batch_size rows; the last image fills up the last batch."""
     return [np.minimum(np.arange(at.start, at.stop), num_images - 1) for at in cut(num_images, batch_size)]
 
 
 def over_batches(function, arrays, rows, map=map):
-    """function(index, *arrays) for every batch: the one loop over data outside training.
+    """function(index, *arrays) for every batch: the only loop over data outside training.
 
     Args:
-        function: of the index of a batch, and the rows of each array that belong to it.
-        arrays: a tuple of arrays [N, ...]; None, such as labels that are not there, stays None.
+        function: of the index of a batch, and the rows of each array in that batch.
+        arrays: a tuple of arrays [N, ...]. None, such as missing labels, stays None.
         rows: the rows of each batch, from one of the three functions above.
-        map: that of a pool of threads, for several batches at once.
+        map: the map of a thread pool, for several batches at once.
 
     Returns:
-        The results in the order of the batches, one at a time.
+        An iterator over the results, in the order of the batches.
     """
     return map(
         lambda index, at: function(index, *(each if each is None else each[at] for each in arrays)), count(), rows

@@ -2,12 +2,15 @@
 
     python -m benchmarks.image_loading --ucmerced DIR     # about five minutes on 2 cores
 
-Three kinds of files are brought to 64x64: UC Merced's TIFF, which Keras cannot read, the same images as PNG, and JPEGs
-of 178x218 as CelebA's. A *first pass* opens the folder and reads every image, a *later pass* reads them again. The
-readers take turns, A B A B. Keras is timed with its defaults (bilinear, the whole image squeezed), and asked for what
-we do (bicubic, the central square), though it has no filter against aliasing then either. Memory is the peak of what a
-process needs beyond its start, for more and more images: anonymous memory, without the pages of mapped files, which the
-system takes back when it needs them.
+Three kinds of files are resized to 64x64: UC Merced's TIFF, which Keras cannot read; the same images as PNG; and JPEGs
+of 178x218 as in CelebA. A *first pass* opens the folder and reads every image. A *later pass* reads them again. The
+readers take turns, A B A B.
+
+Keras runs with its defaults (bilinear, the whole image squeezed), and with our options (bicubic, the central square).
+Even then it has no filter against aliasing.
+
+Memory is the peak that a process needs beyond its start, for more and more images. It is anonymous memory, without the
+pages of mapped files, which the system takes back when it needs them.
 """
 
 import argparse
@@ -34,7 +37,7 @@ MEMORY_STEPS = (1_000, 5_000, 20_000)
 
 
 def make_jpegs(folder, num_images):
-    """JPEGs of 178x218 with the detail of photographs: blurred noise, a different one in each."""
+    """Write JPEGs of 178x218 with the detail of photographs: blurred noise, different in each."""
     generator = np.random.default_rng(0)
     folder.mkdir(parents=True)
     coarse = generator.integers(0, 256, (64, 14, 12, 3), dtype=np.uint8)
@@ -47,7 +50,7 @@ def make_jpegs(folder, num_images):
 
 
 def read_all(dataset):
-    """Touch every image of every split, a batch at a time; returns how many there are."""
+    """Read every image of every split, batch by batch. Returns the number of images."""
     for split in dataset[:3]:
         for start in range(0, len(split.images), BATCH):
             split.images[start : start + BATCH].sum()
@@ -55,12 +58,13 @@ def read_all(dataset):
 
 
 def open_ours(folder, cache):
-    """A function that reads every image once."""
+    """Open a folder with our loader. Returns a function that reads every image once."""
     dataset = load_dataset("folder", folder, reading=Reading(image_size=SIZE, cache_dir=str(cache)))
     return lambda: read_all(dataset)
 
 
 def open_keras(folder, cache, **options):
+    """Open a folder with Keras. Returns a function that reads every image once."""
     import keras
 
     dataset = keras.utils.image_dataset_from_directory(
@@ -76,7 +80,7 @@ KERAS_READERS = {
 
 
 def time_passes(open_reader, folder, cache):
-    """Images per second of a first pass, opening the folder included, and of a later one."""
+    """Images per second of a first pass (including the opening of the folder) and of a later pass."""
     shutil.rmtree(cache, ignore_errors=True)
     started = time.perf_counter()
     read = open_reader(folder, cache)
@@ -87,7 +91,7 @@ def time_passes(open_reader, folder, cache):
 
 
 def compare(name, folder, cache, rounds, keras_can_read=True):
-    """Print images per second of every reader over interleaved rounds."""
+    """Print the images per second of every reader, over rounds in which the readers take turns."""
     readers = {"ours": open_ours} | (KERAS_READERS if keras_can_read else {})
     speeds = {(reader, which): [] for which in ("first pass", "later pass") for reader in readers}
     starts = []
@@ -112,13 +116,13 @@ def compare(name, folder, cache, rounds, keras_can_read=True):
 
 
 def anonymous_megabytes():
-    """Memory of this process that stands for no file (Linux)."""
+    """The memory of this process that maps no file, in MB (Linux)."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("RssAnon:")[1].split()[0]) / 1024
 
 
 def measure_memory(folder, cache, results):
-    """Build the cache, read it all, and send the peak of memory beyond the start, in MB."""
+    """Build the cache, read all images, and put the peak of memory beyond the start, in MB, into the queue."""
     at_start, peak, done = anonymous_megabytes(), 0.0, Event()
 
     def watch():

@@ -1,10 +1,10 @@
-"""What a change of the code's shape must not change: the bits of short runs, their digests, and shipped numbers.
+"""What a refactoring must not change: the bits of short runs, their digests, and the numbers of shipped weights.
 
     python -m benchmarks.pins --write before.json --mnist DIR      # before the change
     python -m benchmarks.pins --compare before.json --mnist DIR    # after it, on the same machine
 
-Everything goes through the command line, so that old and new code can be compared. Weights are the same bits only on
-one kind of CPU and one set of versions; digests and noise are the same everywhere, and tests hold their values.
+Everything goes through the command line, so that old and new code can be compared. Weights have the same bits only on
+one kind of CPU with one set of versions. Digests and noise are the same everywhere, and tests hold their values.
 """
 
 import argparse
@@ -80,7 +80,7 @@ OF_THE_CLOCK = ("images_per_second", "iw_seconds")
 
 
 def commands(mnist):
-    """name -> flags of every run that is pinned."""
+    """The flags of every pinned run: name -> list."""
     runs = {
         f"{model}_{objective}": [*SMALL, *flags, "--objective", objective, *weights]
         for model, flags in MODELS.items()
@@ -95,7 +95,7 @@ def commands(mnist):
 
 
 def pin(name, flags):
-    """Run a command in the present folder, and say what came out of it."""
+    """Run a command in the current folder. Returns its record."""
     started = time.monotonic()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as errors:
         try:
@@ -109,7 +109,7 @@ def pin(name, flags):
 
 
 def measured(name):
-    """The digest, the checksum of every variable of the state, the rows of metrics, and the test numbers of a run."""
+    """The record of a run: digest, checksum of every variable of the state, rows of metrics, and test numbers."""
     (outputs,) = [folder for folder in Path("outputs").iterdir() if folder.name.startswith(name)]
     results = json.loads((outputs / "results.json").read_text())["test"]
     pinned = {"test": {key: value for key, value in results.items() if key not in OF_THE_CLOCK}}
@@ -124,7 +124,7 @@ def measured(name):
 
 
 def differences(before, after, path=""):
-    """The paths of all values that are not equal."""
+    """The paths of all values that differ."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in {**before, **after}:
             yield from differences(before.get(key), after.get(key), f"{path}/{key}")

@@ -1,11 +1,11 @@
-"""Run the presets of published runs, keep their results.json, and write the tables of RESULTS.md from them.
+"""Run the presets of published results, keep their results.json, and write the tables of RESULTS.md from them.
 
     python -m benchmarks.results --runs DIR --mnist DIR --binarized_mnist DIR     # what has no record yet; hours
     python -m benchmarks.results --runs DIR --presets sprites_vae                 # some of them
     python -m benchmarks.results                                                  # only write the tables
 
-A run that was stopped is continued. Records are in benchmarks/records/, a file for each run; some
-runs' weights come into model_ckpts/, where --load_weights finds them.
+A stopped run continues. Records are in benchmarks/records/, one file for each run. The weights of some runs are copied
+to model_ckpts/, where --load_weights finds them.
 """
 
 import argparse
@@ -37,7 +37,7 @@ FACTOR_METRICS = ("mig_histogram", "mig_sampled", "factor_vae_score", "beta_vae_
 
 
 def run_name(preset, seed):
-    """The name of a preset's run: the preset's own for seed 0."""
+    """The name of a preset's run: the preset's own name for seed 0, with the seed for others."""
     return f"{preset}_seed{seed}" if seed else preset
 
 
@@ -46,7 +46,7 @@ def dataset_of(preset):
 
 
 def reproduce(preset, seed, folder, data_dir):
-    """Train and evaluate a preset in `folder`, or continue it there, and keep its record."""
+    """Train and evaluate a preset in `folder`, or continue it there, and write its record."""
     run = run_name(preset, seed)
     checkpoints, path = folder / CHECKPOINTS / run, folder / OUTPUTS / run / RESULTS_FILE
     if not is_complete(path):
@@ -69,11 +69,11 @@ def reproduce(preset, seed, folder, data_dir):
 
 
 def run_program(flags, folder):
-    """Run assignment.py; where it fails, or the user stops it, this program ends as it did."""
+    """Run assignment.py. If it fails or the user stops it, exit with its code."""
     process = subprocess.Popen([sys.executable, PROJECT / "assignment.py", *flags], cwd=folder)
     try:
         code = process.wait()
-    except KeyboardInterrupt:  # it has been told too, and saves
+    except KeyboardInterrupt:  # the program got the signal too, and saves its state
         code = process.wait()
         print("stopped; the same command continues", file=sys.stderr)
     if code:
@@ -81,25 +81,25 @@ def run_program(flags, folder):
 
 
 def fail(message):
-    """Say in one line what went wrong, and exit with 2."""
+    """Print an error in one line, and exit with code 2."""
     print(f"benchmarks.results: error: {message}", file=sys.stderr)
     sys.exit(2)
 
 
 def is_complete(path):
-    """Whether a results.json is there, and all that --evaluate adds to it."""
+    """Whether a results.json exists and holds all that --evaluate adds."""
     return path.is_file() and "evaluation_seconds" in json.loads(path.read_text(encoding="utf-8"))["protocol"]
 
 
 def as_record(path):
-    """A results.json without what was expected of it: that is said once, in experiment/settings/presets.py."""
+    """A results.json without the published number, which experiment/settings/presets.py holds."""
     results = json.loads(path.read_text(encoding="utf-8"))
     results.pop("published", None)
     return json.dumps(results, indent=2) + "\n"
 
 
 def ship(checkpoints, record):
-    """Copy a run's best weights, with its settings and its record, into model_ckpts/ of the project."""
+    """Copy the best weights of a run, with its settings and record, into model_ckpts/ of the project."""
     shipped = PROJECT / CHECKPOINTS / checkpoints.name
     shipped.mkdir(exist_ok=True)
     config = replace(load_config(checkpoints), data_dir=None)
@@ -110,7 +110,7 @@ def ship(checkpoints, record):
 
 
 def records_of(preset):
-    """The records of a preset that are there, by seed."""
+    """The existing records of a preset, by seed."""
     paths = [RECORDS / f"{run_name(preset, seed)}.json" for seed in range(PRESETS[preset].num_seeds)]
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
 
@@ -120,7 +120,7 @@ def presets_of(dataset):
 
 
 def likelihood_table(dataset):
-    """A line for each preset of a data set: the bound beside the number to expect, and what it took."""
+    """The table of a data set with a line for each preset: the bound, the expected number, and the time it took."""
     yield "| `--preset` | -ELBO | -IW bound | K | to expect | active units | epochs | training | evaluation |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for preset in presets_of(dataset):
@@ -143,7 +143,7 @@ def likelihood_table(dataset):
 
 
 def factor_table(dataset):
-    """A line for each preset of a data set with factors: means over seeds, lowest and highest."""
+    """The table of a data set with factors, with a line for each preset: mean over seeds, lowest and highest."""
     yield f"| `--preset` | seeds | {' | '.join(FACTOR_METRICS)} | distortion | rate | training, each |"
     yield "|---" * (5 + len(FACTOR_METRICS)) + "|"
     for preset in presets_of(dataset):
@@ -159,7 +159,7 @@ def factor_table(dataset):
 
 
 def fill(text):
-    """RESULTS.md with its tables written anew, each between the line that names its data set and the next `end`."""
+    """RESULTS.md with new tables, each between the line that names its data set and the next `end`."""
     for dataset in dict.fromkeys(map(dataset_of, PRESETS)):
         lines = factor_table(dataset) if dataset == "sprites" else likelihood_table(dataset)
         table = "\n".join(lines)

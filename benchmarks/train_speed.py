@@ -2,10 +2,10 @@
 
     python -m benchmarks.train_speed            # three networks, about ten minutes on 2 cores
 
-All three train the same model on the same random images with the same batch, binarisation and Adam, and are timed in
-turn, A B C A B C ..., so that a machine's moods fall on all of them. Keras fit is given its best setting: binarisation
-in its tf.data pipeline in parallel, and the fastest of three ways to execute its step; and for normalisation both are
-given Keras's own layer, as their users would be.
+All three train the same model on the same random images with the same batch size, binarisation and Adam. They take
+turns, A B C A B C ..., so that changes in the machine's speed affect all of them. Keras fit gets its best settings:
+binarisation in parallel in its tf.data pipeline, and the fastest of three ways to execute its step. The eager loop and
+Keras fit use Keras's own normalisation layer, as their users would.
 """
 
 import argparse
@@ -47,7 +47,7 @@ FIT_WAYS = {
 
 @contextmanager
 def keras_normalization():
-    """Build networks with Keras's batch normalisation in place of ours."""
+    """A context in which networks use Keras's batch normalisation instead of ours."""
     ours, networks.BatchNormalization = networks.BatchNormalization, keras.layers.BatchNormalization
     try:
         yield
@@ -56,7 +56,7 @@ def keras_normalization():
 
 
 class FitModel(keras.Model):
-    """Our model as a user of Keras fit writes it."""
+    """Our model as a user of Keras fit would write it."""
 
     def __init__(self, config):
         super().__init__()
@@ -73,7 +73,7 @@ class FitModel(keras.Model):
 
 
 def time_ours(config, images):
-    """A function that trains one epoch with our loop and returns images per second."""
+    """A function that trains one epoch with our loop. It returns images per second."""
     state = TrainingState(build_model(config), config, num_steps=1)
     training = fit(state, Split(images, None), replace(config, num_epochs=10_000))
 
@@ -88,7 +88,7 @@ def time_ours(config, images):
 
 
 def time_eager(config, images):
-    """A function that runs some steps of the eager loop of student projects and returns images per second."""
+    """A function that runs some steps of the eager loop of student projects. It returns images per second."""
     with keras_normalization():
         vae = build_model(config)
     optimizer = keras.optimizers.Adam(config.learning_rate)
@@ -117,7 +117,7 @@ def time_eager(config, images):
 
 
 def time_fit(config, images, way):
-    """A function that trains one epoch with Keras fit and returns images per second."""
+    """A function that trains one epoch with Keras fit. It returns images per second."""
     with keras_normalization():
         model = FitModel(config)
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate), **way)
@@ -142,7 +142,7 @@ def time_fit(config, images, way):
 
 
 def measure(network, rounds):
-    """Name -> images per second of every round."""
+    """Name -> images per second, one value for each round."""
     config = replace(resolve(SETTINGS[network]), image_shape=IMAGE_SHAPES[network])
     images = np.random.default_rng(0).integers(0, 256, (NUM_IMAGES[network], *IMAGE_SHAPES[network]), dtype=np.uint8)
     timers = {"ours": time_ours(config, images), "eager loop": time_eager(config, images)}

@@ -1,4 +1,4 @@
-"""What a run is about to do, in the units that it will report: printed before the first step."""
+"""The audit: what a run will do, in the units that it will report. It is printed before the first step."""
 
 import os
 from math import prod
@@ -20,7 +20,7 @@ from models.catalog import OBJECTIVES
 
 
 def audit(config, model, dataset, run):
-    """The lines of the audit, (name, text) each."""
+    """The lines of the audit: (name, text) pairs."""
     height, width, channels = config.image_shape
     sizes = " / ".join(f"{len(split.images):,}" for split in (dataset.train, dataset.validation, dataset.test))
     gpus = tf.config.list_physical_devices("GPU")

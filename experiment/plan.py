@@ -1,4 +1,4 @@
-"""From what was given, and the runs that exist, to what is to be done: one run, or a study of several.
+"""Decide what to do, from the given settings and the existing runs: one run, or a study of several.
 
 Imports neither TensorFlow nor numpy.
 """
@@ -27,14 +27,18 @@ from experiment.settings.values import NEWEST
 from models.catalog import SELECTORS
 
 FACTOR_IW_SAMPLES = 100
-MAX_NAME = 100  # of a folder
+MAX_NAME = 100  # characters of a folder's name
 
 
 def configure(given, resume=None):
-    """The Config that is asked for, and the Run that is to be continued, or None.
+    """The Config of a run, and the Run to continue, or None for a new run.
 
-    Args: given, the settings (a dict) that were given; resume, the run to continue, as a user typed it.
-    Raises: ConfigError.
+    Args:
+        given: the given settings, a dict.
+        resume: the run to continue, as the user typed it, or None.
+
+    Raises:
+        ConfigError: settings that do not go together, or no such run.
     """
     if resume and "preset" in given:
         raise ConfigError("--resume with --preset: expected one of them; a resumed run keeps its settings")
@@ -57,7 +61,7 @@ def configure(given, resume=None):
         name = given["load_weights"]
         folder = find_run(name, resolve(identity).family, f"*{WEIGHTS_SUFFIX}")
         saved = load_config(folder)
-        if given.get("preset") and saved.preset != name:  # another first stage than the published one
+        if given.get("preset") and saved.preset != name:  # not the first stage of the published result
             given = {**given, "preset": None}
         path = Path(name) if name.endswith(WEIGHTS_SUFFIX) else folder / f"{saved.model}{WEIGHTS_SUFFIX}"
         return resolve_loaded({**given, "load_weights": str(path)}, saved), None
@@ -69,12 +73,12 @@ class Member(NamedTuple):
 
     config: Config
     run: Run
-    is_begun: bool  # then it is continued
+    is_begun: bool  # whether it has saved state, from which it continues
     is_done: bool
 
 
 class Study(NamedTuple):
-    """Runs that are compared; betas and seeds are those that were given, () where only the other were."""
+    """Runs that are compared. betas and seeds are the given values, () for the one that was not given."""
 
     name: str
     betas: tuple[float, ...]
@@ -83,19 +87,24 @@ class Study(NamedTuple):
 
     @property
     def run(self):
-        """Where the comparison goes; only its outputs are used."""
+        """The Run whose outputs hold the comparison. It has no checkpoints."""
         return Run(self.name)
 
 
 def is_study(given):
-    """Whether settings (a dict) are of several runs."""
+    """Whether settings (a dict) ask for several runs."""
     return bool(given.get("seeds")) or isinstance(given.get("beta"), tuple)
 
 
 def plan_study(given, resume=None):
-    """The Study that is asked for.
+    """The Study that the given settings ask for.
 
-    Raises: ConfigError where its runs cannot be trained, or are there with other settings.
+    Args:
+        given: the given settings, a dict.
+        resume: the run to continue, which a study refuses.
+
+    Raises:
+        ConfigError: runs that cannot be trained, or that exist with other settings.
     """
     betas = given["beta"] if isinstance(given.get("beta"), tuple) else ()
     seeds = given.get("seeds", ())
@@ -111,7 +120,7 @@ def plan_study(given, resume=None):
     shared = {name: value for name, value in given.items() if name != "seeds"}
     asked, _ = configure({**shared, **({"beta": betas[0]} if betas else {}), **({"seed": seeds[0]} if seeds else {})})
     if DATASETS[asked.dataset].has_factors and not given.keys() & {"evaluate", "iw_samples"}:
-        asked = replace(asked, evaluate=True, iw_samples=FACTOR_IW_SAMPLES)  # betas are compared by the scores
+        asked = replace(asked, evaluate=True, iw_samples=FACTOR_IW_SAMPLES)  # the scores compare the betas
     members = []
     for beta, seed in product(betas or (asked.beta,), seeds or (asked.seed,)):
         parts = [asked.family, *([f"beta{_short(beta)}"] if betas else []), *([f"seed{seed}"] if seeds else [])]
@@ -127,12 +136,12 @@ def plan_study(given, resume=None):
 
 
 def _short(value):
-    """A number as it stands in names: 4 for 4.0."""
+    """A number as names show it: 4 for 4.0."""
     return f"{value:.15g}"
 
 
 def _member(asked, run):
-    """A run as it stands: what it was asked for before is asked for still."""
+    """A Member in its present state. It keeps the pictures and measures that earlier commands asked for."""
     if not (run.checkpoints / STATE_FILE).is_file():
         if any(path.is_file() for folder in (run.checkpoints, run.outputs) for path in folder.rglob("*")):
             raise ConfigError(
@@ -149,7 +158,7 @@ def _member(asked, run):
                 f"{run.name}: was trained with {received(each.name, theirs)}, the study asks for "
                 f"{received(each.name, ours)}; give the study another --run_name"
             )
-    resolve_resumed({"num_epochs": asked.num_epochs}, saved)  # refuses what a learning rate was not planned for
+    resolve_resumed({"num_epochs": asked.num_epochs}, saved)  # refuses epochs that the schedule does not allow
     kept = names_in(PICTURES) | {"evaluate", "iw_samples", "tensorboard"}
     values = {name: getattr(saved if getattr(asked, name) == getattr(Config, name) else asked, name) for name in kept}
     found = {

@@ -1,4 +1,4 @@
-"""One run: a Config -> data, model, training, evaluation, pictures, files."""
+"""One run: from a Config to data, model, training, evaluation, pictures and files."""
 
 import time
 from dataclasses import replace
@@ -128,7 +128,7 @@ def draw_without_data(config, missing):
 def evaluate(experiment, weights):
     """Measure and draw a model with these weights, and write it all down. Returns False where the user stopped it.
 
-    What cannot be made is left out, and named with its reason in results.json, in the report and on the terminal.
+    A part that fails is left out. results.json, the report and the terminal name it with the reason.
     """
     config, dataset, run, model, infer, chosen, lines, command = experiment
     started, left_out = time.monotonic(), LeftOut()
@@ -169,7 +169,7 @@ def evaluate(experiment, weights):
 
 
 def measure_patiently(subject, results, run, left_out):
-    """Add to the results what takes long to measure. Returns False where the user had no patience."""
+    """Add the slow measures to the results. Returns False if the user stopped them."""
     try:
         results["test"] |= measure_further(subject, left_out)
     except KeyboardInterrupt:
@@ -189,7 +189,7 @@ def read_data(config):
 
 
 def reading_of(config):
-    """How photographs are to be read. Raises what can be known to go wrong before the first of them is opened."""
+    """The Reading for photographs. Raises errors that can be known before the first file is opened."""
     if config.data_dir and Path.cwd().is_relative_to(Path(config.data_dir).resolve()):
         raise ConfigError(
             f"--data_dir {config.data_dir}: the program was started within it, and what it writes would be taken for "
@@ -201,7 +201,11 @@ def reading_of(config):
 
 
 def settle_with_data(config, dataset, resumed=None):
-    """The Config with what only the data can tell. Raises DataError where the two do not go together."""
+    """The Config with what only the data can tell: image shape, labels and fingerprint.
+
+    Raises:
+        DataError: the settings and the data do not fit together.
+    """
     if config.traits.is_conditional and dataset.train.labels is None:
         mend = "put its images into class folders, or give --labels" if config.image_size else "use --dataset mnist"
         raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or {mend}")
@@ -245,7 +249,7 @@ def is_of(dataset, config, fingerprint):
 
 
 def new_run(config):
-    """A run with folders of its own, under a name that no older run has."""
+    """Create a run with its own folders, under a name that no older run has."""
     while True:
         run = next_free_run(config.family if config.num_epochs > 0 else f"{config.family}_generated")
         try:

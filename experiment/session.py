@@ -1,4 +1,4 @@
-"""A session of training: from where a run stands to its last epoch, or to where the user stops it."""
+"""A session of training: from the run's current step to its last epoch, or until the user stops it."""
 
 import time
 from contextlib import closing
@@ -29,15 +29,20 @@ WIDTH = 79  # of a line on the screen
 
 
 def train(model, config, dataset, run, infer, resumed=None):
-    """Train to the last epoch, saving on the way. Returns False where the user stopped it.
+    """Train to the last epoch, with saves on the way. Returns False if the user stopped it.
 
     Args:
-        model: freshly built, or with the weights that it begins with.
+        model: newly built, or with the weights to start from.
         config: its Config.
         dataset: a Dataset.
         run: the Run whose folders are written to.
         infer: the Inference of the model.
-        resumed: the Run that is continued, or None.
+        resumed: the Run to continue, or None.
+
+    Raises:
+        ConfigError: the run has made more epochs than --num_epochs.
+        CheckpointError: the state of the resumed run cannot be restored.
+        TrainingError: the loss, its gradient or the validation ELBO is not finite.
     """
     plan = plan_steps(dataset.train, config)
     state = TrainingState(model, config, plan.num_steps)
@@ -79,7 +84,7 @@ def train(model, config, dataset, run, infer, resumed=None):
 
 
 class AfterEpoch:
-    """What follows each epoch: validation, the weights that are kept, and pictures where they are asked for."""
+    """What happens after each epoch: validation, saved weights, and pictures if they are asked for."""
 
     def __init__(self, state, config, dataset, run, infer, board):
         self._state, self._config, self._run, self._infer, self._board = state, config, run, infer, board
@@ -100,13 +105,13 @@ class AfterEpoch:
         return estimate, loss
 
     def enter_first_weights(self):
-        """Loaded weights compete with what training makes of them."""
+        """Let the loaded weights compete with those of training for the lowest validation loss."""
         loss = self._loss_of(self._binary_images)
         print(f"validation loss of the loaded weights: {loss:.2f} nats; they are kept unless training gets below it")
         self.keep_as_best(loss)
 
     def validate(self, step):
-        """The ElboEstimate and the loss of the validation images. Raises TrainingError where one is not finite."""
+        """The ElboEstimate and the loss of the validation images. Raises TrainingError if one is not finite."""
         inferred = self._infer(self._binary_images)
         estimate = estimate_elbo(inferred, self._config.level_sizes[::-1])
         loss = self._loss_of(self._binary_images)
@@ -119,12 +124,12 @@ class AfterEpoch:
         return estimate, loss
 
     def keep_as_best(self, loss):
-        """The present weights are those of the lowest validation loss so far."""
+        """Save the current weights as those of the lowest validation loss so far."""
         self._state.lowest_loss.assign(loss)
         save_model_weights(self._state.model, self._config, self._run.checkpoints)
 
     def draw(self, progress):
-        """Pictures of what the weights of this epoch make; with --every_epoch the weights are kept beside them."""
+        """Draw pictures with the weights of this epoch. With --every_epoch also save the weights."""
         model, config, run = self._state.model, self._config, self._run
         figures = {
             "samples": draw_samples(model, config, self._images),
@@ -209,7 +214,7 @@ def _terms_of(progress):
 
 
 def report_end(state, plan, run):
-    """Say what was skipped, and how to go on where the run was stopped. Returns whether it is at its end."""
+    """Print how many steps were skipped and how to continue a stopped run. Returns whether the run is finished."""
     step, num_skipped = int(state.step.numpy()), int(state.num_skipped.numpy())
     if num_skipped:
         print(f"skipped {num_skipped} of {step:,} steps, whose loss or gradient was not finite")

@@ -1,4 +1,4 @@
-"""A study: its runs one after the other, and what they give beside each other."""
+"""A study: train its runs one after the other, then compare them."""
 
 import keras
 
@@ -36,7 +36,8 @@ from models.noise import Stream
 def run_study(study, command=""):
     """Train what is not done of a Study, and compare its runs. Returns False where the user stopped it.
 
-    Raises: ConfigError where runs were trained on other images than these.
+    Raises:
+        ConfigError: runs were trained on other images than these.
     """
     dataset = read_data(study.members[0].config)
     for member in study.members:
@@ -105,7 +106,7 @@ def _remark(compared, dataset, command):
 
 
 def _pictures(compared, test):
-    """Reconstructions of the same test images, and samples from the same noise."""
+    """Reconstructions of the same test images, and samples from the same noise, for each run."""
     config = compared[0].config
     binary_test = binarize_once(test, config.binarization, Stream.TEST_BINARIZATION)
     reconstructions, samples = {}, {}

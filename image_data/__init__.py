@@ -1,1 +1,1 @@
-"""Where images come from: files that are downloaded, embedded or rendered here, and a user's own folders."""
+"""Where images come from: downloaded, embedded or rendered data sets, and a user's own folders."""

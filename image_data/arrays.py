@@ -1,4 +1,4 @@
-"""Files of arrays, .npz and idx, read whole or refused by name."""
+"""Readers for array files, .npz and idx. They read the whole file, or raise an error that names it."""
 
 import gzip
 import zlib
@@ -12,11 +12,11 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_npz(path):
-    """The arrays of an .npz file by name. Raises DataError where it is damaged, or another kind of file."""
+    """The arrays of an .npz file, by name. Raises DataError if it is damaged or another kind of file."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # the parsers of numpy and zipfile raise whatever they stumble over
+    except Exception as error:  # the parsers of numpy and zipfile raise many types of errors
         raise DataError(f"{path}: damaged or not an .npz file ({_first_line(error)})") from error
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise DataError(f"{path}: damaged or not an .npz file (it holds other things than arrays)")
@@ -24,7 +24,16 @@ def read_npz(path):
 
 
 def pick(arrays, names, path):
-    """The arrays of these names; raises DataError, with the `path` they were read from, where one is missing."""
+    """The arrays of these names.
+
+    Args:
+        arrays: name -> array.
+        names: of the arrays to pick.
+        path: of their file, for errors.
+
+    Raises:
+        DataError: an array is missing.
+    """
     missing = [name for name in names if name not in arrays]
     if missing:
         raise DataError(f"{path}: expected arrays {', '.join(names)}, found no {', '.join(missing)}")

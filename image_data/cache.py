@@ -1,10 +1,10 @@
-"""Arrays that are built once from files and memory-mapped from then on.
+"""Arrays that are built from files once, and memory-mapped afterwards.
 
     <cache>/<source>/<state>.npy    the array
-                     <state>.json   its record, written last: an interrupted build is never taken for whole
+                     <state>.json   its record, written last, so that an interrupted build never looks complete
 
-`source` names what is read and in which form, `state` the files as they are now. A source whose files changed is built
-anew, and its older array is removed.
+`source` names what is read and in which form, `state` the present state of the files. If the files change, the array is
+built again, and the older array is removed.
 """
 
 import errno
@@ -59,17 +59,23 @@ def _temporary_folder():
 
 
 def digest(*texts):
-    """A short name for texts of any length."""
+    """A short hash of texts of any length."""
     joined = "\0".join(texts).encode("utf-8", errors="surrogateescape")
     return hashlib.sha256(joined).hexdigest()[:16]
 
 
 def cached_array(source, state, num_bytes, build, cache_dir=None):
-    """A memory-mapped array, built now or earlier, and its record.
+    """A memory-mapped array and its record, built now or earlier.
 
-    Args: source and state, names of files; num_bytes, the array's size at most; build, a function that writes the array
-    to a path in numpy's format and returns a record for JSON; cache_dir, a folder (default: image_cache beside what
-    Keras downloads).
+    Args:
+        source: name of the folder.
+        state: name of the files.
+        num_bytes: maximum size of the array.
+        build: a function that writes the array to a path in numpy's format and returns a record for JSON.
+        cache_dir: a folder (default: image_cache beside Keras's downloads).
+
+    Returns:
+        The array, and the record (a dict).
     """
     folder = (Path(cache_dir) if cache_dir else default_folder()) / source
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +95,7 @@ def cached_array(source, state, num_bytes, build, cache_dir=None):
 
 
 def _read(array_path, record_path):
-    """The array and its record, or None where they are not there, not whole, or not what we wrote."""
+    """The array and its record, or None if they are missing, incomplete or of another origin."""
     try:
         record = json.loads(record_path.read_text(encoding="utf-8"))
         if record["array_bytes"] != array_path.stat().st_size:

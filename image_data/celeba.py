@@ -18,13 +18,14 @@ GROUPS = {"0": "train", "1": "validation", "2": "test"}
 
 
 def collect_celeba(data_dir):
-    """The Collection of CelebA. Labels are multi-hot: which of the 40 attributes a face has.
+    """The Collection of CelebA. Labels are multi-hot: the attributes, out of 40, that a face has.
 
-    Raises: DataError where files are missing, or a list does not speak of an image.
+    Raises:
+        DataError: files are missing, or a list has no line for an image.
     """
     given = existing_folder("celeba", data_dir, LAYOUT)
     root = given
-    while (root / IMAGES).is_dir():  # some archives hold the folder twice
+    while (root / IMAGES).is_dir():  # some archives nest the folder in another one of the same name
         root = root / IMAGES
     files, others = find_images(root)
     if not files:
@@ -50,7 +51,7 @@ def collect_celeba(data_dir):
 
 
 def _find_list(name, given, root):
-    """The list of this name, .txt or .csv, beside the images, above them, or in the folders of the archive."""
+    """The path of a list, .txt or .csv, beside the images, above them or in the archive's folders; None if missing."""
     folders = [
         given,
         given / "Anno",
@@ -65,9 +66,9 @@ def _find_list(name, given, root):
 
 
 def _read_list(path, num_values=None):
-    """(names of the columns, file -> row of values) of a list: a .txt of words, or a .csv with a header.
+    """The names of the columns, and file -> row of values, from a .txt of words or a .csv with a header.
 
-    The attributes' .txt begins with a line that counts the images, and a line of the attributes' names.
+    The .txt of the attributes starts with a line that counts the images and a line of the attributes' names.
     """
     if path.suffix == ".csv":
         table = read_csv(path)

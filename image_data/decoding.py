@@ -1,4 +1,4 @@
-"""One image file -> uint8 [H, W, C]: right, or refused with the reason."""
+"""Decode one image file to uint8 [H, W, C], or refuse it with the reason."""
 
 import errno
 import os
@@ -105,17 +105,17 @@ def read_image(path, form):
     except (UnreadableImage, MemoryError):
         raise
     except OSError as error:
-        if error.errno not in LASTING:  # another time the file may be read
+        if error.errno not in LASTING:  # the error may pass
             raise
         raise UnreadableImage(_reason(error)) from error
-    except Exception as error:  # Pillow's parsers raise whatever they stumble over
+    except Exception as error:  # Pillow's parsers raise many types of errors
         raise UnreadableImage(_reason(error)) from error
 
 
 def _read(path):
-    """The whole file at once: read piece by piece, it would keep the threads waiting for each other."""
+    """The whole file. Reading it piece by piece would make the threads wait for each other."""
     status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
         raise UnreadableImage("not a regular file")
     if status.st_size == 0:
         raise UnreadableImage("empty file")

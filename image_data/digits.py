@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits, embedded: so that everything runs on a machine with no network."""
+"""scikit-learn's handwritten digits. They are embedded, so they need no network."""
 
 import numpy as np
 from PIL import Image
@@ -10,7 +10,7 @@ from image_data.splits import DataError, Dataset, Split, one_hot, take
 
 
 def load_digits(data_dir):
-    """1,257 / 180 / 360 digits, resized from 8x8 to 20x20 and framed to 28x28 as MNIST is."""
+    """1,257 / 180 / 360 digits, resized from 8x8 to 20x20 and framed to 28x28 as in MNIST."""
     if data_dir is not None:
         raise DataError(f"--data_dir {data_dir} with --dataset digits: it is embedded and reads no files; leave it out")
     small, labels = load_small_digits(return_X_y=True)

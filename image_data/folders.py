@@ -1,4 +1,4 @@
-"""Where the image files of a folder are, which class and which split each belongs to. Opens none of them."""
+"""The image files of a folder, with the class and split of each. Opens none of them."""
 
 import os
 import unicodedata
@@ -20,12 +20,12 @@ SYSTEM_NAMES = {
 
 
 class Layout(NamedTuple):
-    """What a data set's folder is expected to hold, for the errors of one that does not."""
+    """The expected content of a data set's folder, for errors."""
 
     expected: str
     origin: str
     needs_classes: bool = False
-    inner: tuple[str, ...] = ()  # names of sub-folders that hold the classes
+    inner: tuple[str, ...] = ()  # names of sub-folders that may hold the class folders
 
     def refusal(self, found, error=DataError):
         """The error of a folder in which something else was found."""
@@ -63,9 +63,10 @@ LAYOUTS = {
 
 
 def collect_folder(name, data_dir):
-    """The Collection of a data set of LAYOUTS: its classes are sub-folders, its splits are folders that are named so.
+    """The Collection of a data set of LAYOUTS. Classes are sub-folders; splits are folders with the names of splits.
 
-    Raises: DataError that says what was expected and what was found.
+    Raises:
+        DataError: the folder has another content. The message says what was expected and what was found.
     """
     layout = LAYOUTS[name]
     root = _innermost(existing_folder(name, data_dir, layout), layout.inner)
@@ -96,7 +97,7 @@ def _with_place(file, place):
 
 
 def existing_folder(name, data_dir, layout):
-    """The folder that was given as --data_dir, or a DataError."""
+    """The folder given as --data_dir. Raises DataError if it is missing."""
     if data_dir is None:
         raise layout.refusal(f"--dataset {name}: found no --data_dir", DataMissing)
     if not data_dir.is_dir():
@@ -106,7 +107,7 @@ def existing_folder(name, data_dir, layout):
 
 
 def find_images(root):
-    """Files under `root` that are named as images, and a Counter of the suffixes of all other files.
+    """The image files under `root`, and the suffixes of all other files.
 
     Links are followed, but each folder is entered once, a real one before a link to it, and a link to a file that is
     there anyway is left out: a loop of links ends, and no image is counted twice. Hidden files and
@@ -138,7 +139,7 @@ def find_images(root):
 def _is_folder(entry):
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads round in a circle, or to where we may not look
+    except OSError:  # a circular link, or a target without read permission
         return False
 
 
@@ -158,7 +159,7 @@ def _entries(folder):
 
 
 def _innermost(root, inner):
-    """Enter folders that only wrap another folder, or that are named as one which holds the classes."""
+    """Enter folders that only wrap another folder, or that have the name of one that holds the classes."""
     while True:
         entries = _entries(root)
         folders = [entry for entry in entries if _is_folder(entry) and not entry.is_symlink()]
@@ -206,7 +207,7 @@ def _notes(files, arrangement):
 
 
 def _labels(files, classes):
-    """One-hot labels, their names and a note on them; labels are there where every image lies in a class folder."""
+    """One-hot labels, their names and a note. There are labels only if every image is in a class folder."""
     outside = classes.count(None)
     if outside == len(files):
         return None, (), ""

@@ -1,4 +1,4 @@
-"""MNIST and its kin: from a folder, from Keras's cache, or downloaded once into that cache."""
+"""MNIST and its relatives: from a folder, from Keras's cache, or downloaded once into that cache."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ CLOTHING_NAMES = (
     "bag",
     "ankle boot",
 )
-# The last images of the training file validate; the test file is touched by evaluation only.
+# The last images of the training file are for validation. Only evaluation uses the test file.
 NUM_VALIDATION = 5_000
 
 IDX_FILES = {
@@ -38,11 +38,13 @@ INNER_FOLDERS = {
 
 
 def load_mnist(data_dir):
+    """The Dataset of MNIST."""
     cached = _keras_cache() / "mnist.npz"
     return _mnist_like(_mnist_arrays("mnist", data_dir, cached), DIGIT_NAMES)
 
 
 def load_fashion_mnist(data_dir):
+    """The Dataset of Fashion-MNIST."""
     cached = _keras_cache() / "fashion-mnist"
     return _mnist_like(_mnist_arrays("fashion_mnist", data_dir, cached), CLOTHING_NAMES)
 
@@ -128,6 +130,7 @@ def _download(name, cached):
 
 
 def load_binarized_mnist(data_dir):
+    """The Dataset of the fixed binarisation of MNIST (Larochelle & Murray 2011), without labels."""
     source = _keras_cache() if data_dir is None else data_dir
     path = source if source.is_file() else source / "binarized_mnist.npz"
     if not path.is_file():

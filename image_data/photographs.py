@@ -1,4 +1,4 @@
-"""Image files of a folder -> a Dataset: put in order, read once into a memory-mapped cache, divided into splits."""
+"""Image files of a folder -> a Dataset: sorted, decoded once into a memory-mapped cache, divided into splits."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ GROUP_NAMES = ("train", "validation", "test")
 
 
 class Reading(NamedTuple):
-    """How photographs are read and divided."""
+    """How image files are read and divided into splits. The fields are settings of Config."""
 
     image_size: int | tuple[int, int] = 64  # height and width: one number for a square
     crop: str = "center"
@@ -50,11 +50,11 @@ class Reading(NamedTuple):
 
 
 class Collection(NamedTuple):
-    """The image files of a data set, before any of them is opened."""
+    """The image files of a data set, before any is opened."""
 
     root: Path
     files: tuple[str, ...]  # relative to root, with forward slashes
-    groups: tuple[str, ...]  # "train", "validation" or "test", for every file
+    groups: tuple[str, ...]  # "train", "validation" or "test" for each file
     labels: np.ndarray | None = None  # uint8 [N, Y]
     label_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -63,10 +63,15 @@ class Collection(NamedTuple):
 def load_photographs(collection, reading, limit=None):
     """The Dataset of a Collection; with `limit`, the first so many images of each split, and no others are read.
 
-    Where there is no group "validation" or "test", it is taken from "train", each class alike: `validation_split` and
-    `test_split` are its shares of these images.
+    A missing "validation" or "test" group is taken from "train", with every class in proportion. `validation_split` and
+    `test_split` are shares of the images in "train".
 
-    Raises: DataError where files cannot be read and reading.skip_unreadable is not set, or too few are left.
+    Args:
+        collection: a Collection.
+        reading: a Reading.
+
+    Raises:
+        DataError: files cannot be read and reading.skip_unreadable is not set, or too few images are left.
     """
     notes = collection.notes + _notes_of_groups(collection)
     collection = reorder(collection, stratified_order(collection))
@@ -99,7 +104,7 @@ def load_photographs(collection, reading, limit=None):
 
 
 def reorder(collection, order):
-    """The files at these indices, with their groups and labels."""
+    """The Collection of the files at these indices, with their groups and labels."""
     return collection._replace(
         files=tuple(collection.files[index] for index in order),
         groups=tuple(collection.groups[index] for index in order),
@@ -108,11 +113,11 @@ def reorder(collection, order):
 
 
 def stratified_order(collection):
-    """Indices that put a collection into an order in which every run of images holds every class by its share.
+    """Indices that order a Collection so that every run of images holds each class in proportion.
 
-    Validation and test images come first, then those of training, so that every split is one slice, whatever its size.
-    Within a class the order is that of a hash of the file's name: it does not depend on how a folder is listed, and one
-    file more or less hardly changes it. Classes are spread evenly: the r-th of n files stands at (r + 1/2) / n.
+    Validation and test images come first, then training images, so that every split is one slice of any size. Within a
+    class, a hash of the file's name gives the order. So the order does not depend on how a folder is listed, and one
+    more file hardly changes it. Classes are spread evenly: the r-th of n files stands at (r + 1/2) / n.
     """
     if collection.labels is None or not is_one_hot(collection.labels):
         classes = np.zeros(len(collection.files), int)
@@ -129,7 +134,7 @@ def stratified_order(collection):
 
 
 def _hash(file):
-    # The same name is stored composed on one system and decomposed on another.
+    # Systems differ in Unicode normalisation: composed or decomposed letters.
     name = unicodedata.normalize("NFC", file).encode("utf-8", errors="surrogateescape")
     return hashlib.sha256(name).digest()
 
@@ -156,7 +161,11 @@ def first_of_each_group(collection, limit):
 
 
 def split_sizes(collection, reading):
-    """Number of images of each split, at least one each."""
+    """The number of images of each split, at least one each.
+
+    Raises:
+        DataError: no image is left for training.
+    """
     found = Counter(collection.groups)
     sizes = {
         "validation": found["validation"] or max(1, round(reading.validation_split * found["train"])),
@@ -210,7 +219,7 @@ def _state_of_file(file, path):
         status = os.stat(path)
     except OSError as error:
         return f"{file}\n{error.strerror}"
-    # Times alone are not enough: archives give all their files the same, and folders can be exchanged.
+    # Times alone are not enough: an archive may give all files the same time, and folders can be swapped.
     return f"{file}\n{status.st_size}\n{status.st_mtime_ns}\n{status.st_ctime_ns}\n{status.st_ino}"
 
 
@@ -293,7 +302,7 @@ def _notes_of_images(collection, train, record, array_path):
 
 
 def shown(file):
-    """A file's name as it can be printed in one line, whatever bytes it is made of."""
+    """A file's name as printable text in one line, whatever its bytes."""
     text = os.fsencode(file).decode("utf-8", errors="replace")
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 

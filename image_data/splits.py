@@ -1,4 +1,4 @@
-"""What every data set is handed on as, and the error of one that cannot be."""
+"""The form of every data set, and the error for data that cannot be used."""
 
 import zlib
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class DataError(ValueError):
-    """A data set that is missing, damaged or of another form. One line: found, expected, what to do."""
+    """A data set that is missing, damaged or of another format. One line: found, expected, what to do."""
 
 
 class DataMissing(DataError):
@@ -15,11 +15,11 @@ class DataMissing(DataError):
 
 
 class Split(NamedTuple):
-    """Images, their labels, and the factors that they were rendered from."""
+    """Images, their labels, and their factors."""
 
     images: np.ndarray  # uint8 [N, H, W, C], in memory or memory-mapped
-    labels: np.ndarray | None = None  # uint8 [N, Y], one-hot or multi-hot; None where the data has none
-    factors: np.ndarray | None = None  # int [N, F]; None where they are not known
+    labels: np.ndarray | None = None  # uint8 [N, Y], one-hot or multi-hot; None without labels
+    factors: np.ndarray | None = None  # int [N, F], what the images were rendered from; None if unknown
 
 
 class Dataset(NamedTuple):
@@ -28,11 +28,11 @@ class Dataset(NamedTuple):
     train: Split
     validation: Split
     test: Split
-    label_names: tuple[str, ...] = ()  # of the Y columns of labels; () where there are none
+    label_names: tuple[str, ...] = ()  # of the Y columns of labels; () without labels
     factor_names: tuple[str, ...] = ()  # of the F columns of factors
-    fingerprint: str = ""  # a checksum of all images and labels: a run that is resumed must see the same
-    notes: tuple[str, ...] = ()  # what a user should know of how these images were found
-    unreadable: tuple[tuple[str, str], ...] = ()  # (file, reason) of those that were left out
+    fingerprint: str = ""  # checksum of all images and labels; a resumed run must see the same
+    notes: tuple[str, ...] = ()  # what the user should know about the source of the images
+    unreadable: tuple[tuple[str, str], ...] = ()  # (file, reason) of the files left out
 
     @property
     def image_shape(self):
@@ -54,7 +54,7 @@ def refuse_other_images(images):
 
 
 def take(split, index):
-    """The images of a Split that an index (a slice or an array) picks, with their labels and factors."""
+    """The part of a Split at an index (a slice or an array): images, labels and factors."""
     return Split(*(None if values is None else values[index] for values in split))
 
 
@@ -71,7 +71,7 @@ def counted(number, noun):
 
 
 def checksum(*splits):
-    """A checksum of the images and labels of some Splits."""
+    """A checksum of the images and labels of Splits."""
     total = 0
     for split in splits:
         total = zlib.crc32(np.ascontiguousarray(split.images), total)

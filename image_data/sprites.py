@@ -1,6 +1,6 @@
 """Sprites of known factors: rendered here, or read from dSprites (Matthey, Higgins, Hassabis & Lerchner 2017).
 
-The factors are those of dSprites; there are fewer positions, so that an epoch takes minutes on a CPU:
+The rendered sprites have the factors of dSprites, with fewer positions, so that an epoch takes minutes on a CPU:
 3 shapes x 6 scales x 40 orientations x 8 x 8 positions = 46,080 binary images of 64x64.
 """
 
@@ -21,10 +21,10 @@ NUM_SPRITES = prod(NUM_VALUES)
 SHAPES = ("square", "ellipse", "heart")
 
 SIZE = 64
-PATCH = 36  # side of the square that a sprite turns in
-FIRST_CENTER, CENTER_STEP = 18, 4  # in pixels: eight centres, around the middle of the image
+PATCH = 36  # side of the square in which a sprite rotates
+FIRST_CENTER, CENTER_STEP = 18, 4  # pixels; eight centres around the middle of the image
 MAX_RADIUS = 16.0
-SUBSAMPLES = 4  # points a side of a pixel, of which half must be inside to switch it on
+SUBSAMPLES = 4  # points per side of a pixel; the pixel is on if at least half of its points are inside
 
 DSPRITES_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 DSPRITES_LAYOUT = f"{DSPRITES_FILE} (from github.com/google-deepmind/dsprites-dataset); --dataset sprites needs no file"
@@ -32,7 +32,7 @@ IMAGES_AT_ONCE = 4096
 
 
 def load_sprites(data_dir):
-    """All sprites in three random, fixed splits: 80 % train, 10 % validate, 10 % test."""
+    """All sprites in three fixed random splits: 80 % training, 10 % validation, 10 % test."""
     if data_dir is not None:
         raise DataError(
             f"--data_dir {data_dir} with --dataset sprites: they are rendered and read no files; leave it out"
@@ -44,12 +44,12 @@ def load_sprites(data_dir):
 
 
 def sprite_factors(indices):
-    """Indices [N] in 0 .. NUM_SPRITES - 1 -> factors [N, 5], the last changing fastest."""
+    """Indices [N] from 0 to NUM_SPRITES - 1 -> factors [N, 5]. The last factor changes fastest."""
     return np.stack(np.unravel_index(indices, NUM_VALUES), axis=-1)
 
 
 def render_sprites(indices):
-    """Indices [N] -> images [N, 64, 64, 1], 0 or 255. The same index always gives the same image."""
+    """Indices [N] -> uint8 images [N, 64, 64, 1] of 0 and 255. The same index always gives the same image."""
     images = np.zeros((len(indices), SIZE, SIZE, 1), np.uint8)
     for image, (*form, x, y) in zip(images, sprite_factors(indices).tolist(), strict=True):
         top, left = (FIRST_CENTER + CENTER_STEP * position - PATCH // 2 for position in (y, x))
@@ -59,7 +59,7 @@ def render_sprites(indices):
 
 @cache
 def _render_patch(shape, scale, orientation):
-    """A sprite in the middle of a square of PATCH pixels, 0 or 255: on where at least half of a pixel is covered."""
+    """A sprite in the middle of a square of PATCH pixels, 0 or 255. A pixel is on if at least half of it is covered."""
     points = (np.arange(PATCH * SUBSAMPLES) + 0.5) / SUBSAMPLES - PATCH / 2
     x, y = np.meshgrid(points, -points)
     radius = MAX_RADIUS * (0.5 + 0.5 * scale / (NUM_VALUES[1] - 1))
@@ -83,7 +83,11 @@ def _is_inside(shape, u, v):
 
 
 def load_dsprites(data_dir):
-    """dSprites' own file, in three random, fixed splits. Its images are unpacked once into a memory-mapped cache."""
+    """The file of dSprites in three fixed random splits. Its images are unpacked once into a memory-mapped cache.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
     path = None if data_dir is None else data_dir / DSPRITES_FILE if data_dir.is_dir() else data_dir
     if path is None or not path.is_file():
         given = "no --data_dir" if path is None else f"no file {path}"
@@ -91,7 +95,7 @@ def load_dsprites(data_dir):
     path, status = path.resolve(), path.stat()
     try:
         with np.load(path, allow_pickle=False) as file:
-            factors = file["latents_classes"][:, 1:]  # without the colour, which is always white
+            factors = file["latents_classes"][:, 1:]  # skips the colour, which is always white
             fingerprint = f"{file.zip.getinfo('imgs.npy').CRC:08x}"
         indices = _split_indices(len(factors))
         order = np.concatenate(list(indices.values()))
@@ -112,7 +116,7 @@ def load_dsprites(data_dir):
 
 
 def _unpack(path, order, array_path):
-    """Write the images of dSprites in this order, without ever holding all of them."""
+    """Write the images of dSprites in this order, without holding all in memory."""
     shape = (len(order), SIZE, SIZE, 1)
     images = np.lib.format.open_memmap(array_path, "w+", np.uint8, shape)
     position = np.argsort(order)

@@ -16,7 +16,7 @@ class ChainHVAE(LatentVariableModel):
     """A chain: q(z_1|x) q(z_2|z_1) ... q(z_L|z_L-1), p(z_l) = N(0, I) for every level, and p(x|z_L).
 
     Its ELBO belongs to a joint density in which all levels are independent and the image depends on the top level
-    alone. So the rate (KL) of the lower levels buys nothing that the decoder sees. HVAE mends this. The chain is kept
+    alone. So the rate (KL) of the lower levels buys nothing that the decoder sees. HVAE fixes this. The chain is kept
     for comparison.
 
     Reads from its config: image_shape, level_shapes (the level next to the image first), likelihood, log_var_bound and

@@ -109,7 +109,7 @@ class HVAE(LatentVariableModel):
         return batch.images
 
     def condition(self, state, labels, index):
-        """The state of a level, with what is known besides the codes: nothing here."""
+        """Add the label to the state of a level. This model has no labels, so the state stays the same."""
         return state
 
     def bottom_up(self, batch):

@@ -1,1 +1,1 @@
-"""Numbers from arrays and models: bounds of the likelihood."""
+"""Evaluation: numbers from arrays and models."""

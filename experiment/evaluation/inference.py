@@ -1,4 +1,4 @@
-"""The one pass over a split that everything is measured from: bounds, units and codes."""
+"""One inference pass over a split, from which all measures are computed: bounds, units and codes."""
 
 from typing import NamedTuple
 
@@ -16,18 +16,18 @@ ACTIVE_VARIANCE = 0.01
 
 
 class Inferred(NamedTuple):
-    """What a model infers of the images of a Split. Units run through all levels, the top one first."""
+    """What a model infers from the images of a Split. Units are counted through all levels, top level first."""
 
-    distortion: np.ndarray  # [N] nats, float64
-    rate: np.ndarray  # [N, levels] nats, float64
-    rate_per_unit: np.ndarray  # [units] nats, means over images
+    distortion: np.ndarray  # nats [N], float64: the reconstruction loss
+    rate: np.ndarray  # nats [N, levels], float64: the KL of each level
+    rate_per_unit: np.ndarray  # nats [units], means over images
     is_active: np.ndarray  # [units], see `ShiftVariances`
-    codes: np.ndarray  # [num_codes, units], posterior means given those of the levels above
+    codes: np.ndarray  # [num_codes, units], posterior means, given the means of the levels above
     top_posterior: tuple[np.ndarray, np.ndarray]  # mean and log variance of the top level, [num_codes, units] each
 
     @property
     def elbo(self):
-        """Of every image, nats [N]."""
+        """The ELBO of every image, nats [N]."""
         return ElboTerms(self.distortion, self.rate).elbo.numpy()
 
     @property
@@ -36,9 +36,9 @@ class Inferred(NamedTuple):
 
 
 class Inference:
-    """The pass of one model; its program is compiled once, and used after every epoch and at the end.
+    """The inference pass of one model. Its program is compiled once, and used after every epoch and at the end.
 
-    Rates are at samples of the codes, as in the ELBO. Codes, and whether a unit is active, are at their means.
+    The ELBO and its rates use samples of the codes. Codes, and whether a unit is active, use posterior means.
     """
 
     def __init__(self, model, seed):
@@ -61,11 +61,16 @@ class Inference:
 
         self._infer = infer
 
-    @np.errstate(invalid="ignore", over="ignore")  # a model that diverged has infinite terms: the caller judges
+    @np.errstate(invalid="ignore", over="ignore")  # the caller handles a model that diverged
     def __call__(self, split, num_codes=0):
-        """Inferred of a Split whose uint8 images are binarised where they are to be.
+        """Run the pass over a Split.
 
-        Args: num_codes, of how many images the codes are kept, the first ones; the rest needs no memory for them.
+        Args:
+            split: a Split of uint8 images, already binarised if the run binarises.
+            num_codes: keep the codes of this many images, from the first on; the others take no memory.
+
+        Returns:
+            Inferred.
         """
 
         def of_batch(index, images, labels):
@@ -94,23 +99,28 @@ class Inference:
 
 
 def flat(levels):
-    """Tensors [B, ...] of each level, side by side: [B, units]."""
+    """Concatenate the tensors [B, ...] of all levels: [B, units]."""
     return tf.concat([tf.reshape(each, (tf.shape(each)[0], -1)) for each in levels], axis=1)
 
 
 class ShiftVariances:
-    """Var_x((E_q[z] - E_p[z]) / stddev_p) of every unit: how far an image moves the posterior off the prior.
+    """The variance over images of each unit's shift, which decides whether the unit is active.
 
-    With the prior N(0, I) it is the Var_x(E_q[z]) of Burda et al. (2016), section 5.2, who call a unit active where it
-    exceeds 0.01. At a level with a learned prior, E_q[z] varies with the levels above even if the level itself says
-    nothing, so it is measured from the prior. Added up batch by batch, in a memory that does not grow.
+        Var_x((E_q[z] - E_p[z]) / stddev_p)
+
+    It says how far images move the posterior away from the prior. A unit is active where it exceeds 0.01. With the
+    prior N(0, I) it is Var_x(E_q[z]). At a level with a learned prior, E_q[z] varies with the levels above even if the
+    level itself carries nothing, so the shift is measured from the prior. The sums grow batch by batch, in constant
+    memory.
+
+    Reference: Burda et al. (2016), section 5.2.
     """
 
     def __init__(self):
         self._num_images, self._sums, self._squares = 0, 0.0, 0.0
 
     def add(self, shifts):
-        """Shifts [B, units] of a batch, see `Latent.shift`."""
+        """Add the shifts [B, units] of a batch, see `Latent.shift`."""
         shifts = shifts.astype(np.float64)
         self._num_images += len(shifts)
         self._sums += shifts.sum(axis=0)
@@ -118,6 +128,6 @@ class ShiftVariances:
 
     @property
     def is_active(self):
-        """Whether each unit is active."""
+        """Whether each unit is active: bool [units]."""
         means = self._sums / self._num_images
         return self._squares / self._num_images - means**2 > ACTIVE_VARIANCE

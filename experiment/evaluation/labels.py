@@ -1,4 +1,4 @@
-"""What labels and images know of each other: Bayes' rule through the model, and a classifier that never saw it."""
+"""How well a model relates labels and images: by Bayes' rule, and by a classifier that never saw the model."""
 
 from typing import NamedTuple
 
@@ -36,17 +36,17 @@ class BayesRule:
 
 
 class Recognition(NamedTuple):
-    """Accuracies of a classifier of real images."""
+    """Accuracies of a classifier that was trained on real images."""
 
     classifier_accuracy: float  # on the real test images
-    recognised: float  # on images generated for given labels
+    recognised: float  # the share of generated images that it gives the label they were generated for
 
 
 def recognition(model, train, test, seed, num_epochs=4):
-    """How many images, generated for given labels, a classifier trained on real ones takes for what was asked.
+    """How often a classifier, trained on real images, finds the label that a generated image was asked for.
 
-    It is shown means of the likelihood at random z, which are smoother than real images: the share says that the label
-    is obeyed, not that the images are diverse.
+    The generated images are means of the likelihood at random z, which are smoother than real images. The share says
+    that images obey their label, not that they are diverse.
     """
     classifier = _train_classifier(train, num_epochs, seed)
     obeyed = []

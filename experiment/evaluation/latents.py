@@ -1,4 +1,4 @@
-"""What the codes of a data set hold: information, and what a linear probe reads from them."""
+"""What the codes of a data set hold: information, and the classes that a linear probe reads from them."""
 
 from typing import NamedTuple
 
@@ -14,23 +14,29 @@ IMAGES_AT_ONCE = 200
 
 
 class Information(NamedTuple):
-    """E_x KL(q(z|x) || p(z)) = mutual_information + marginal_kl: nats."""
+    """The two parts of the rate (KL), nats: E_x KL(q(z|x) || p(z)) = mutual_information + marginal_kl."""
 
-    mutual_information: float  # I_q(x; z) of an image drawn from the N, at most log N
+    mutual_information: float  # I_q(x; z) for an image drawn from the N; at most log N
     marginal_kl: float  # KL(q(z) || p(z)), q(z) = 1/N sum_n q(z|x_n)
 
 
 def information(mean, log_var, rate, seed):
-    """How much of the rate tells images apart, and how much is the aggregate posterior's distance from the prior.
+    """Split the rate (KL) into information that tells images apart, and the distance of q(z) from the prior.
 
-    I_q(x; z) = E log q(z|x) - log q(z), one sample for each image, and the whole mixture of N posteriors for q(z).
-    Hoffman & Johnson (2016), eq. 7.
+        I_q(x; z) = E log q(z|x) - log q(z)
+
+    It takes one sample of z for each image. q(z) is the whole mixture of the N posteriors.
 
     Args:
         mean: of the posteriors, [N, L].
         log_var: of the posteriors, [N, L].
         rate: the mean of KL(q(z|x) || p(z)) over the images, nats.
         seed: of the samples.
+
+    Returns:
+        Information, nats.
+
+    Reference: Hoffman & Johnson (2016), eq. 7.
     """
     mean, log_var = mean.astype(np.float64), log_var.astype(np.float64)
     z = mean + np.exp(0.5 * log_var) * np.random.default_rng(seed).standard_normal(mean.shape)
@@ -38,7 +44,7 @@ def information(mean, log_var, rate, seed):
     constant = -0.5 * np.sum(np.log(2 * np.pi) + log_var + mean**2 * precision, axis=1)
     log_q = np.empty(len(z))
     for rows in cut(len(z), IMAGES_AT_ONCE):
-        # sum_j (z_j - m_j)^2 / v_j, expanded into two products of matrices
+        # sum_j (z_j - m_j)^2 / v_j, expanded into two matrix products
         log_q_each = constant - 0.5 * (z[rows] ** 2) @ precision.T + z[rows] @ (mean * precision).T
         log_q[rows] = logsumexp(log_q_each, axis=1) - np.log(len(mean))
     log_q_own = -0.5 * np.sum(np.log(2 * np.pi) + log_var + (z - mean) ** 2 * precision, axis=1)
@@ -47,6 +53,6 @@ def information(mean, log_var, rate, seed):
 
 
 def linear_probe_accuracy(train_codes, train_classes, test_codes, test_classes):
-    """The accuracy on test images of a logistic regression from codes [N, units] to classes [N]."""
+    """The test accuracy of a logistic regression from codes [N, units] to classes [N]."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
     return float(probe.fit(train_codes, train_classes).score(test_codes, test_classes))

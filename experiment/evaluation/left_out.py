@@ -1,8 +1,8 @@
-"""An evaluation goes on where a part of it fails: the rest is measured, drawn and reported."""
+"""An evaluation continues where a part of it fails: the other parts are still measured, drawn and reported."""
 
 
 class LeftOut(dict):
-    """Parts of an evaluation that could not be made: name -> reason."""
+    """The parts of an evaluation that failed: name -> reason."""
 
     def add(self, part, reason):
         """Name a part that is left out, here and on the terminal."""
@@ -10,15 +10,15 @@ class LeftOut(dict):
         print(f"left out: {part} ({reason})")
 
     def attempt(self, part, function, *arguments):
-        """function(*arguments); where it raises, None, with the reason on the terminal and in this dict.
+        """function(*arguments), or None if it raises. The reason is printed and kept in this dict.
 
-        An OSError is raised: it is of the disk, not of the part, and what follows would meet it too.
+        An OSError is raised again: it concerns the disk, and later parts would fail too.
         """
         try:
             return function(*arguments)
         except OSError:
             raise
-        except Exception as error:  # whatever it is, what was trained and measured is not to be lost with it
+        except Exception as error:  # any failure: it must not lose what was trained and measured
             lines = str(error).strip().splitlines() or [""]
             self.add(part, f"{type(error).__name__}: {lines[0][:200]}")
             return None

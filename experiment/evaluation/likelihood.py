@@ -1,4 +1,4 @@
-"""Bounds of the test log-likelihood. beta never enters; every image counts once, whatever the size of its batch."""
+"""Bounds of the test log-likelihood. beta never enters. Every image counts once, whatever its batch size."""
 
 from concurrent.futures import ThreadPoolExecutor
 from math import log, prod
@@ -15,18 +15,18 @@ from models.bounds import log_weight
 from models.distributions import repeat_rows
 from models.noise import ALGORITHM, Stream, noise_seed
 
-# The importance-weighted bound takes so many images at once, each with as many samples as make so many pixels.
+# A chunk of the importance-weighted bound: images, and the pixels of all their samples together.
 IMAGES_PER_CHUNK = 20
-BATCHES_AT_ONCE = 2  # one alone leaves a fifth of two cores idle
+BATCHES_AT_ONCE = 2  # a single batch at a time leaves a fifth of two cores idle
 PIXELS_PER_CHUNK = 1_000 * 28 * 28
 
 
 class ElboEstimate(NamedTuple):
-    """Means over all images of a split, in nats per image; one sample of z for each image."""
+    """The ELBO and its terms: means over the images of a split, in nats per image, with one sample of z each."""
 
     elbo: float
-    distortion: float
-    rate: float
+    distortion: float  # the reconstruction loss
+    rate: float  # the KL of all levels together
     rate_per_level: tuple[float, ...]  # top level first
     elbo_standard_error: float  # over images
     active_units: tuple[int, ...]  # of each level, top level first
@@ -34,7 +34,12 @@ class ElboEstimate(NamedTuple):
 
 
 def estimate_elbo(inferred, level_sizes):
-    """ElboEstimate of what was Inferred of a split; level_sizes, the units of each level, top first."""
+    """The ElboEstimate of a split.
+
+    Args:
+        inferred: the Inferred of the split.
+        level_sizes: the number of units of each level, top level first.
+    """
     levels = np.split(inferred.is_active, np.cumsum(level_sizes)[:-1])
     return ElboEstimate(
         elbo=float(np.mean(inferred.elbo)),
@@ -48,23 +53,34 @@ def estimate_elbo(inferred, level_sizes):
 
 
 class ImportanceWeightedEstimate(NamedTuple):
-    """The mean over images of the importance-weighted bound of log p(x), in nats per image."""
+    """The importance-weighted bound of log p(x): a mean over images, in nats per image."""
 
     iw_bound: float  # higher is better
-    iw_nll: float  # its negative, as papers quote it
+    iw_nll: float  # the negative of iw_bound, as papers quote it
     iw_standard_error: float  # over images
     num_importance_samples: int  # K
     num_images: int
 
 
 def estimate_iw_bound(model, images, labels, num_samples, seed, jit_compile=False):
-    """log 1/K sum_k w_k, w_k = p(x, z_k) / q(z_k|x), z_k ~ q(z|x): a mean over images, with its standard error.
+    """The importance-weighted bound: a mean over images, with its standard error.
 
-    Burda et al. (2016), eq. 8 and 14. It rises with K towards log p(x), from the ELBO at K = 1.
+        log 1/K sum_k w_k,  w_k = p(x, z_k) / q(z_k|x),  z_k ~ q(z|x)
 
-    Args: images, uint8 [N, H, W, C], binarised beforehand where they are to be; labels or None; num_samples, K; seed,
-    of the run; jit_compile, whether XLA compiles the program.
-    Returns: ImportanceWeightedEstimate.
+    It rises with K towards log p(x). At K = 1 it is the ELBO.
+
+    Args:
+        model: a LatentVariableModel.
+        images: uint8 [N, H, W, C], already binarised if the run binarises.
+        labels: [N, Y], or None.
+        num_samples: K.
+        seed: of the run.
+        jit_compile: whether XLA compiles the program.
+
+    Returns:
+        ImportanceWeightedEstimate, nats per image.
+
+    Reference: Burda et al. (2016), eq. 8 and 14.
     """
     bounds = LogEvidence(model, images.shape[1:], num_samples, seed, jit_compile, "bound")(images, labels)
     return ImportanceWeightedEstimate(
@@ -77,7 +93,7 @@ def estimate_iw_bound(model, images, labels, num_samples, seed, jit_compile=Fals
 
 
 class LogEvidence:
-    """The importance-weighted bound of every image, by a program that is compiled once."""
+    """The importance-weighted bound of every image. Its program is compiled once."""
 
     def __init__(self, model, image_shape, num_samples, seed, jit_compile, name):
         chunk = min(num_samples, max(1, PIXELS_PER_CHUNK // (IMAGES_PER_CHUNK * prod(image_shape))))
@@ -91,7 +107,7 @@ class LogEvidence:
             return self._log_evidence(images, labels, noise_seed(self._seed, Stream.IMPORTANCE_SAMPLES, index)).numpy()
 
         bounds = []
-        rows = cut_full(len(images), IMAGES_PER_CHUNK)  # else the program would be compiled anew for the last one
+        rows = cut_full(len(images), IMAGES_PER_CHUNK)  # a smaller last batch would need a second compilation
         with (
             ThreadPoolExecutor(BATCHES_AT_ONCE) as pool,
             tqdm(total=len(images), desc=self._name, unit=" images", dynamic_ncols=True) as bar,
@@ -105,8 +121,8 @@ class LogEvidence:
 def compile_log_evidence(model, num_samples, chunk, jit_compile):
     """A compiled program: images [B, H, W, C], labels or None, seed -> log 1/K sum_k w_k, nats [B].
 
-    The way up is gone once for each image, the way down K times, `chunk` samples of every image at once; a running
-    logsumexp keeps the memory flat.
+    The bottom-up pass runs once for each image. The pass from the codes to the image runs K times, for `chunk` samples
+    of every image at once. A running logsumexp keeps memory constant.
     """
 
     @compiled(jit_compile=jit_compile)
@@ -131,13 +147,17 @@ def compile_log_evidence(model, num_samples, chunk, jit_compile):
 
 
 def standard_error(values):
-    """Of the mean of independent values."""
+    """The standard error of the mean of independent values."""
     return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def bits_per_dim(log_likelihood, image_shape):
-    """-log_likelihood / (D log 2), D = H W C: nats per image of 8-bit values -> bits for each of them.
+    """Bits for each value of an 8-bit image, from nats per image.
 
-    Honest for a probability of discrete values only, not for the density of a Gaussian (Theis et al. 2016).
+        -log_likelihood / (D log 2),  D = H W C
+
+    It is valid for a probability of discrete values only, not for the density of a Gaussian.
+
+    Reference: Theis et al. (2016).
     """
     return -log_likelihood / (prod(image_shape) * log(2.0))

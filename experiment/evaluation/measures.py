@@ -1,4 +1,4 @@
-"""What is measured of a model beyond its ELBO, each with what it needs: with --evaluate all that applies."""
+"""All measures of a model, each with what it needs. --evaluate takes all that apply."""
 
 import time
 from collections.abc import Callable
@@ -24,39 +24,39 @@ from models.catalog import LIKELIHOODS
 from models.noise import Stream
 
 NUMBERS_OF_SAMPLES = (5000, 2000, 1000, 500, 200, 100, 50)
-PATIENCE = 900.0  # seconds that the importance-weighted bound may take, unless --iw_samples says otherwise
+PATIENCE = 900.0  # seconds for the importance-weighted bound; --iw_samples overrides it
 PROBE_IMAGES = 10_000
 
 
 class Subject(NamedTuple):
-    """What is measured."""
+    """The input of every measure."""
 
     model: Any
     config: Config
     dataset: Dataset
-    binary_test: Split  # the test images as the model is given them
+    binary_test: Split  # the test images as the model sees them
     infer: Inference
-    inferred: Inferred  # of all test images, with their codes where the measures need them
+    inferred: Inferred  # from all test images, with their codes if the measures need them
 
     @property
     def has_classes(self):
-        """Whether each image has one label."""
+        """Whether each image has exactly one label."""
         labels = self.dataset.train.labels
         return labels is not None and is_one_hot(labels)
 
     @property
     def has_factors(self):
-        """Whether it is known what each image was made from."""
+        """Whether the factors of each image are known."""
         return self.binary_test.factors is not None
 
 
 def num_codes_measured(config, num_images):
-    """Of how many test images the measures need the codes."""
+    """The number of test images whose codes the measures need."""
     return num_images if config.evaluate else 0
 
 
 def measure_elbo(config, inferred):
-    """The numbers that every evaluation has: the ELBO, its terms, and bits per dimension where they are honest."""
+    """The numbers of every evaluation: the ELBO, its terms, and bits per dimension where they are valid."""
     numbers = estimate_elbo(inferred, config.level_sizes[::-1])._asdict()
     if LIKELIHOODS[config.likelihood].is_of_8_bits:
         numbers["bits_per_dim"] = bits_per_dim(numbers["elbo"], config.image_shape)
@@ -85,7 +85,7 @@ def measure_further(subject, left_out):
 
 
 def measure_bound(subject):
-    """The importance-weighted bound, beside its number of samples and its time."""
+    """The importance-weighted bound, with its number of samples and its time in seconds."""
     config, images, labels = subject.config, subject.binary_test.images, subject.binary_test.labels
     jit_compile = plan_execution(config).jit_compile
     num_samples = config.iw_samples or choose_num_samples(subject, jit_compile)
@@ -95,7 +95,7 @@ def measure_bound(subject):
 
 
 def choose_num_samples(subject, jit_compile):
-    """K: 5000, or as many as PATIENCE allows, by the time of a trial."""
+    """K for the bound: 5000, or the largest number that a trial says PATIENCE allows."""
     split, num_images = subject.binary_test, len(subject.binary_test.images)
     trial, trial_samples = take(split, slice(20)), NUMBERS_OF_SAMPLES[-1]
     evidence = LogEvidence(
@@ -114,13 +114,13 @@ def choose_num_samples(subject, jit_compile):
 
 
 def measure_information(subject):
-    """What the top level's codes say of the images, and how far all of them together are from the prior."""
+    """Mutual information between images and codes of the top level, and the distance of q(z) from the prior: nats."""
     rate = float(subject.inferred.rate[:, 0].mean())
     return information(*subject.inferred.top_posterior, rate, subject.config.seed)._asdict()
 
 
 def measure_linear_probe(subject):
-    """What a linear classifier reads of the labels from the codes."""
+    """How well a linear classifier predicts the labels from the codes."""
     config = subject.config
     train = take(subject.dataset.train, slice(PROBE_IMAGES))
     binary_train = binarize_once(train, config.binarization, Stream.PROBE_BINARIZATION)
@@ -130,7 +130,7 @@ def measure_linear_probe(subject):
 
 
 def measure_mig_of_samples(subject):
-    """MIG from samples of the posteriors, for one level."""
+    """MIG from samples of the posteriors, for a model of one level."""
     mean, log_var = subject.inferred.top_posterior
     return {"mig_sampled": mig_sampled(mean, log_var, varying_factors(subject), seed=subject.config.seed)}
 
@@ -222,7 +222,7 @@ def room_for_a_window(subject):
 
 
 class Measure(NamedTuple):
-    """Numbers of a Subject, and what they need."""
+    """A measure: the function of a Subject that takes it, and whether it applies."""
 
     take: Callable[[Subject], dict]
     applies: Callable[[Subject], bool] = lambda subject: True  # whether it means something for this kind of model
@@ -246,7 +246,7 @@ SCORES = {
 }
 MEASURES = {
     BOUND: Measure(measure_bound),
-    # A chain's top posterior is given z_1, a sample, and so is no function of the image.
+    # The top posterior of a chain depends on a sample of z_1, so it is not a function of the image alone.
     "information in the codes": Measure(measure_information, lambda s: s.config.traits.is_top_down),
     "linear probe": Measure(
         measure_linear_probe, lambda s: s.has_classes and not s.config.traits.is_conditional, several_classes

@@ -1,4 +1,4 @@
-"""How the numbers of a run came about: what stands beside them in results.json."""
+"""The protocol of a run: how its numbers were measured. It stands beside them in results.json."""
 
 import os
 import platform
@@ -35,7 +35,7 @@ def protocol_of(config, dataset, command):
 
 
 def training_of(config):
-    """What the card says of training; of weights that were loaded, their own config.json says it."""
+    """What the protocol says of training. For loaded weights, the config.json beside them says it."""
     if config.num_epochs == 0:
         return {"training": "none; that of the weights is beside them"}
     loss = f"{describe_loss(config)}; {describe_training(config)}"

@@ -1,4 +1,4 @@
-"""Results: what each number is called, the table of a run, and whether a published number was reached."""
+"""Results: the names of the numbers, the table of a run, and whether it reached a published number."""
 
 from typing import NamedTuple
 
@@ -47,11 +47,11 @@ class Number(NamedTuple):
     name: str
     number: str
     words: str
-    is_detail: bool = False  # of the line above it
+    is_detail: bool = False  # whether it is a detail of the line above
 
 
 def numbers(results):
-    """The results, a Number each, and whether a published number was reached."""
+    """The results of a run, one Number for each line of the table."""
     test = results["test"]
     for key, (name, unit, remark) in ROWS.items():
         if key not in test:
@@ -66,7 +66,7 @@ def numbers(results):
 
 
 def verdict(results):
-    """Whether a published number was reached: a list of one line, or of none."""
+    """Whether the run reached the published number: a list of one line, or an empty list."""
     if "published" not in results:
         return []
     words = "{preset}, {source}: {metric} {expected:g} expected, tolerance {tolerance:g}: "
@@ -74,7 +74,7 @@ def verdict(results):
 
 
 def table(results):
-    """The results as lines of text: name, number, unit and what to know of it."""
+    """The results as lines of text: name, number, unit and remark."""
     lines = [heading(results)]
     for name, number, words, is_detail in numbers(results):
         shown = f"    {name:<13}" if is_detail else f"  {name:<15}"
@@ -83,17 +83,17 @@ def table(results):
 
 
 def left_out_of(results):
-    """What could not be made, a line each with its reason."""
+    """The parts that failed, one line each with the reason."""
     return [f"left out: {part} ({reason})" for part, reason in results.get("left_out", {}).items()]
 
 
 def heading(results):
-    """What the numbers are of, and what a nat means."""
+    """The heading of the results: how many images, and what a nat means."""
     return f"Test, {results['test']['num_images']:,} images, {results['protocol']['unit']}"
 
 
 def compare_with_published(config, test):
-    """The number that a preset is to end at, and whether it did: {"published": ...}; {} where there is none."""
+    """The published number of a preset and whether the run reached it: {"published": ...}, or {} if there is none."""
     preset = PRESETS.get(config.preset)
     if preset is None or preset.metric not in test:
         return {}

@@ -1,4 +1,4 @@
-"""Runs beside each other: means over seeds with their intervals, and tables of them."""
+"""Comparison of runs: means over seeds with their intervals, and tables of them."""
 
 from typing import NamedTuple
 
@@ -12,17 +12,17 @@ CONFIDENCE = 0.95
 
 
 class Compared(NamedTuple):
-    """A finished run."""
+    """A finished run of a comparison."""
 
     name: str
-    group: str  # what it shares with those that differ by their seed alone
+    group: str  # the same for all runs that differ in the seed alone
     config: Config
-    test: dict  # of results.json
-    rows: list  # of metrics.jsonl
+    test: dict  # the test numbers in results.json
+    rows: list  # the rows of metrics.jsonl
 
 
 class Mean(NamedTuple):
-    """A mean over seeds, and half of its interval; None where there is but one seed."""
+    """A mean over seeds and half the width of its interval; None with one seed."""
 
     mean: float
     half_width: float | None
@@ -30,7 +30,12 @@ class Mean(NamedTuple):
 
 
 def mean_over_seeds(values):
-    """The mean, and t_{0.975, n - 1} s / sqrt(n): the interval of Student (1908) for n normal values."""
+    """The mean over seeds, with the 95 % interval of Student's t for n normal values.
+
+        half width = t_{0.975, n - 1} s / sqrt(n)
+
+    Reference: Student (1908).
+    """
     values = np.asarray(values, np.float64)
     if len(values) < 2:
         return Mean(float(values[0]), None, 1)
@@ -39,24 +44,24 @@ def mean_over_seeds(values):
 
 
 def numbers_of(test):
-    """The numbers of a run that can be compared, by name: those of the table of results, and the active units."""
+    """The numbers of a run that can be compared, by name: those of the results table, and the active units."""
     numbers = {key: test[key] for key in ROWS if key in test}
     return numbers | {"active_units": sum(test["active_units"])}
 
 
 def num_importance_samples(compared):
-    """The different K of the runs' importance-weighted bounds."""
+    """All different K in the importance-weighted bounds of the runs."""
     return sorted({run.test["num_importance_samples"] for run in compared if "iw_bound" in run.test})
 
 
 def compared_numbers(compared):
-    """The names of the numbers that all runs have, with one K for all bounds."""
+    """The names of the numbers that all runs have. The bound is among them only if all runs use the same K."""
     keys = [key for key in numbers_of(compared[0].test) if all(key in numbers_of(run.test) for run in compared)]
     return [key for key in keys if key != "iw_bound" or len(num_importance_samples(compared)) == 1]
 
 
 def summarise(compared):
-    """group -> number -> Mean over the runs of the group."""
+    """The means over seeds: group -> number -> Mean."""
     groups = {}
     for run in compared:
         groups.setdefault(run.group, []).append(numbers_of(run.test))
@@ -67,17 +72,17 @@ def summarise(compared):
 
 
 def title_of(key):
-    """The name of a number and its unit, for a column or an axis."""
+    """The name of a number with its unit, for a column or an axis."""
     if key == "active_units":
         return "active units"
     name, unit, remark = ROWS[key]
-    if name == "MIG":  # of which there are two
+    if name == "MIG":  # two rows have this name
         return f"MIG ({remark.split(',')[0]})"
     return f"{name}, {unit}" if unit in (NATS, "bits", "dB") else name
 
 
 def shown(key, mean):
-    """'-101.21 +- 0.30'."""
+    """A Mean as text: '-101.21 +- 0.30'."""
     digits = 1 if key == "active_units" else 2 if key in ROWS and ROWS[key][1] == NATS else 3
     if key in ROWS and ROWS[key][1] == SHARE:
         interval = "" if mean.half_width is None else f" +- {mean.half_width:.1%}"
@@ -87,20 +92,20 @@ def shown(key, mean):
 
 
 def table_of(summary):
-    """A header and rows of texts, a row for each group."""
+    """The header and the rows of the table, as texts; one row for each group."""
     keys = list(next(iter(summary.values())))
     rows = [[group, *(shown(key, means[key]) for key in keys)] for group, means in summary.items()]
     return ["", *map(title_of, keys)], rows
 
 
 def as_markdown(header, rows, remark):
-    """The table in Markdown, and what is to be known of it."""
+    """The table in Markdown, with the remark below it."""
     lines = [f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows]]
     return "\n".join([*lines, "", remark, ""])
 
 
 def side_by_side(compared):
-    """The runs that are shown beside each other, by name: the first seed of each group, or all of a single group."""
+    """The runs to show side by side, by name: the first seed of each group, or every run of a single group."""
     groups = {}
     for run in compared:
         groups.setdefault(run.group, run)

@@ -1,1 +1,1 @@
-"""What a run leaves on the disk: names, weights, state, records, TensorBoard."""
+"""The files of a run: names, weights, state, records, TensorBoard."""

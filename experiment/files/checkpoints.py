@@ -1,11 +1,11 @@
-"""Weights for people, training state for resuming. The only writer of model_ckpts/.
+"""Weights for people, training state for resuming. Nothing else writes to model_ckpts/.
 
 model_ckpts/<run>/config.json              the settings, from which the model is rebuilt
                   <model>.weights.h5       at the lowest validation loss: what is evaluated and drawn
                   <model>.last.weights.h5  after the last epoch
                   <model>.epoch_007.weights.h5  after that epoch, with --every_epoch
                   *.sha256                 checksums of the weights, as sha256sum prints them
-                  state.npz                weights, optimizer, step: what --resume continues from, to the same bits
+                  state.npz                weights, optimizer, step: --resume continues from it, to the same bits
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from models.build import build_model
 
 
 class CheckpointError(ValueError):
-    """Weights or state that are missing, damaged or of another model. One line: found, expected, what to do."""
+    """Weights or state that are missing, damaged or from another model. One line: found, expected, what to do."""
 
 
 def save_config(config, folder):
@@ -38,10 +38,10 @@ def weights_path(folder, config, tag=""):
 
 
 def save_model_weights(model, config, folder, tag=""):
-    """Write weights, their checksum and config.json into `folder`, atomically; returns the path of the weights.
+    """Write weights, their checksum and config.json into `folder`, atomically. Returns the path of the weights.
 
-    For a moment the checksum file holds the old and the new sum, so that a kill between the two files leaves weights
-    that still load.
+    For a moment the checksum file holds both the old and the new sum, so that a kill between the two writes leaves
+    weights that still load.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,9 +58,13 @@ def save_model_weights(model, config, folder, tag=""):
 
 
 def load_weights(path):
-    """The model and the Config of a run, from its folder (its best weights) or from one of its .weights.h5 files.
+    """The model and the Config of a run.
 
-    Raises: CheckpointError where the weights are missing, damaged or made for other settings.
+    Args:
+        path: the run's folder (its best weights), or one of its .weights.h5 files.
+
+    Raises:
+        CheckpointError: the weights are missing, damaged or made for other settings.
     """
     path = Path(path)
     folder = path.parent if path.name.endswith(WEIGHTS_SUFFIX) else path
@@ -73,7 +77,7 @@ def load_weights(path):
 
 
 def restore_weights(model, path):
-    """Load a .weights.h5 file into a built model, or raise CheckpointError and say why."""
+    """Load a .weights.h5 file into a built model. Raises CheckpointError if it is missing, damaged or does not fit."""
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; expected the weights of a trained {model.name}")
@@ -93,7 +97,7 @@ def restore_weights(model, path):
 
 
 def weights_checksum(path):
-    """The sha256 of a file, in hexadecimal."""
+    """The sha256 of a file, as hexadecimal text."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
@@ -118,14 +122,18 @@ def _known_checksums(path):
 
 
 def save_state(state, config, folder):
-    """Write every variable of a TrainingState, and the digest of the settings that they belong to, atomically."""
+    """Write every variable of a TrainingState, and the digest of its settings, atomically."""
     arrays = {name: variable.numpy() for name, variable in state.variables().items()}
     with atomic_path(Path(folder) / STATE_FILE) as temporary:
         np.savez(temporary, digest=np.uint32(config.digest), **arrays)
 
 
 def restore_state(state, config, folder):
-    """Set every variable of a TrainingState to what `save_state` wrote, or raise CheckpointError and say why."""
+    """Set every variable of a TrainingState to what `save_state` wrote.
+
+    Raises:
+        CheckpointError: the state is missing, damaged, not finite, or from other settings.
+    """
     path = Path(folder) / STATE_FILE
     if not path.is_file():
         raise CheckpointError(

@@ -1,4 +1,4 @@
-"""Runs by name: where a run's files are, which name is free, which run a user means."""
+"""Runs by name: where the files of a run are, which name is free, which run a user means."""
 
 import json
 import re
@@ -42,12 +42,12 @@ class Run(NamedTuple):
         return OUTPUTS / self.name
 
     def claim(self):
-        """Make the run's folders where they are not there, for a run that has no files yet."""
+        """Create the run's folders where they are missing, for a run that has no files yet."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         self.outputs.mkdir(parents=True, exist_ok=True)
 
     def create(self, has_checkpoints=True):
-        """Make the run's folders, or none. An older run of this name is never touched: raises FileExistsError."""
+        """Create the run's folders, both or none. Raises FileExistsError if an older run has this name."""
         if has_checkpoints:
             self.checkpoints.mkdir(parents=True)
         try:
@@ -59,7 +59,7 @@ class Run(NamedTuple):
 
     @contextmanager
     def held(self):
-        """Hold the run for this process while the block lasts. Raises ConfigError where another process holds it."""
+        """Lock the run for this process during the block. Raises ConfigError if another process holds it."""
         try:
             lock = ExitStack()
             lock.enter_context(held(self.checkpoints))
@@ -70,13 +70,13 @@ class Run(NamedTuple):
 
 
 def next_free_run(family):
-    """The run `family`, or else `family_2`, `family_3`, ...: the one after the last name that is taken."""
+    """The Run `family`, or `family_2`, `family_3`, ...: one number above the highest that exists."""
     taken = [number for number, _ in _members(family)]
     return Run(family if not taken else f"{family}_{max(taken) + 1}")
 
 
 def newest_run(family, file):
-    """The run with the highest number in a family whose folder holds `file`. Raises ConfigError where none does."""
+    """The run of a family with the highest number whose folder holds `file`. Raises ConfigError if there is none."""
     trained = [run for _, run in _members(family) if any(run.checkpoints.glob(file))]
     if not trained:
         raise ConfigError(
@@ -86,7 +86,11 @@ def newest_run(family, file):
 
 
 def find_run(name, family, file):
-    """The folder with a run's config.json, from what a user typed: NEWEST, a run's name, its folder or its weights."""
+    """The folder of a run's config.json, from what a user typed: NEWEST, or the run's name, folder or weights.
+
+    Raises:
+        ConfigError: there is no such run.
+    """
     if name == NEWEST:
         return newest_run(family, file).checkpoints
     folder = Path(name).parent if name.endswith(WEIGHTS_SUFFIX) else Path(name)
@@ -98,7 +102,7 @@ def find_run(name, family, file):
 
 
 def read_results(folder):
-    """The results.json of a run's outputs; None where there is none, or only a damaged one."""
+    """The results.json in a run's outputs; None if it is missing or damaged."""
     path = Path(folder) / RESULTS_FILE
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
@@ -108,7 +112,7 @@ def read_results(folder):
 
 
 def load_config(folder):
-    """The Config of a run's folder. Raises ConfigError where it is missing or damaged."""
+    """The Config in a run's folder. Raises ConfigError if it is missing or damaged."""
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; expected the settings that were saved with the weights")
@@ -119,7 +123,7 @@ def load_config(folder):
 
 
 def _members(family):
-    """(number, run) of every folder of a family, by number: `family` is number 1."""
+    """(number, run) of every folder of a family, sorted by number. `family` itself is number 1."""
     pattern = re.compile(re.escape(family) + r"(?:_([2-9]|[1-9]\d+))?")
     names = {path.name for root in (CHECKPOINTS, OUTPUTS) if root.is_dir() for path in root.iterdir()}
     matches = (pattern.fullmatch(name) for name in names)

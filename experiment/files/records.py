@@ -1,4 +1,4 @@
-"""What a run leaves in outputs/<run>/: metrics.jsonl, results.json, pictures, report.html. Their only writer."""
+"""The records in outputs/<run>/: metrics.jsonl, results.json, pictures, report.html. Nothing else writes them."""
 
 import json
 import os
@@ -17,22 +17,27 @@ STUDY_FILE, STUDY_TABLE_FILE = "study.json", "study.md"
 
 
 class RecordError(ValueError):
-    """A record that is damaged. One line: found, expected, what to do."""
+    """A damaged record. One line: found, expected, what to do."""
 
 
 class MetricsLog:
-    """metrics.jsonl, and the same numbers on a Board where one is wanted.
+    """metrics.jsonl, and the same rows on a Board if there is one.
 
-    A row for every call of the compiled training program and for every validation, with step, epoch, split ("train" or
-    "validation") and means over images in nats: elbo, distortion, rate, rate_per_level (top level first), all without
-    beta, and the loss, with it; training rows also have the norm of the gradient, and images_per_second; validation
-    rows the active_units of each level.
+    There is a row for every call of the compiled training program and for every validation. It holds
+    - step, epoch, and split ("train" or "validation");
+    - means over images in nats, without beta: elbo, distortion (reconstruction loss), rate (KL) and rate_per_level (top
+      level first);
+    - loss, with beta;
+    - in training rows also gradient_norm and images_per_second, in validation rows active_units of each level.
     """
 
     def __init__(self, folder, step=0, board=None):
-        """Begin a log, or continue it after `step`: the saved state does not know of the rows beyond.
+        """Begin a log, or continue it. Rows after `step` are dropped: the saved state does not know of them.
 
-        Args: board, a Board that is to show the same rows, or None.
+        Args:
+            folder: the run's outputs.
+            step: the step of the saved state; 0 begins a new log.
+            board: a Board that shows the same rows, or None.
         """
         path = Path(folder) / METRICS_FILE
         kept = [row for row in read_metrics(path) if row["step"] <= step] if step else []
@@ -44,7 +49,7 @@ class MetricsLog:
                 board.draw(row)
 
     def append_training(self, progress):
-        """Write a row from a training.Progress."""
+        """Write a row from a Progress."""
         rate = sum(progress.rate_per_level)
         self._append(
             step=progress.step,
@@ -70,7 +75,7 @@ class MetricsLog:
             self._board.draw(row)
 
     def sync(self):
-        """Make all rows durable; to be called before the state that follows them is saved."""
+        """Make all rows durable. Call it before you save the state that follows them."""
         os.fsync(self._file.fileno())
         if self._board:
             self._board.flush()
@@ -82,7 +87,11 @@ class MetricsLog:
 
 
 def read_metrics(path):
-    """The rows of a metrics.jsonl; a last line without its end, from a run that was killed, is left out."""
+    """The rows of a metrics.jsonl, by step. A last line without its end, from a killed run, is left out.
+
+    Raises:
+        RecordError: a line is not a row of JSON with its step.
+    """
     text = Path(path).read_text(encoding="utf-8", errors="replace") if Path(path).is_file() else ""
     try:
         rows = [json.loads(line) for line in text.split("\n")[:-1]]
@@ -94,32 +103,32 @@ def read_metrics(path):
 
 
 def training_seconds(rows, batch_size):
-    """What the rows of a metrics.jsonl say of the time that training took, in all sessions of a run together."""
+    """The training time in seconds, over all sessions of a run, from the rows of its metrics.jsonl."""
     train = [row for row in rows if row["split"] == "train"]
     steps = np.diff([0, *(row["step"] for row in train)])
     return sum(count * batch_size / row["images_per_second"] for count, row in zip(steps, train, strict=True))
 
 
 def write_results(folder, results, lines):
-    """results.json: the numbers of a finished run beside their protocol; results.txt: the same as a table to read."""
+    """Write results.json, the numbers and protocol of a finished run, and results.txt, the same as a table."""
     write_text(Path(folder) / RESULTS_FILE, json.dumps(results, indent=2, allow_nan=False) + "\n")
     write_text(Path(folder) / TABLE_FILE, "".join(f"{line}\n" for line in lines))
 
 
 def write_study(folder, card, table):
-    """study.json: the numbers of a study's runs, and their means; study.md: the means as a table in Markdown."""
+    """Write study.json, the numbers of a study's runs and their means, and study.md, the means as a Markdown table."""
     write_text(Path(folder) / STUDY_FILE, json.dumps(card, indent=2, allow_nan=False) + "\n")
     write_text(Path(folder) / STUDY_TABLE_FILE, table)
 
 
 def write_unreadable(folder, unreadable):
-    """unreadable_images.json: the files that a run goes without, each with the reason."""
+    """Write unreadable_images.json: the files that a run leaves out, each with the reason."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     write_text(Path(folder) / UNREADABLE_FILE, json.dumps(dict(unreadable), indent=2) + "\n")
 
 
 def write_figure(folder, name, figure):
-    """A Figure as a PNG file, a list of them as the frames of a GIF; returns the path."""
+    """Write a Figure as a PNG file, or a list of Figures as the frames of a GIF. Returns the path."""
     folder.mkdir(parents=True, exist_ok=True)
     is_animation = isinstance(figure, list)
     path = folder / f"{name}.{'gif' if is_animation else 'png'}"
@@ -138,7 +147,7 @@ def write_figures(folder, figures, left_out):
 
 
 def save_animation(figures, path):
-    """Write Figures as the frames of a GIF that is played over and over."""
+    """Write Figures as the frames of a GIF that repeats."""
     first, *others = (Image.fromarray(as_pixels(figure)) for figure in figures)
     first.save(path, format="GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
 
@@ -151,7 +160,7 @@ def as_pixels(figure):
 
 
 def write_report(folder, html):
-    """report.html."""
+    """Write report.html."""
     write_text(Path(folder) / REPORT_FILE, html)
 
 

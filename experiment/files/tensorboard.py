@@ -1,4 +1,4 @@
-"""The same numbers, and pictures, for TensorBoard: outputs/<run>/tensorboard/."""
+"""The metrics and pictures for TensorBoard, in outputs/<run>/tensorboard/."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ BY_LEVEL = ("rate_per_level", "active_units")
 
 
 class Board:
-    """Scalars of each level, pictures and histograms of posterior means of every epoch, and the hyper-parameters.
+    """Scalars of each level, the pictures and histograms of posterior means of every epoch, and the hyper-parameters.
 
-    TensorBoard cannot take events back: scalars are written anew where a run is continued. Pictures are not, and those
-    that come twice are the same, since a run continues to the same bits.
+    TensorBoard cannot take events back. So a resumed run writes the scalars again from the start. Pictures are kept;
+    those written twice are equal, because a resumed run continues to the same bits.
     """
 
     def __init__(self, folder, config):
@@ -34,7 +34,7 @@ class Board:
             hparams.hparams(values, trial_id=folder.parent.name)
 
     def draw(self, row):
-        """A row of metrics.jsonl."""
+        """Write a row of metrics.jsonl."""
         with self._scalars.as_default(step=row["step"]):
             for name in SCALARS:
                 if name in row:
@@ -44,7 +44,7 @@ class Board:
                     tf.summary.scalar(f"{row['split']}/{name}/z{height}", value)
 
     def draw_epoch(self, step, figures, means):
-        """Figures by name, and the posterior means of some images by level, [N, units] each."""
+        """Write Figures by name, and the posterior means of some images by level, [N, units] each."""
         with self._pictures.as_default(step=step):
             for name, figure in figures.items():
                 tf.summary.image(name, as_pixels(figure)[np.newaxis])
@@ -61,7 +61,7 @@ class Board:
 
 
 def hyper_parameters(config):
-    """The settings of model and training, as TensorBoard takes them: numbers, switches and text."""
+    """The settings of model and training as TensorBoard accepts them: numbers, switches and text."""
     values = {name: getattr(config, name) for name in sorted(names_in(MODEL, TRAINING) | {"dataset"})}
     return {
         name: value if isinstance(value, (bool, int, float, str)) else " ".join(map(str, value))

@@ -1,1 +1,1 @@
-"""Pictures: of every run, on request, and of several runs."""
+"""Pictures: those of every run, those on request, and those of a study."""

@@ -1,4 +1,4 @@
-"""What is drawn of a model: name of a picture -> Figure. Every picture shows means of the likelihood, never logits."""
+"""The pictures of every run: name -> Figure. Every picture shows means of the likelihood, never logits."""
 
 import numpy as np
 import tensorflow as tf
@@ -20,13 +20,15 @@ TEMPERATURES = (0.25, 0.5, 0.7, 0.85, 1.0)
 
 
 def draw_always(model, config, test, binary_test, left_out):
-    """Pictures of a model: samples, reconstructions, interpolations and, where it is conditional, a row per class.
+    """The pictures of every run: samples, reconstructions and interpolations.
+
+    A conditional model also has a row of samples per class, a top-down hierarchy further pictures of its levels.
 
     Args:
-        model: with the weights that are evaluated.
+        model: with the weights to evaluate.
         config: its Config.
-        test: a Split of the images as they are.
-        binary_test: the same Split as the model is evaluated on.
+        test: the Split of the original test images.
+        binary_test: the same Split as the model sees it.
         left_out: a LeftOut, for pictures that cannot be drawn.
 
     Returns:
@@ -57,13 +59,16 @@ def draw_samples_alone(model, config, left_out):
 
 
 def draw_charts(config, rows, units, left_out):
-    """Charts of a run: the rate of every unit and, where it was trained, its loss curve.
+    """The charts of a run: the rate (KL) of every unit and, if it was trained, its loss curve.
 
     Args:
         config: of the run.
         rows: of metrics.jsonl.
         units: the Units of the model.
         left_out: a LeftOut, for charts that cannot be drawn.
+
+    Returns:
+        A dict of file names (without suffix) and Figures.
     """
     drawings = {"unit_rates": lambda: draw_unit_rates(config, units)}
     if rows:
@@ -72,13 +77,13 @@ def draw_charts(config, rows, units, left_out):
 
 
 def draw_each(drawings, left_out):
-    """Names and functions -> names and Figures, of those that can be drawn."""
+    """Names and functions -> names and Figures, without those that failed."""
     figures = {name: left_out.attempt(f"picture {name}", draw) for name, draw in drawings.items()}
     return {name: figure for name, figure in figures.items() if figure}
 
 
 def draw_samples(model, config, split):
-    """config.grid images from random codes, given the classes in turn, or attributes of real images."""
+    """config.grid images from random codes; labels are the classes in turn, or the attributes of real images."""
     labels, given = labels_for(config.grid, config, split)
     images = model.sample(config.grid, noise_seed(config.seed, Stream.SAMPLES), labels).numpy()
     num_columns = min(COLUMNS, config.grid)
@@ -91,7 +96,7 @@ def draw_samples(model, config, split):
 
 
 def draw_reconstructions(model, config, split, binary_split, split_name="test"):
-    """Images of a split, what the model was given of them, and its reconstructions."""
+    """Images of a split, the binarised images that the model saw, and its reconstructions."""
     first = take(split, slice(COLUMNS))
     batch = make_batch(binary_split.images[:COLUMNS], first.labels)
     reconstructions = model.reconstruct(batch, noise_seed(config.seed, Stream.RECONSTRUCTIONS)).numpy()
@@ -124,9 +129,10 @@ def draw_interpolation(model, config, test, binary_test):
 
 
 def draw_classes(model, config, split):
-    """A row for each label, a column for each z: what the label changes, and what it leaves.
+    """A row for each label and a column for each z: what the label changes, and what stays.
 
-    Where an image has many labels (attributes), each is switched on in turn on top of those that most images have.
+    Where an image has several labels (attributes), each row switches one on, on top of the attributes that most images
+    have.
     """
     names = config.label_names[:MAX_LABELS]
     rows = np.eye(len(config.label_names), dtype=np.float32)[: len(names)]
@@ -134,7 +140,7 @@ def draw_classes(model, config, split):
     if config.has_attributes:
         rows = np.maximum(rows, split.labels.mean(axis=0) > 0.5)
         given = "one attribute more a row, on top of the most common ones"
-    seed = noise_seed(config.seed, Stream.CLASSES)  # the same in every row: the columns share their style
+    seed = noise_seed(config.seed, Stream.CLASSES)  # the same in every row, so that a column keeps its style
     images = [model.sample(COLUMNS, seed, np.tile(labels, (COLUMNS, 1))).numpy() for labels in rows]
     if len(names) < len(config.label_names):
         given += f", the first {len(names)} of {len(config.label_names)}"
@@ -174,7 +180,7 @@ def steps_of_epoch(rows):
 
 
 def draw_unit_rates(config, units):
-    """How the rate is shared out among the units of each level."""
+    """The rate (KL) of every unit, for each level."""
     return unit_rates(
         by_level(config, units.rates),
         by_level(config, units.is_active),
@@ -183,7 +189,7 @@ def draw_unit_rates(config, units):
 
 
 def draw_temperatures(model, config, split):
-    """A row for each temperature, a column for each draw of noise."""
+    """Samples: a row for each temperature, a column for each draw of noise."""
     labels, given = labels_for(COLUMNS, config, split)
     seed = noise_seed(config.seed, Stream.SAMPLES)
     rows = [model.sample(COLUMNS, seed, labels, temperature).numpy() for temperature in TEMPERATURES]
@@ -193,7 +199,7 @@ def draw_temperatures(model, config, split):
 
 
 def draw_top_levels(model, config, binary_test):
-    """Test images from their top k codes alone, the levels below at the means of their priors: a row for each k."""
+    """Test images decoded from their top k codes, a row for each k; lower levels take the means of their priors."""
     batch = make_batch(*take(binary_test, slice(COLUMNS))[:2])
     codes = model.encode(batch)
     names = level_names(model.num_levels)
@@ -206,7 +212,7 @@ def draw_top_levels(model, config, binary_test):
 
 
 def draw_resampled(model, config, binary_test, index):
-    """What a level holds: test images whose levels above it are kept, it and those below drawn from their priors."""
+    """What a level adds: test images keep the levels above it; it and those below are drawn from their priors."""
     batch = make_batch(*take(binary_test, slice(RESAMPLED_ROWS))[:2])
     names = level_names(model.num_levels)
     codes, labels = repeat_rows((model.encode(batch)[:index], batch.labels), COLUMNS - 1)

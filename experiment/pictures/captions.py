@@ -1,10 +1,10 @@
-"""The distributions of a model as captions write them, and labels to draw with."""
+"""The distributions of a model as captions show them, and labels to draw with."""
 
 import numpy as np
 
 
 def likelihood_of(code, config):
-    """'p(x|z)', or 'p(x|z,y)' of a conditional model."""
+    """'p(x|z)', or 'p(x|z,y)' for a conditional model."""
     return f"p(x|{code},y)" if config.traits.is_conditional else f"p(x|{code})"
 
 
@@ -14,12 +14,12 @@ def prior_of(config):
 
 
 def posterior_of(config):
-    """'z|x', or 'z|x,y' of a conditional model."""
+    """'z|x', or 'z|x,y' for a conditional model."""
     return "z|x,y" if config.traits.is_conditional else "z|x"
 
 
 def labels_for(num_images, config, split):
-    """Labels to generate images for, and the words for them: the classes in turn, or the attributes of real images."""
+    """Labels to generate images for, and words for them: the classes in turn, or the attributes of real images."""
     if not config.traits.is_conditional:
         return None, ""
     if not config.has_attributes:
@@ -28,5 +28,5 @@ def labels_for(num_images, config, split):
 
 
 def _in_turn(labels, num_images):
-    """labels [N, Y] over and over: float32 [num_images, Y]."""
+    """The rows of labels [N, Y], repeated: float32 [num_images, Y]."""
     return labels[np.arange(num_images) % len(labels)].astype(np.float32)

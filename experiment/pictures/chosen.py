@@ -1,4 +1,4 @@
-"""Images that a user names: by their index among the test images, or by the path of a file."""
+"""Images that a user chooses: by index among the test images, or by the path of a file."""
 
 import os
 from pathlib import Path
@@ -17,10 +17,10 @@ CLASS = ("class:", "digit:")
 
 
 class Chosen(NamedTuple):
-    """Images as they are, and what they are called."""
+    """Chosen images, and their names."""
 
     images: np.ndarray  # uint8 [N, H, W, C]
-    labels: np.ndarray | None  # uint8 [N, Y], where the model is given labels
+    labels: np.ndarray | None  # uint8 [N, Y]; None for a model without labels
     names: tuple[str, ...]
 
 
@@ -30,8 +30,8 @@ def choose(flag, references, config, dataset):
     '7' is the eighth test image, 'class:7' or 'digit:7' the first test image of class 7, anything else the path of a
     file.
 
-    Files are brought to the model's size as its training images were; where these are as they are (MNIST), a file must
-    have their size. A conditional model takes the label of a file from the folder that holds it.
+    A file is resized and cropped as the training images were. For data sets of arrays (MNIST) it must have their size.
+    For a conditional model, the label of a file is the nearest folder above it that is named as a label.
 
     Args:
         flag: as it was typed, for errors.

@@ -1,6 +1,6 @@
-"""Codes and the images they make: what single units carry, units moved, paths between codes.
+"""Codes and the images they decode to: the rate of single units, moved units, paths between codes.
 
-Units are counted from 0 through all levels, the top one first.
+Units are counted from 0 through all levels, top level first.
 """
 
 from math import prod
@@ -17,26 +17,26 @@ AT_ONCE = 32  # images
 
 
 class Units(NamedTuple):
-    """What the units of a model carry, over some images."""
+    """The rate (KL) and activity of each unit of a model, over some images."""
 
-    rates: np.ndarray  # nats [units], means over images
+    rates: np.ndarray  # nats [units], the KL of each unit, means over images
     is_active: np.ndarray  # [units]
     num_images: int
-    num_decoded: int  # units that the decoder sees, the first ones
+    num_decoded: int  # how many units the decoder sees; they are the first ones
 
     @property
     def by_rate(self):
-        """The units that the decoder sees, that of the highest rate first."""
+        """The units that the decoder sees, highest rate first."""
         return np.argsort(-self.rates[: self.num_decoded], kind="stable").tolist()
 
     @classmethod
     def of(cls, inferred, config):
-        """From what was Inferred of some images."""
+        """The Units of an Inferred."""
         return cls(inferred.rate_per_unit, inferred.is_active, inferred.num_images, config.num_decoded_units)
 
 
 def locate(config, unit):
-    """The level of a unit, the top one being 0, and its place within the level, flattened."""
+    """The level of a unit (0 is the top), and the unit's index within the flattened level."""
     for level, shape in enumerate(reversed(config.level_shapes)):
         if unit < prod(shape):
             return level, unit
@@ -45,13 +45,13 @@ def locate(config, unit):
 
 
 def by_level(config, values):
-    """Values of all units, on the last axis, by the name of their level, the top one first: a dict of arrays."""
+    """Split values [..., units] by level: a dict of arrays by the name of the level, top level first."""
     ends = np.cumsum([prod(shape) for shape in reversed(config.level_shapes)])[:-1]
     return dict(zip(level_names(len(config.level_shapes)), np.split(values, ends, axis=-1), strict=True))
 
 
 def unit_name(config, unit):
-    """'unit 3', or 'unit 40 = z1[3, 0, 2]' of a hierarchy."""
+    """'unit 3', or 'unit 40 = z1[3, 0, 2]' in a hierarchy."""
     num_levels = len(config.level_shapes)
     if num_levels == 1:
         return f"unit {unit}"
@@ -61,13 +61,21 @@ def unit_name(config, unit):
 
 
 def decode_moved(model, config, batch, units, values, label=None):
-    """One image with some of its units moved, once for each row of values: means of p(x|z), [N, H, W, C].
+    """One image with some of its units moved, once for each row of values.
 
-    The other units of their levels, and levels above and between, keep the image's codes; levels below all of them take
+    All other units of these levels, and of the levels above and between, keep the image's codes. Levels below them take
     the means of their priors.
 
-    Args: batch, a Batch of one image; units [U]; values [N, U], in standard deviations from the mean of a unit's prior
-    given the levels above it; label [1, Y], to decode with, where it is another than the image was encoded with.
+    Args:
+        model: a LatentVariableModel.
+        config: its Config.
+        batch: a Batch of one image.
+        units: indices [U].
+        values: [N, U], in standard deviations from the mean of the unit's prior, given the levels above it.
+        label: [1, Y] to decode with; None decodes with the label that the image was encoded with.
+
+    Returns:
+        Means of p(x|z), [N, H, W, C].
     """
     labels = repeat_rows(batch.labels if label is None else label, len(values))
     given = repeat_rows(model.encode(batch), len(values))
@@ -86,28 +94,57 @@ def decode_moved(model, config, batch, units, values, label=None):
 
 
 def decode_means(model, codes, labels=None):
-    """Codes, top level first, of N rows each, and labels [N, Y] or None -> means of p(x|z): [N, H, W, C]."""
+    """Means of p(x|z) for codes: [N, H, W, C].
+
+    Args:
+        model: a LatentVariableModel.
+        codes: a sequence, top level first, of N rows each.
+        labels: [N, Y], or None.
+    """
 
     def decode(index, labels, *codes):
         labels = None if labels is None else tf.constant(labels, tf.float32)
         return model.decode(tuple(tf.constant(each, tf.float32) for each in codes), labels).mean.numpy()
 
-    rows = cut(len(codes[0]), AT_ONCE)  # a few at a time, in a memory that does not grow with their number
+    rows = cut(len(codes[0]), AT_ONCE)  # in batches, so that memory does not grow with N
     return np.concatenate(list(over_batches(decode, (labels, *codes), rows)))
 
 
 def straight(start, end, weights):
-    """(1 - t) start + t end for each weight t in [0, 1]: codes [N, ...] twice, weights [T] -> [N, T, ...]."""
+    """The straight line between codes.
+
+        (1 - t) start + t end
+
+    Args:
+        start: codes [N, ...].
+        end: codes [N, ...].
+        weights: t in [0, 1], [T].
+
+    Returns:
+        [N, T, ...].
+    """
     weights = _aligned(weights, start)
     return (1.0 - weights) * start[:, np.newaxis] + weights * end[:, np.newaxis]
 
 
 def spherical(start, end, weights):
-    """sin((1 - t) a) / sin(a) start + sin(t a) / sin(a) end, a the angle between the two: [N, T, ...].
+    """Spherical interpolation between codes, with the angle a between start and end.
 
-    Draws of N(0, I) of L units lie near a sphere of radius sqrt(L); a straight line between two of them runs through
-    its inside, where the decoder was seldom trained. Shoemake (1985); White (2016), for latent spaces. Between codes of
-    one direction, or of opposite ones, it is the straight line.
+        sin((1 - t) a) / sin(a) start + sin(t a) / sin(a) end
+
+    Draws from N(0, I) of L units lie near a sphere of radius sqrt(L). A straight line between two of them runs through
+    the inside, where the decoder was seldom trained. Between codes of the same or opposite direction, the path is the
+    straight line.
+
+    Args:
+        start: codes [N, ...].
+        end: codes [N, ...].
+        weights: t in [0, 1], [T].
+
+    Returns:
+        [N, T, ...].
+
+    Reference: Shoemake (1985); White (2016) for latent spaces.
     """
     flat = [codes.reshape(len(codes), -1) for codes in (start, end)]
     norms = np.linalg.norm(flat[0], axis=1) * np.linalg.norm(flat[1], axis=1)
@@ -122,5 +159,5 @@ def spherical(start, end, weights):
 
 
 def _aligned(weights, codes):
-    """Weights [T] -> [1, T, 1, ...], to go with codes [N, ...]."""
+    """Weights [T] -> [1, T, 1, ...], to broadcast with codes [N, ...]."""
     return np.asarray(weights, np.float32).reshape(1, -1, *(1,) * (codes.ndim - 1))

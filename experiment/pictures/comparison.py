@@ -1,4 +1,4 @@
-"""Runs beside each other, in pictures."""
+"""The pictures of a study: its runs side by side."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ COLUMNS = 10
 
 
 def draw_curves(compared):
-    """Validation -ELBO, distortion and rate of every run over epochs."""
+    """Validation -ELBO, distortion and rate of every run, by epoch."""
     curves = []
     for run in compared:
         rows = [row for row in run.rows if row["split"] == "validation"]
@@ -24,13 +24,13 @@ def draw_curves(compared):
 
 
 def draw_rate_distortion(compared):
-    """Each run a point: rate against distortion of the test images. Alemi et al. (2018)."""
+    """Rate (KL) against distortion (reconstruction loss) on test images, a point for each run. Alemi et al. (2018)."""
     points = [(run.group, run.test["rate"], run.test["distortion"]) for run in compared]
     return rate_distortion(points, f"{name_of(compared[0].config)}: rate against distortion, a point for each run")
 
 
 def draw_numbers(compared):
-    """A panel for each number, a point for each run, means with their intervals where there are several seeds."""
+    """A panel for each number and a point for each run. Several seeds also show their mean and its interval."""
     summary = summarise(compared)
     keys = [key for key in next(iter(summary.values())) if key not in ("distortion", "rate")]
     values = {
@@ -53,27 +53,39 @@ def _all(summary):
 
 
 def reconstructions_of(model, config, binary_split):
-    """The first images of a Split, reconstructed with the same noise for every model: [N, H, W, C]."""
+    """Reconstructions of the first images of a Split, with the same noise for every model: [N, H, W, C]."""
     some = take(binary_split, slice(COLUMNS))
     batch = make_batch(some.images, some.labels if config.traits.is_conditional else None)
     return model.reconstruct(batch, noise_seed(0, Stream.RECONSTRUCTIONS)).numpy()
 
 
 def samples_of(model, config, split):
-    """Images from the same noise for every model, given the classes in turn: [N, H, W, C]; and the words for these."""
+    """Samples with the same noise for every model, [N, H, W, C], and words for their labels."""
     labels, given = labels_for(COLUMNS, config, split)
     return model.sample(COLUMNS, noise_seed(0, Stream.SAMPLES), labels).numpy(), given
 
 
 def draw_reconstructions(config, originals, rows):
-    """The images above the reconstructions of each run; rows, a dict of names and images [N, H, W, C]."""
+    """The images above the reconstructions of each run.
+
+    Args:
+        config: of a run.
+        originals: uint8 [N, H, W, C].
+        rows: a dict of names and images [N, H, W, C].
+    """
     title = f"{name_of(config)}: reconstructions of the same test images, a run a row\n"
     title += f"means of {likelihood_of('z', config)}, z ~ q({posterior_of(config)})"
     return image_grid(np.stack([originals / 255.0, *rows.values()]), title, ["test image", *rows])
 
 
 def draw_samples(config, rows, given):
-    """Samples of each run, from the same noise; given, the words for the labels."""
+    """Samples of each run, from the same noise.
+
+    Args:
+        config: of a run.
+        rows: a dict of names and images [N, H, W, C].
+        given: words for the labels.
+    """
     title = f"{name_of(config)}: samples from the same noise, a run a row\n"
     title += f"means of {likelihood_of('z', config)}, z ~ {prior_of(config)}{given}"
     return image_grid(np.stack(list(rows.values())), title, list(rows))

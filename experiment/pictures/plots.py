@@ -1,4 +1,4 @@
-"""Arrays -> matplotlib Figures. Saves nothing, knows no model and no file."""
+"""Arrays -> matplotlib Figures. It saves nothing, and knows no model and no file."""
 
 from functools import cache
 
@@ -10,10 +10,10 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import MaxNLocator
 
 DPI = 150
-CELL_PIXELS = 96  # side of an image in a grid, about
-MOVING_CELL_PIXELS = 64  # of an animation, of which there are many
-GRID_PIXELS = 900  # width of a grid of few columns, at least
-GAP = 2  # pixels of an image between images
+CELL_PIXELS = 96  # approximate side of an image in a grid
+MOVING_CELL_PIXELS = 64  # the same in an animation, which has many frames
+GRID_PIXELS = 900  # minimum width of a grid with few columns
+GAP = 2  # between images, in pixels of an image
 MARGIN = 15
 
 
@@ -29,10 +29,17 @@ def legible(text):
 
 
 def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CELL_PIXELS):
-    """Rows of images under a title, every pixel of an image shown as the same whole number of the figure's.
+    """Rows of images under a title. Each image pixel covers the same whole number of figure pixels.
 
-    Args: images [rows, columns, H, W, C] in [0, 1], C = 1 or 3; row_names and column_names, a name for each or None;
-    cell_pixels, about how wide an image is shown, up to twice as wide where there are few columns.
+    Args:
+        images: [rows, columns, H, W, C] in [0, 1], C = 1 or 3.
+        title: one or several lines.
+        row_names: a name for each row, or None.
+        column_names: a name for each column, or None.
+        cell_pixels: approximate width of an image, up to twice that with few columns.
+
+    Returns:
+        A Figure.
     """
     title, row_names = legible(title), list(map(legible, row_names or []))
     column_names = list(map(legible, column_names or []))
@@ -43,7 +50,7 @@ def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CEL
             top, left = row * (height + GAP), column * (width + GAP)
             canvas[top : top + height, left : left + width] = np.rint(255 * images[row, column])
 
-    # All sizes from here on are whole pixels of the figure.
+    # All sizes below are whole pixels of the figure.
     wanted = max(cell_pixels, min(GRID_PIXELS // num_columns, 2 * cell_pixels))
     scale = max(1, round(wanted / width))
     grid_height, grid_width = scale * canvas.shape[0], scale * canvas.shape[1]
@@ -79,7 +86,7 @@ def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CEL
 
 
 def scatter(points, classes, names, title):
-    """Points [N, 2], in the colours of their classes [N] of these names; grey where classes is None."""
+    """Points [N, 2] in the colours of their classes [N]; grey if classes is None. `names` are those of the classes."""
     figure = Figure(figsize=(7, 6), dpi=DPI, layout="constrained")
     figure.suptitle(legible(title), fontsize=10, parse_math=False)
     axes = figure.subplots()
@@ -154,9 +161,12 @@ def _settled_limits(train, validation):
 
 
 def unit_rates(rates, is_active, title):
-    """The rate of every unit, a bar each, sorted within its level.
+    """The rate (KL) of every unit as a bar, sorted within its level.
 
-    Args: rates and is_active, dicts of arrays by level; rates in nats.
+    Args:
+        rates: nats, a dict of arrays by level.
+        is_active: a dict of arrays by level.
+        title: one line.
     """
     figure = Figure(figsize=(13, 3), dpi=DPI, layout="constrained")
     figure.suptitle(legible(title), fontsize=10, parse_math=False)
@@ -177,9 +187,11 @@ def unit_rates(rates, is_active, title):
 
 
 def validation_curves(curves, title):
-    """-ELBO, distortion and rate over epochs, a line for each run, a colour for each group.
+    """-ELBO, distortion and rate by epoch: a line for each run, a colour for each group.
 
-    Args: curves, pairs of a group's name and a dict of arrays epoch, elbo, distortion and rate, in nats.
+    Args:
+        curves: pairs of a group's name and a dict of arrays epoch, elbo, distortion and rate, in nats.
+        title: one line.
     """
     figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
     figure.suptitle(legible(title), fontsize=10, parse_math=False)
@@ -205,7 +217,7 @@ def _term(name):
 
 
 def rate_distortion(points, title):
-    """Points (group, rate, distortion), in nats, over lines of equal ELBO."""
+    """Points (group, rate, distortion) in nats, over lines of equal ELBO."""
     figure = Figure(figsize=(7, 5.5), dpi=DPI, layout="constrained")
     figure.suptitle(legible(title), fontsize=10, parse_math=False)
     axes = figure.subplots()
@@ -213,7 +225,7 @@ def rate_distortion(points, title):
     for group, rate, distortion in points:
         axes.scatter(rate, distortion, color=colours[group], s=40, zorder=3)
     for group, (_, rate, distortion) in {point[0]: point for point in points}.items():
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # over the lines of equal ELBO
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # keeps the name readable on the lines
         axes.annotate(
             group, (rate, distortion), (6, 6), textcoords="offset points", fontsize=8, parse_math=False, bbox=box
         )
@@ -230,7 +242,9 @@ def rate_distortion(points, title):
 def panels(numbers, title):
     """A panel for each number: its values in each group as points, and their mean with its interval.
 
-    Args: numbers, title of a number -> group -> (values, mean, half width of the interval or None).
+    Args:
+        numbers: title of a number -> group -> (values, mean, half width of the interval or None).
+        title: one line.
     """
     num_columns = min(4, len(numbers))
     num_rows = -(-len(numbers) // num_columns)
@@ -252,11 +266,11 @@ def panels(numbers, title):
 
 
 def colours_of(groups):
-    """A colour for each of some groups, in the order in which they come."""
+    """A colour for each group, in order of first appearance."""
     names = list(dict.fromkeys(groups))
     return dict(zip(names, colormaps["tab10" if len(names) <= 10 else "turbo"](_spread(len(names))), strict=True))
 
 
 def _spread(number):
-    """Where the colours of so many classes stand in a colour map: the first ones of ten, or all evenly."""
+    """Positions of `number` colours in a colour map: the first of ten, or evenly spread."""
     return np.arange(number) if number <= 10 else np.linspace(0, 1, number)

@@ -1,7 +1,7 @@
-"""Pictures that are asked for: between two codes, along one unit, over a plane, of all codes at once.
+"""Pictures on request: paths between two codes, moved units, a plane of codes, all codes at once.
 
-Each is a function (Scene, Chosen images) -> a dict of file names and pictures, named by a field of `Config`. A picture
-is a Figure, or a list of Figures, the frames of an animation.
+Each function takes a Scene and Chosen images, and returns a dict of file names and pictures. A field of `Config` names
+it. A picture is a Figure, or a list of Figures, the frames of an animation.
 """
 
 from typing import Any, NamedTuple
@@ -39,13 +39,13 @@ PATHS = {"straight": straight, "spherical": spherical}
 
 
 class Scene(NamedTuple):
-    """What pictures are made of."""
+    """The input of every picture on request."""
 
     model: Any
     config: Config
     units: Units
-    test: Split  # as the model is given it
-    label_names: tuple[str, ...]  # of its labels
+    test: Split  # as the model sees it
+    label_names: tuple[str, ...]  # of the labels of the test images
     inferred: Inferred  # of the test images
 
 
@@ -54,7 +54,7 @@ def draw_requested(scene, chosen, left_out):
 
     Args:
         scene: a Scene.
-        chosen: a dict of the names of flags and the Chosen images that they name.
+        chosen: a dict of the names of flags and their Chosen images.
         left_out: a LeftOut, for pictures that cannot be drawn.
     """
     pictures = {}
@@ -66,25 +66,25 @@ def draw_requested(scene, chosen, left_out):
 
 
 def num_codes_drawn(config, num_images):
-    """Of how many test images the pictures that are asked for need the codes."""
+    """The number of test images whose codes the requested pictures need."""
     return min(IMAGES_EMBEDDED, num_images) if config.embed else 0
 
 
 def as_seen(chosen, config):
-    """The Batch that a model is given of Chosen images."""
+    """Chosen images as the model sees them: a Batch."""
     split = binarize_once(Split(chosen.images, chosen.labels), config.binarization, Stream.CHOSEN_BINARIZATION)
     return make_batch(split.images, split.labels)
 
 
 def animation(frames, title, row_names=None, column_names=None):
-    """Grids of images [T, rows, columns, H, W, C], those of more than MOVING_SIDE pixels made smaller: Figures."""
+    """Frames [T, rows, columns, H, W, C] as Figures. Images of more than MOVING_SIDE pixels are made smaller."""
     step = -(-max(frames.shape[3:5]) // MOVING_SIDE)
     shown = frames[:, :, :, ::step, ::step]
     return [image_grid(frame, title, row_names, column_names, MOVING_CELL_PIXELS) for frame in shown]
 
 
 def draw_reconstructions(scene, chosen):
-    """Images above their reconstructions, from the posterior means."""
+    """Images above their reconstructions, which decode the posterior means."""
     model, config = scene.model, scene.config
     batch = as_seen(chosen, config)
     pairs = np.stack([chosen.images / 255.0, model.decode(model.encode(batch), batch.labels).mean.numpy()])
@@ -102,19 +102,19 @@ def _in_words(names):
 
 
 def draw_interpolations(scene, chosen):
-    """From image to image, pair by pair, on a straight line and on a sphere: a picture, and an animation."""
+    """Interpolation of each pair of images, on a straight line and on a sphere: a picture, and an animation."""
     model, config = scene.model, scene.config
     batch = as_seen(chosen, config)
     codes = [code.numpy() for code in model.encode(batch)]
     num_pairs = len(chosen.images) // 2
 
     def between(path, values, weights):
-        """[images, ...] -> [pairs * T, ...]"""
+        """Paths between the images of each pair: [images, ...] -> [pairs * T, ...]."""
         along = path(values[::2], values[1::2], weights)
         return along.reshape(-1, *along.shape[2:])
 
     def decode(weights):
-        """[pairs, paths, T, H, W, C]"""
+        """Decoded images of all paths: [pairs, paths, T, H, W, C]."""
         labels = None if batch.labels is None else between(straight, batch.labels.numpy(), weights)
         images = [
             decode_means(model, [between(path, code, weights) for code in codes], labels) for path in PATHS.values()
@@ -135,13 +135,13 @@ def draw_interpolations(scene, chosen):
         f"{title}first and last column: the images themselves",
         [f"{pair}, {path}" for pair in pairs for path in PATHS],
     )
-    moving = decode(0.5 - 0.5 * np.cos(ANGLES))  # there and back, slowly at the ends
+    moving = decode(0.5 - 0.5 * np.cos(ANGLES))  # there and back, slow at the ends
     frames = animation(np.moveaxis(moving, (2, 1), (0, 1)), f"{title}there and back", list(PATHS), pairs)
     return {"chosen_interpolation": picture, "chosen_interpolation_moving": frames}
 
 
 def draw_traversals(scene, chosen):
-    """What each of some units does to an image: a picture for each image, and an animation."""
+    """What some units do to an image, each on its own: a picture for each image, and an animation."""
     model, config, units = scene.model, scene.config, scene.units
     moved = list(config.traverse_units) or units.by_rate[:UNITS_SHOWN]
     names = [
@@ -157,7 +157,7 @@ def draw_traversals(scene, chosen):
         batch = as_seen(one, config)
 
         def along(values, batch=batch):
-            """[units, T, H, W, C]"""
+            """The image with each unit moved: [units, T, H, W, C]."""
             return np.stack([decode_moved(model, config, batch, [unit], values[:, np.newaxis]) for unit in moved])
 
         original = np.broadcast_to(one.images / 255.0, (len(moved), *one.images.shape))
@@ -175,9 +175,9 @@ def draw_traversals(scene, chosen):
 
 
 def draw_relabelled(scene, chosen):
-    """Images, encoded with their own label, decoded with others: what the label does, the style being kept.
+    """Images, encoded with their own label and decoded with others: what the label changes while z stays.
 
-    Where an image has one label, a column for each; where it has attributes, a column with each of them flipped.
+    For images of one label there is a column for each label. For attributes, each column flips one of them.
     """
     model, config = scene.model, scene.config
     batch = as_seen(chosen, config)
@@ -197,7 +197,10 @@ def draw_relabelled(scene, chosen):
 
 
 def draw_manifold(scene, chosen=None):
-    """The plane of a model of two units: images at the quantiles of N(0, I). Kingma & Welling (2014), figure 4."""
+    """The plane of codes of a model of two units: images at the quantiles of N(0, I).
+
+    Reference: Kingma & Welling (2014), figure 4.
+    """
     model, config = scene.model, scene.config
     quantiles = norm.ppf((np.arange(MANIFOLD_SIDE) + 0.5) / MANIFOLD_SIDE).astype(np.float32)
     plane = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1)
@@ -218,7 +221,10 @@ def draw_manifold(scene, chosen=None):
 
 
 def draw_embeddings(scene, chosen=None):
-    """Codes in two dimensions, by principal components and by t-SNE (van der Maaten & Hinton 2008)."""
+    """Codes in two dimensions, by principal components and by t-SNE.
+
+    Reference: van der Maaten & Hinton (2008) for t-SNE.
+    """
     config, codes = scene.config, scene.inferred.codes[:IMAGES_EMBEDDED]
     labels = scene.test.labels
     classes = labels[: len(codes)].argmax(axis=1) if labels is not None and is_one_hot(labels) else None

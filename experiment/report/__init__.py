@@ -1,1 +1,1 @@
-"""report.html: what a run gave, in one file that opens anywhere, with its latent space to move about in."""
+"""report.html: the results of a run in one file that opens anywhere, with an explorer of its latent space."""

@@ -1,4 +1,4 @@
-"""What the latent explorer of a report moves about in: the decoder itself, or images that were decoded beforehand."""
+"""The data of a report's latent explorer: the decoder itself, or a grid of images decoded in advance."""
 
 from base64 import b64encode
 from io import BytesIO
@@ -14,10 +14,10 @@ from experiment.report.export import export_decoder, num_multiplications
 from experiment.training.preprocessing import make_batch
 from image_data.splits import take
 
-# What a browser decodes within a tenth of a second or so, in a file of a few megabytes.
+# A browser decodes this much within about a tenth of a second, from a file of a few megabytes.
 MAX_PARAMETERS, MAX_MULTIPLICATIONS = 2_000_000, 60_000_000
 UNITS_LIVE, UNITS_IN_GRID, UNITS_BESIDE_LABELS = 10, 3, 2
-RANGE = 3.0  # standard deviations of the prior, on both sides
+RANGE = 3.0  # standard deviations of the prior, to both sides of its mean
 VALUES = np.linspace(-RANGE, RANGE, 7)
 STARTS = 8
 LABELS_IN_GRID = 10
@@ -26,15 +26,19 @@ JPEG_QUALITY = 90
 
 
 def explorer_data(model, config, carried, binary_test):
-    """What explorer.js needs, as a dict for JSON: kind "live" where the decoder is small, else kind "grid".
+    """The data of explorer.js, as a dict for JSON: kind "live" if the decoder is small, else kind "grid".
 
-    Args: carried, the Units of the model; binary_test, a Split as the model is given it.
+    Args:
+        model: a LatentVariableModel.
+        config: its Config.
+        carried: the Units of the model.
+        binary_test: the Split of the test images as the model sees them.
     """
     return (live_data if is_small(model, config) else grid_data)(model, config, carried, binary_test)
 
 
 def is_small(model, config):
-    """Whether a browser can run the decoder: a list of layers, of few weights and few products."""
+    """Whether a browser can run the decoder: a list of layers with few weights and few multiplications."""
     if not config.traits.runs_in_page:
         return False
     size = config.num_units + len(config.label_names)
@@ -43,7 +47,7 @@ def is_small(model, config):
 
 
 def live_data(model, config, carried, binary_test):
-    """The decoder, the most informative units, and codes to begin with: the prior's mean, and those of test images."""
+    """The decoder, the units of highest rate, and codes to start from: those of test images and the prior's mean."""
     some = take(binary_test, slice(STARTS))
     codes = model.encode(make_batch(some.images, some.labels))[0].numpy()
     labels = some.labels if config.traits.is_conditional else np.zeros((len(codes), 0))
@@ -64,13 +68,13 @@ def live_data(model, config, carried, binary_test):
 
 
 def grid_data(model, config, carried, binary_test):
-    """The first test image with every combination of values of a few units, and of labels, on one sheet of images."""
+    """The first test image, decoded for all combinations of values of a few units and of labels: one sheet."""
     first = take(binary_test, slice(1))
     options = label_options(config, first.labels)
     units = carried.by_rate[: UNITS_BESIDE_LABELS if config.traits.is_conditional else UNITS_IN_GRID]
     values = np.array(list(product(VALUES, repeat=len(units))))
     batch = make_batch(first.images, first.labels)
-    # The code is that of the image with its own label; only the decoder is given the other.
+    # The image is encoded with its own label; only the decoder gets the other label.
     images = np.concatenate([decode_moved(model, config, batch, units, values, label) for label in options.values()])
     columns = ceil(sqrt(len(images)))
     height, width = config.image_shape[:2]
@@ -90,14 +94,14 @@ def grid_data(model, config, carried, binary_test):
 
 
 def nearest_values(model, batch):
-    """The grid's values next to the code of one image, of every unit: [units]."""
+    """The grid values nearest to the code of one image, for every unit: [units]."""
     latents = model.infer(model.bottom_up(batch), batch.labels, (0, 0), 0.0).latents
     shifts = [np.ravel(each.shift) for each in latents]
     return VALUES[np.abs(np.concatenate(shifts)[:, np.newaxis] - VALUES).argmin(axis=1)]
 
 
 def own_label(config, labels):
-    """Which of the options to begin with: the class of an image, where it is among them; else the first."""
+    """The index of the option to start with: the class of an image if it is among the options, else the first."""
     if not config.traits.is_conditional or config.has_attributes:
         return 0
     index = int(labels[0].argmax())
@@ -105,7 +109,7 @@ def own_label(config, labels):
 
 
 def label_options(config, labels):
-    """Names and labels [1, Y] to choose from: every class, or the image's attributes with each of some flipped."""
+    """Names and labels [1, Y] to choose from: every class; or an image's attributes, and these with one flipped."""
     if not config.traits.is_conditional:
         return {"": None}
     if not config.has_attributes:
@@ -120,7 +124,7 @@ def label_options(config, labels):
 
 
 def describe_units(config, carried, number):
-    """The first units by rate, for the names of sliders."""
+    """The first units by rate, for the sliders."""
     return [
         {
             "index": unit,
@@ -133,7 +137,7 @@ def describe_units(config, carried, number):
 
 
 def contact_sheet(images, columns, size):
-    """Images [N, H, W, C] in [0, 1], each brought to a size, side by side, as the data of a JPEG."""
+    """Images [N, H, W, C] in [0, 1], resized and placed side by side: the data URL of a JPEG."""
     width, height = size
     sheet = Image.new("RGB", (columns * width, ceil(len(images) / columns) * height))
     for index, image in enumerate(np.rint(255 * images).astype(np.uint8)):
@@ -147,5 +151,5 @@ def contact_sheet(images, columns, size):
 
 
 def as_url(data, media_type):
-    """Bytes as an address that holds them."""
+    """Bytes as a data URL."""
     return f"data:{media_type};base64,{b64encode(data).decode('ascii')}"

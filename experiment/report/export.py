@@ -1,4 +1,4 @@
-"""A decoder as data: its layers, with their weights, for a program that is not Python."""
+"""A decoder as data: its layers and weights, for a program that is not Python."""
 
 from base64 import b64encode
 from math import sqrt
@@ -10,10 +10,11 @@ from models.networks import BatchNormalization, ResidualBlock
 
 
 def export_decoder(model, config):
-    """What takes codes (and labels) to means of p(x|z), for a model of one level.
+    """The decoder of a model of one level: it takes codes (and labels) to the means of p(x|z).
 
-    Returns: {"label_scale", what labels are multiplied by before they join the codes; "layers", a list of dicts with a
-    kind each; "shape", that of the images}. The means are the sigmoid of the first channels.
+    Returns:
+        A dict for JSON. "label_scale" is the factor on labels before they join the codes, "layers" a list of dicts with
+        a kind each, "shape" the shape of the images. The means are the sigmoid of the first channels.
     """
     size = config.num_units + len(config.label_names)
     return {
@@ -24,7 +25,7 @@ def export_decoder(model, config):
 
 
 def export_layers(keras_layers, shape):
-    """Dicts for a list of Keras layers, applied to features of a shape (without the batch)."""
+    """Dicts for a list of Keras layers; `shape` is that of their input, without the batch."""
     exported = []
     for layer in keras_layers:
         exported += _export(layer, shape)
@@ -67,15 +68,15 @@ def _activation(function):
 
 
 def num_multiplications(keras_layers, shape):
-    """How many products the convolutions and dense layers of a decoder take for one image."""
+    """The number of multiplications in the convolutions and dense layers of a decoder, for one image."""
     total = 0
     for layer in keras_layers:
         output_shape = tuple(layer.compute_output_shape((1, *shape)))[1:]
         if isinstance(layer, ResidualBlock):
             total += num_multiplications(layer.branch.layers, shape)
-        elif isinstance(layer, layers.Conv2DTranspose):  # each pixel that comes in meets the whole kernel
+        elif isinstance(layer, layers.Conv2DTranspose):  # the whole kernel for each input pixel
             total += layer.kernel.numpy().size * shape[0] * shape[1]
-        elif isinstance(layer, layers.Conv2D):  # each that goes out does
+        elif isinstance(layer, layers.Conv2D):  # the whole kernel for each output pixel
             total += layer.kernel.numpy().size * output_shape[0] * output_shape[1]
         elif isinstance(layer, layers.Dense):
             total += layer.kernel.numpy().size
@@ -84,5 +85,5 @@ def num_multiplications(keras_layers, shape):
 
 
 def encode_floats(array):
-    """32-bit floats, little-endian, in base 64."""
+    """An array as 32-bit floats, little-endian, in base 64."""
     return b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode("ascii")

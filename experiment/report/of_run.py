@@ -12,17 +12,17 @@ GLOSSARY = (
 
 
 def report_of_run(name, config, lines, results, charts, pictures, units, explorer_data):
-    """report.html as text.
+    """The report.html of a run, as text.
 
     Args:
         name: of the run.
         config: its Config.
         lines: of the audit.
-        results: as in results.json.
+        results: the content of results.json.
         charts: Figures.
         pictures: paths of PNG and GIF files.
         units: the Units of the model.
-        explorer_data: what the latent explorer shows, or None.
+        explorer_data: the data of the latent explorer, or None.
     """
     sections = [
         *([section("Look into the latent space", explorer(explorer_data, units.num_images))] if explorer_data else []),

@@ -6,10 +6,16 @@ from experiment.report.page import grid_table, links, page, paragraph, picture, 
 
 
 def report_of_study(name, header, rows, remark, figures, pictures, runs):
-    """report.html as text.
+    """The report.html of a study, as text.
 
-    Args: header and rows, of the table; remark, what is to be known of it; figures, of curves; pictures, paths; runs,
-    names of runs whose own reports are beside this one.
+    Args:
+        name: of the study.
+        header: of the table.
+        rows: of the table.
+        remark: on the table.
+        figures: the curves.
+        pictures: paths.
+        runs: names of runs; their own reports are in folders beside this one.
     """
     sections = [
         section("Numbers", grid_table(header, rows), paragraph(remark)),

@@ -1,4 +1,4 @@
-"""The parts of a report and the whole of it, as HTML that asks for nothing from outside."""
+"""A report and its parts, as HTML that loads nothing from outside."""
 
 import json
 import re
@@ -27,7 +27,7 @@ HOW_GRID = (
 
 
 def page(title, sections):
-    """The whole page, of a title and a list of sections."""
+    """The whole page, from a title and a list of sections."""
     source = files(__package__)
     parts = {name: source.joinpath(file).read_text(encoding="utf-8") for name, file in FILES.items()}
     template = Template(parts.pop("template"))
@@ -46,7 +46,7 @@ def paragraph(text):
 
 
 def card(rows):
-    """Names and texts, (name, text) each; nested dicts are spelled out."""
+    """A table of names and texts, (name, text) each. Nested dicts are written out."""
     lines = [f"<tr><th>{escape(str(name))}</th><td>{escape(_spelled_out(value))}</td></tr>" for name, value in rows]
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
@@ -58,7 +58,7 @@ def _spelled_out(value):
 
 
 def numbers_table(rows):
-    """The rows of experiment.evaluation.results.numbers."""
+    """A table of the Numbers from experiment.evaluation.results.numbers."""
     lines = [
         f"<tr{' class=detail' if row.is_detail else ''}><th>{escape(row.name)}</th>"
         f'<td class="number">{escape(row.number)}</td><td>{escape(row.words)}</td></tr>'
@@ -68,36 +68,36 @@ def numbers_table(rows):
 
 
 def grid_table(header, rows):
-    """A table of texts with a line of headings."""
+    """A table of texts with a header line."""
     lines = ["<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in header) + "</tr>"]
     lines += ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
     return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
 
 
 def links(addresses):
-    """A list of links: a dict of texts and addresses."""
+    """A list of links, from a dict of texts and addresses."""
     items = [f'<li><a href="{escape(address)}">{escape(text)}</a></li>' for text, address in addresses.items()]
     return "<ul>\n" + "\n".join(items) + "\n</ul>"
 
 
 def picture(path):
-    """A PNG or GIF file, within the page."""
+    """A PNG or GIF file, embedded in the page."""
     address = as_url(Path(path).read_bytes(), MEDIA_TYPES[Path(path).suffix])
     name = escape(Path(path).name)
     return f'<figure><img src="{address}" alt="{name}"><figcaption>{name}</figcaption></figure>'
 
 
 def vector_graphic(figure):
-    """A matplotlib Figure as lines, not pixels."""
+    """A matplotlib Figure as vector graphics (SVG)."""
     text = StringIO()
-    with rc_context({"svg.hashsalt": "report"}):  # the same names in every run
+    with rc_context({"svg.hashsalt": "report"}):  # gives elements the same names in every run
         figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
     return f"<figure>{re.sub(r'^.*?(?=<svg)', '', svg, count=1, flags=re.DOTALL)}</figure>"
 
 
 def explorer(data, num_images):
-    """The latent explorer, for what experiment.report.explorer wrote."""
+    """The latent explorer, from the data of experiment.report.explorer."""
     if data["kind"] == "live":
         words, (height, width) = (
             HOW_LIVE.format(prior=data["prior"], num_images=num_images),
@@ -107,7 +107,7 @@ def explorer(data, num_images):
         number, values = len(data["units"]), len(data["values"])
         words = HOW_GRID.format(number=number, values=values, num_images=num_images)
         height, width = data["height"], data["width"]
-    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")  # nothing in it may end the element
+    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")  # no text in it may close the script element
     return (
         f'{paragraph(words)}\n<div class="explorer">\n<canvas width="{width}" height="{height}"></canvas>\n'
         f'<div class="controls"></div>\n<script type="application/json">{text}</script>\n</div>'

@@ -23,7 +23,15 @@ from models.catalog import LIKELIHOODS, NETWORK_SETTINGS, NETWORKS, SELECTORS
 
 
 def config_of(text, source):
-    """The Config saved in `text`; `source` names the file in errors. Raises ConfigError for anything else."""
+    """The Config saved in `text`.
+
+    Args:
+        text: JSON.
+        source: the file's name, for errors.
+
+    Raises:
+        ConfigError: the text is damaged, has unknown settings, or has settings that cannot be run.
+    """
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -42,16 +50,23 @@ def config_of(text, source):
 
 
 def resolve(given):
-    """Defaults < those of data set, model and objective < given settings (a dict)."""
+    """The Config of a new run: defaults < those of data set, model and objective < given settings (a dict)."""
     given = _spelled_out(given)
     return _settle({**defaults_of(given), **given}, given)
 
 
 def resolve_loaded(given, saved):
-    """Settings of a new run that starts from the weights of another: saved < given, but the model's stay as saved.
+    """The Config of a new run that starts from saved weights: saved < given. Settings of the model stay as saved.
 
-    For another data set than the saved one, its own defaults stand in for what is not the model's; for another
-    objective, the new one's stand in for what weighs its terms.
+    With another data set than the saved one, its defaults replace the saved settings that are not the model's. With
+    another objective, its defaults replace the saved weights of the loss.
+
+    Args:
+        given: the given settings, a dict.
+        saved: the Config of the weights.
+
+    Raises:
+        ConfigError: a given setting would change the model.
     """
     given = _spelled_out(given)
     _refuse_changes(given, saved, names_in(MODEL), "the saved weights were made with")
@@ -90,9 +105,9 @@ def resolve_resumed(given, saved):
 
 
 def with_preset(given):
-    """The settings of the preset that is given, and its name for the run < given settings.
+    """The settings of the given preset, overridden by the given settings. The preset's name becomes the run's name.
 
-    A run whose numbers other settings may change has its name, but is not compared with what was published.
+    If a given setting may change the numbers, the run keeps the name but is not compared with the published number.
     """
     preset = PRESETS.get(given.get("preset"))
     if preset is None:
@@ -122,7 +137,7 @@ def _refuse_changes(given, saved, fixed, reason):
 
 
 def _settle(values, given):
-    """The Config of some values, with what follows from them where it was not given."""
+    """The Config of some values. Values that were not given follow from the others."""
     config = {"network": Config.network, "likelihood": Config.likelihood, "dataset": Config.dataset, **values}
     _refuse_settings_without_meaning(config, given)
     if config["network"] in NETWORKS:
@@ -137,7 +152,7 @@ def _settle(values, given):
 
 
 def _refuse_settings_without_meaning(config, given):
-    """Raise ConfigError for a given setting that the network or the data set would not look at."""
+    """Raise ConfigError for a given setting that the network or the data set does not use."""
     network, dataset = NETWORKS.get(config["network"]), DATASETS.get(config["dataset"])
     for each in flags():
         if given.get(each.name, each.default) == each.default:

@@ -1,6 +1,6 @@
-"""Config: every setting of a run, its help, and what it accepts. Imports neither TensorFlow nor numpy.
+"""Config: every setting of a run, its help, and the values it accepts. Imports neither TensorFlow nor numpy.
 
-A new flag is a new field.
+A new field is a new flag.
 """
 
 import json
@@ -38,7 +38,7 @@ from experiment.settings.values import (
 )
 from models.catalog import LIKELIHOODS, MODELS, NETWORKS, OBJECTIVES, SELECTORS, name_of_model, values_that_choose
 
-# Groups of settings. Those of the model are part of its weights; those of pictures and output change no number.
+# Groups of settings. MODEL settings are fixed by the weights. PICTURES and OUTPUT settings change no number.
 MODEL, DATA, TRAINING, PICTURES, OUTPUT = "model", "data", "training", "pictures", "output"
 
 
@@ -46,14 +46,14 @@ def setting(default, group, rule, help, photographs_only=False, asked_once=False
     """A field of Config that is also a flag.
 
     Args:
-        default: its value where nothing is given; the command line adds it to the help.
+        default: its value if nothing is given; the command line adds it to the help.
         group: MODEL, DATA, TRAINING, PICTURES or OUTPUT.
-        rule: a Rule, what it accepts.
+        rule: a Rule, the values that it accepts.
         help: one sentence.
-        photographs_only: whether it has no meaning for data sets that are arrays.
+        photographs_only: whether it applies to image files only, not to data sets that are arrays.
         asked_once: whether a run that starts from the weights of this one does not inherit it.
-        draw: the function that draws the picture it asks for, as 'module:name'.
-        argparse_options: what argparse is to know besides.
+        draw: the name of the function in experiment/pictures/requested.py that draws its picture.
+        argparse_options: further options of argparse.
     """
     metadata = {
         "group": group,
@@ -68,14 +68,14 @@ def setting(default, group, rule, help, photographs_only=False, asked_once=False
 
 
 def by_network(name):
-    """' [mlp: relu; conv: silu]', for the help of a setting of which each network has its own default."""
+    """' [mlp: relu; conv: silu]': the default of each network, for the help."""
     values = {network: entry.settings.get(name) for network, entry in NETWORKS.items()}
     shown = {network: _typed(value) for network, value in values.items() if value is not None}
     return " [" + "; ".join(f"{network}: {value}" for network, value in shown.items()) + "]"
 
 
 def summaries(entries):
-    """'mlp (dense layers), conv (convolutions)', for the help of a choice."""
+    """'mlp (dense layers), conv (convolutions)': the entries of a table, for the help of a choice."""
     return ", ".join(f"{name} ({entry.summary})" for name, entry in entries.items())
 
 
@@ -85,7 +85,7 @@ def _typed(value):
 
 @dataclass(frozen=True)
 class Config:
-    """Every setting of a run. None means: not given, or settled from the other settings by `resolve`."""
+    """Every setting of a run. None means: not given, or determined by `resolve` from the other settings."""
 
     is_cvae: bool = setting(False, MODEL, SWITCH, "condition encoder and decoder on the label y: q(z|x,y), p(x|z,y)")
     hierarchical: bool = setting(False, MODEL, SWITCH, "use several levels of latents, one for each --latent_size")
@@ -370,7 +370,7 @@ class Config:
     grid: int = setting(10, OUTPUT, whole_number(1, 10_000), "images in the grid of samples")
     tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write metrics, pictures and histograms for TensorBoard")
 
-    # Not flags: found in the data, and saved with the run so that its model can be rebuilt without the data.
+    # Not flags. They come from the data, and are saved so that the model can be rebuilt without the data.
     image_shape: tuple[int, int, int] | None = None
     label_names: tuple[str, ...] = ()
     has_attributes: bool = False  # an image may have several labels at once, or none
@@ -394,44 +394,44 @@ class Config:
 
     @property
     def model(self):
-        """Name of the model in models.catalog.MODELS."""
+        """The name of the model in models.catalog.MODELS."""
         return name_of_model({name: getattr(self, name) for name in SELECTORS})
 
     @property
     def traits(self):
-        """What the catalog says of the model."""
+        """The entry of the model in models.catalog.MODELS."""
         return MODELS[self.model]
 
     @property
     def level_shapes(self):
-        """The shape of each level's codes, that next to the image first: (64,) or (7, 7, 4)."""
+        """The shape of each level's codes, such as (64,) or (7, 7, 4); the level next to the image first."""
         return tuple(map(level_shape, self.latent_size))
 
     @property
     def level_sizes(self):
-        """The units of each level, that next to the image first."""
+        """The number of units of each level; the level next to the image first."""
         return tuple(map(prod, self.level_shapes))
 
     @property
     def num_units(self):
-        """Units of all levels together."""
+        """The number of units of all levels together."""
         return sum(self.level_sizes)
 
     @property
     def num_decoded_units(self):
-        """Units that reach the image, counted from the top level on."""
+        """The number of units that reach the image. They are the first ones, counted from the top level."""
         return self.num_units if self.traits.is_top_down else self.level_sizes[-1]
 
     @property
     def family(self):
-        """The name that runs of these settings share, with numbers behind it."""
+        """The name that runs of these settings share; later runs append a number."""
         return self.run_name or f"{self.dataset}_{self.model}"
 
     @property
     def digest(self):
-        """A checksum of all settings that decide the bits of a run, but for how long it is.
+        """A checksum of all settings that decide the bits of a run, except for its length.
 
-        Settings at their default do not enter it, so that a new setting leaves the checksums of older runs alone.
+        Settings at their default do not enter it, so that a new setting does not change the checksums of older runs.
         """
         decisive = {each.name: each.default for each in fields(self) if each.name not in free_when_resumed()}
         chosen = {name: getattr(self, name) for name in decisive if getattr(self, name) != decisive[name]}
@@ -452,7 +452,7 @@ def names_in(*groups):
 
 
 def defaults_where(trait):
-    """The defaults, by name, of the flags that have a trait, such as asked_once."""
+    """Name -> default of the flags that have a trait, such as asked_once."""
     return {each.name: each.default for each in flags() if each.metadata[trait]}
 
 

@@ -1,4 +1,4 @@
-"""The data sets, and what each changes against the defaults: chiefly the settings of the projects that are replaced."""
+"""The data sets and their defaults, mainly the settings of the five projects that this suite replaces."""
 
 from typing import Any, NamedTuple
 
@@ -6,17 +6,17 @@ from models.catalog import MODELS, NETWORK_SETTINGS, OBJECTIVES, SELECTORS, name
 
 
 class DataSet(NamedTuple):
-    """Settings are differences from the defaults of `Config`; a flag on the command line overrides them."""
+    """A data set: its source, and its settings as differences from the defaults of `Config`. Flags override them."""
 
     settings: dict[str, Any]
     source: str
-    hierarchical: dict[str, Any] = {}  # more of them, for --hierarchical
-    top_down: dict[str, Any] = {}  # and for its default, --hierarchy top_down, on the data set's own network
-    has_factors: bool = False  # whether its images are made from known factors
+    hierarchical: dict[str, Any] = {}  # further settings with --hierarchical
+    top_down: dict[str, Any] = {}  # further ones with --hierarchy top_down (the default) on the data set's own network
+    has_factors: bool = False  # whether the factors of its images are known
 
     @property
     def has_photographs(self):
-        """Whether its images come from image files, and not from arrays of one form."""
+        """Whether its images come from image files, not from arrays of a fixed shape."""
         return "image_size" in self.settings
 
     @property
@@ -25,14 +25,14 @@ class DataSet(NamedTuple):
         return "white" if self.has_photographs else "black"
 
 
-# Convolutions for photographs, as differences from those for MNIST.
+# Convolutions for photographs: differences from the convolutions for MNIST.
 STRIDED = {"network": "conv", "activation": "leaky_relu", "num_features": 0}
 BATCH_NORMALIZED = {**STRIDED, "encoder_normalization": "batch", "decoder_normalization": "batch"}
 GREY_CROSS_ENTROPY = {"likelihood": "bernoulli", "binarization": "none"}
 
-# 64x64, channels doubling from 32 at each of four halvings (after the CelebA project's network).
+# 64x64, four halvings; channels start at 32 and double each time (from the CelebA project).
 AT_64 = {**BATCH_NORMALIZED, "image_size": 64, "hidden_sizes": (32, 64, 128, 256), "latent_size": (128,)}
-# 128x128, five halvings; the decoder resizes, and normalises every image by itself (after the beta-VAE project's).
+# 128x128, five halvings; the decoder resizes and uses instance normalisation (from the beta-VAE project).
 AT_128 = {
     **STRIDED,
     "encoder_normalization": "batch",
@@ -42,14 +42,14 @@ AT_128 = {
     "hidden_sizes": (32, 64, 128, 256, 512),
     "latent_size": (128,),
 }
-# 256x256, six halvings (after the landscapes project's).
+# 256x256, six halvings (from the landscapes project).
 AT_256 = {
     **BATCH_NORMALIZED,
     "image_size": 256,
     "hidden_sizes": (32, 64, 128, 256, 256, 256),
     "latent_size": (128,),
 }
-# Pictures that these projects drew after training.
+# The pictures that these projects drew after training.
 TRAVERSAL = {"traverse": ("0",)}
 BETA_VAE_PROJECT = {
     **AT_128,
@@ -61,7 +61,7 @@ BETA_VAE_PROJECT = {
     **TRAVERSAL,
 }
 
-# Between convolutions and levels that are vectors, hierarchies need a dense layer.
+# A hierarchy needs a dense layer between convolutions and levels that are vectors.
 VECTOR_LEVELS = {"num_features": 256}
 
 SPRITES = {
@@ -104,7 +104,7 @@ DATASETS = {
         {**AT_64, "likelihood": "mse", "latent_size": (64,), "batch_size": 32, "num_epochs": 30},
         "UC Merced Land Use of Yang & Newsam (2010): 2,100 aerial images of 21 classes, 256x256",
         VECTOR_LEVELS,
-        {"latent_size": ("4x4x4", 32)},  # z1 has the 64 units of the land-use project, in a map
+        {"latent_size": ("4x4x4", 32)},  # z1 is a map with the 64 units of the land-use project
     ),
     "landscape": DataSet(
         {**AT_256, **GREY_CROSS_ENTROPY, "batch_size": 16, "num_epochs": 50, "every_epoch": True},
@@ -127,7 +127,11 @@ DATASETS = {
 
 
 def defaults_of(given):
-    """What data set, model and objective of some given settings (a dict) change against the defaults of `Config`."""
+    """The defaults of `Config` that the data set, the model and the objective change: a dict.
+
+    Args:
+        given: the given settings, a dict.
+    """
     dataset = DATASETS.get(given.get("dataset", "mnist"), DataSet({}, ""))
     network = given.get("network", dataset.settings.get("network", "mlp"))
     has_its_network = network == dataset.settings.get("network", "mlp")
@@ -146,7 +150,7 @@ READ_BY_SOME = {name for objective in OBJECTIVES.values() for name in objective.
 
 
 def as_read(settings, objective):
-    """Settings without those that an objective's loss does not look at, and with its own defaults."""
+    """Settings without those that an objective does not use, and with the objective's own defaults."""
     entry = OBJECTIVES.get(objective, OBJECTIVES["elbo"])
     unread = READ_BY_SOME - {*entry.reads}
     return {name: value for name, value in settings.items() if name not in unread} | entry.settings

@@ -1,26 +1,27 @@
-"""Published results by name, for --preset: the settings that reproduce a row of a table, and the number to expect."""
+"""Published results by name, for --preset: the settings that reproduce a row of a table, and the expected number."""
 
 from typing import Any, NamedTuple
 
 
 class Preset(NamedTuple):
-    """Settings are differences from the defaults of `Config`, as flags would give them."""
+    """A published result. Settings are differences from the defaults of `Config`, as flags would give them."""
 
     settings: dict[str, Any]
-    expected: float  # of `metric`, of which more is better
+    expected: float  # value of `metric`; higher is better
     tolerance: float
     source: str
     metric: str = "iw_bound"
     num_seeds: int = 1
 
     def is_reached(self, test):
-        """Whether the numbers of a run, by metric, come up to what is expected."""
+        """Whether the numbers of a run (a dict) reach the expected value, within the tolerance."""
         return test[self.metric] >= self.expected - self.tolerance
 
 
 MEASURED = {"evaluate": True, "iw_samples": 5000}
 # Sizes of Burda et al. (2016), appendix C: 784-200-200-50, and a second level of 50 above 100. Their tanh networks took
-# 3,280 epochs; ReLU with a residual block, a KL warm-up and averaged weights reaches in 120 the ELBO of tanh in 400.
+# 3,280 epochs. ReLU with a residual block, a KL warm-up and averaged weights reaches in 120 epochs the ELBO that tanh
+# reaches in 400.
 BURDA = {
     **MEASURED,
     "hidden_sizes": (200, 200),
@@ -34,7 +35,7 @@ BURDA = {
 }
 ONE_LEVEL = {**BURDA, "latent_size": (50,)}
 TWO_LEVELS = {**BURDA, "hierarchical": True, "latent_size": (100, 50)}
-# As in the second stage of Burda et al. (2016), table 2: a model that was trained with the ELBO is trained on.
+# The second stage of Burda et al. (2016), table 2: train on from a model that was trained with the ELBO.
 IWAE_50 = {
     **MEASURED,
     "objective": "iwae",
@@ -42,7 +43,7 @@ IWAE_50 = {
     "batch_size": 20,
     "learning_rate": 0.0005,
 }
-# 4096-400-200-10: a smaller one of the dense networks that Chen et al. (2018), appendix, took for dSprites.
+# 4096-400-200-10: smaller than the dense networks of Chen et al. (2018), appendix, for dSprites.
 FACTORS = {
     "evaluate": True,
     "iw_samples": 100,

@@ -9,18 +9,18 @@ class ConfigError(ValueError):
 
 
 def received(name, value):
-    """A setting as it was typed: '--hidden_sizes 400 400'."""
+    """A setting as the user typed it: '--hidden_sizes 400 400'."""
     shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
     return f"--{name} {shown}"
 
 
 def chosen_by(settings):
-    """Settings that choose a model, as they are typed: '--hierarchical --hierarchy chain'."""
+    """The settings that select a model, as a user types them: '--hierarchical --hierarchy chain'."""
     return " ".join(f"--{name}" if value is True else received(name, value) for name, value in settings.items())
 
 
 def refuse_impossible(config):
-    """Raise ConfigError where settings that are each in order do not go together."""
+    """Raise ConfigError for settings that are valid alone but not together."""
     if config.num_epochs == 0 and not config.load_weights:
         raise ConfigError(
             "--num_epochs 0 trains nothing: expected at least 1, or --load_weights to generate from saved weights"

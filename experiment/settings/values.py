@@ -1,4 +1,4 @@
-"""What settings accept, and the words that say so."""
+"""The values that settings accept, and the words for them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ MAX_INT, MAX_FLOAT = 2**31 - 1, 1e30  # what 32-bit integers hold, and what stay
 
 
 class Rule(NamedTuple):
-    """What a setting accepts: how to read it from text, a test of its value, and the words for both."""
+    """The values of a setting: how to parse text, which values are valid, and the words for errors and help."""
 
     parse: Callable[[str], Any]
     accepts: Callable[[Any], bool]
@@ -34,7 +34,7 @@ def one_of(*choices):
 
 
 def level(text):
-    """A level's size as it is typed: '64', a vector of 64 units, or '7x7x4', a map of 7x7 pixels of 4 channels."""
+    """Parse the size of a level: '64' -> 64, a vector; '7x7x4' stays text, a map of 7x7 pixels and 4 channels."""
     return int(text) if text.removeprefix("-").isdecimal() else text
 
 

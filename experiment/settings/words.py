@@ -11,25 +11,27 @@ def name_of(config):
 
 
 def level_names(num_levels):
-    """z3, z2, z1: the top level first, as everywhere, and z1 next to the image; z where there is but one."""
+    """z3, z2, z1: top level first, z1 next to the image. A single level is z."""
     return [f"z{level}" for level in range(num_levels, 0, -1)] if num_levels > 1 else ["z"]
 
 
 def nats_of(config):
-    """What a nat of this likelihood on these pixels means."""
+    """The meaning of a nat, for this likelihood and these pixels."""
     return LIKELIHOODS[config.likelihood].nats[config.binarization]
 
 
 def beta_norm(config):
-    """beta * L / D, L latent units and D pixels times channels (Higgins et al. 2017).
+    """The normalised beta of a Config: beta * L / D, with L latent units and D pixels times channels.
 
-    The beta that would weigh the KL alike if both terms were averaged, over pixels and over units, instead of summed.
+    It is the beta with the same effect if both terms were averaged, over pixels and over units, instead of summed.
+
+    Reference: Higgins et al. (2017).
     """
     return config.beta * config.num_units / prod(config.image_shape)
 
 
 def describe_network(config):
-    """Encoder and decoder: 'mlp (400 400, relu)'."""
+    """The network in words: 'mlp (400 400, relu)'."""
     parts = [" ".join(map(str, config.hidden_sizes)), config.activation]
     if config.num_blocks:
         parts.append(f"{config.num_blocks} residual block{'s' if config.num_blocks > 1 else ''} at each resolution")
@@ -50,7 +52,7 @@ def remarks_on(config):
 
 
 def describe_levels(config):
-    """The levels of a hierarchy from the top, and where each stands."""
+    """The levels of a hierarchy and their order, in words."""
     sizes = [f"z{level} {size}" for level, size in enumerate(config.latent_size, 1)]
     if config.traits.is_top_down:
         return f"{', '.join(reversed(sizes))}, each given those before it"
@@ -58,7 +60,7 @@ def describe_levels(config):
 
 
 def describe_loss(config):
-    """The loss and its weights."""
+    """The loss and its weights in words."""
     objective = OBJECTIVES[config.objective]
     words = [f"beta {config.beta:g}"] if "beta" in objective.reads else []
     if config.level_betas:
@@ -73,7 +75,7 @@ def describe_loss(config):
 
 
 def describe_training(config):
-    """How the loss is minimised."""
+    """How the loss is minimised, in words."""
     schedule = "" if config.learning_rate_schedule == "constant" else f" falling to 0 ({config.learning_rate_schedule})"
     words = [f"{config.optimizer}, learning rate {config.learning_rate:g}{schedule}"]
     if config.clip_norm:

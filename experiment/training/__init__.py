@@ -1,1 +1,1 @@
-"""The training step, the loop over it, and what it needs."""
+"""The training step, the loop over the steps, and what both need."""

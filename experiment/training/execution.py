@@ -1,4 +1,4 @@
-"""How programs are compiled, and how the loop over training steps is executed: the one place that decides it."""
+"""How programs are compiled and how many steps a call makes. Nothing else decides this."""
 
 from functools import partial
 from math import prod
@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from models.catalog import NETWORKS
 
-# Loops and branches on tensors are written as such here (tf.while_loop, tf.cond). Without AutoGraph, which rewrites the
-# source of every function on the way, a program is traced in half the time.
+# The code writes loops and branches on tensors as tf.while_loop and tf.cond, so it needs no AutoGraph. AutoGraph
+# rewrites the source of every function; without it a program is traced in half the time.
 compiled = partial(tf.function, autograph=False)
 
 
 def compiled_for_any_batch(function):
-    """A program of images [B, ...], labels [B, Y] or None, and a seed that is traced once, whatever B."""
+    """Compile a function of (images [B, ...], labels [B, Y] or None, seed). It is traced once, whatever B is."""
     programs = {}
 
     def of_any_size(array):
@@ -30,7 +30,7 @@ def compiled_for_any_batch(function):
 
 
 class Execution(NamedTuple):
-    """XLA or not, and how many steps a call of the compiled program makes."""
+    """Whether XLA compiles the steps, and how many steps a call of the compiled program makes."""
 
     jit_compile: bool
     steps_per_call: int
@@ -39,9 +39,9 @@ class Execution(NamedTuple):
 def plan_execution(config):
     """The Execution for a Config on this machine.
 
-    On a CPU, XLA fuses dense networks into fewer passes over memory, but its convolutions are slower than oneDNN's; on
-    a GPU it serves both. A call lasts about half a second on 2 cores, so that Python is out of the loop and the
-    progress bar moves.
+    On a CPU, XLA fuses dense networks into fewer passes over memory, but its convolutions are slower than oneDNN's. On
+    a GPU, XLA compiles both. A call takes about half a second on 2 cores: long enough to hide Python's overhead, short
+    enough for the progress bar to move.
     """
     is_dense = NETWORKS[config.network].is_dense
     pixels_per_call = 10_000_000 if is_dense else 1_500_000

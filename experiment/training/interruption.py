@@ -1,18 +1,18 @@
-"""Ctrl-C and SIGTERM as a request: training ends after the present call, with its state saved."""
+"""Ctrl-C and SIGTERM as a request: training stops after the current call, with its state saved."""
 
 import signal
 import threading
 
 
 class Interruption:
-    """A context in which the first SIGINT or SIGTERM sets `requested`; the second acts as it would without us."""
+    """A context in which the first SIGINT or SIGTERM sets `requested`. The second one acts as usual."""
 
     def __init__(self):
         self.requested = False
         self._previous = {}
 
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no signal handlers
+        if threading.current_thread() is threading.main_thread():  # Python allows signal handlers in no other thread
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._request)
         return self

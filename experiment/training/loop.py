@@ -1,4 +1,4 @@
-"""The loop over training steps: `fit` is a generator of Progress, and others draw and save it."""
+"""The loop over training steps. `fit` is a generator of Progress; its caller draws and saves."""
 
 import time
 from typing import NamedTuple
@@ -15,14 +15,14 @@ from models.noise import Stream, noise_seed
 
 
 class TrainingError(ValueError):
-    """A training that cannot go on. One line: what happened, and what to do."""
+    """Training that cannot go on. One line: what happened, and what to do."""
 
 
 def compile_train_steps(state, config, plan, jit_compile):
     """A compiled program that makes many training steps over a stack of batches.
 
     The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, and the number of steps (at most S). It
-    returns how many of them were made, and StepMetrics, means over these.
+    returns the number of steps made (skipped steps do not count) and the means of StepMetrics over them.
     """
     zero = StepMetrics(0.0, 0.0, 0.0, tf.zeros([state.model.num_levels]))
 
@@ -38,7 +38,7 @@ def compile_train_steps(state, config, plan, jit_compile):
         _, num_made, sums = tf.while_loop(lambda index, *_: index < num_steps, body, (0, 0.0, zero))
         return num_made, tf.nest.map_structure(lambda total: total / num_made, sums)
 
-    # What perturbs the images stays outside XLA, which would draw its noise again for each of the pixels' uses.
+    # Perturb the images outside XLA. XLA would draw the noise again for each use of the pixels.
     @compiled
     def train_steps(images, labels, num_steps):
         if config.horizontal_flip or config.binarization == "dynamic":
@@ -50,42 +50,49 @@ def compile_train_steps(state, config, plan, jit_compile):
 
 
 class Progress(NamedTuple):
-    """What one call of the compiled program did; means are over the images of the steps made, in nats per image."""
+    """What one call of the compiled program did. Means are over the images of the steps made, in nats per image."""
 
     step: int  # steps completed
     epoch: int  # epochs completed
     is_epoch_end: bool
     gradient_norm: float
     loss: float  # with beta and free nats
-    distortion: float
-    rate_per_level: tuple[float, ...]  # top level first
-    num_made: int  # steps that were not left out; without any, the means are NaN
+    distortion: float  # the reconstruction loss
+    rate_per_level: tuple[float, ...]  # the KL of each level, top level first
+    num_made: int  # steps that were not skipped; with none, the means are NaN
     num_images: int
     images_per_second: float
 
 
 class Plan(NamedTuple):
-    """The lengths of a run, in images and steps."""
+    """The length of a run, in images and steps."""
 
-    batch_size: int  # config.batch_size, or all images where there are fewer
+    batch_size: int  # config.batch_size, or the number of training images if that is smaller
     steps_per_epoch: int
     num_steps: int
 
 
 def plan_steps(split, config):
-    """How a run over a Split is divided into steps."""
+    """The Plan of a run: how a Split is divided into steps."""
     batch_size = min(config.batch_size, len(split.images))
     steps_per_epoch = len(split.images) // batch_size
     return Plan(batch_size, steps_per_epoch, steps_per_epoch * config.num_epochs)
 
 
 def fit(state, split, config):
-    """Train `state` from its step to the end of the run: a generator of Progress, one a call.
+    """Train `state` from its current step to the end of the run: a generator, one Progress per call.
 
-    Between two calls the state is whole: it can be evaluated, saved, or left. A state that is restored continues to
-    the same bits, because the noise is a function of (seed, step) and the batch order of (seed, epoch).
+    Between two calls the state is complete: it can be evaluated, saved, or left. A restored state continues to the same
+    bits, because the noise depends only on (seed, step) and the batch order only on (seed, epoch).
 
-    Raises: TrainingError where the loss was not finite too often; the state is then not to be saved.
+    Args:
+        state: a TrainingState.
+        split: the Split of the training images.
+        config: a Config.
+
+    Raises:
+        TrainingError: the loss or its gradient was not finite in more than config.max_skipped_steps steps. The state
+            must not be saved then.
     """
     plan, execution = plan_steps(split, config), plan_execution(config)
     train_steps = compile_train_steps(state, config, plan, execution.jit_compile)
@@ -96,8 +103,8 @@ def fit(state, split, config):
         epoch, step_in_epoch = divmod(step, plan.steps_per_epoch)
         order = batch_order(len(split.images), plan.batch_size, config.seed, epoch)
         batches = order[step_in_epoch : step_in_epoch + stack_size]
-        # The stack is always full, or it would be compiled anew for the last call of an epoch; what is beyond the
-        # number of steps is never looked at.
+        # The stack always has its full size; otherwise the last call of an epoch would compile the program again.
+        # The program ignores batches beyond the number of steps.
         stack = np.resize(batches, (stack_size, plan.batch_size))
         started = time.perf_counter()
         labels = None if split.labels is None else split.labels[stack]

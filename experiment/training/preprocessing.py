@@ -1,4 +1,4 @@
-"""uint8 images -> what a model sees: binarisation and scaling, inside the compiled program."""
+"""uint8 images -> the input of a model: binarisation and scaling, inside the compiled program."""
 
 import tensorflow as tf
 
@@ -6,14 +6,21 @@ from image_data.splits import refuse_other_images
 from models.distributions import Batch
 from models.noise import Stream, noise_seed, uniform
 
-# The draw that binarises validation and test images is part of the protocol, not of a run.
+# Validation and test images are binarised in the same way for all runs: this seed is part of the protocol.
 BINARIZATION_SEED = 0
 
 
 def binarize(images, seed):
-    """Every pixel a Bernoulli draw of its grey value (Salakhutdinov & Murray 2008): uint8 -> uint8 of 0 and 255.
+    """Draw every pixel from a Bernoulli distribution with its grey value as the probability.
 
-    Args: images [B, H, W, C]; seed, an int32 pair.
+    Args:
+        images: uint8 [B, H, W, C].
+        seed: an int32 pair.
+
+    Returns:
+        uint8 [B, H, W, C] of 0 and 255.
+
+    Reference: Salakhutdinov & Murray (2008).
     """
     refuse_other_images(images)
     is_on = uniform(tf.shape(images), seed) * 255.0 < tf.cast(images, tf.float32)
@@ -21,13 +28,13 @@ def binarize(images, seed):
 
 
 def flip_horizontally(images, seed):
-    """Mirror each of the images [B, H, W, C] with probability one half; seed, an int32 pair."""
+    """Mirror each image of [B, H, W, C] with probability one half. `seed` is an int32 pair."""
     is_mirrored = uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
     return tf.where(is_mirrored, tf.reverse(images, axis=[2]), images)
 
 
 def perturb(images, step, config):
-    """The images of a training step as the model is given them: mirrored, then binarised, where a Config says so."""
+    """The images of a training step as the model sees them: mirrored, then binarised, each if the Config says so."""
     if config.horizontal_flip:
         images = flip_horizontally(images, noise_seed(config.seed, Stream.TRAIN_FLIPS, step))
     if config.binarization == "dynamic":
@@ -45,7 +52,7 @@ def make_batch(images, labels):
 
 
 def binarize_once(split, binarization, stream):
-    """The split as evaluation sees it: under `dynamic` binarisation drawn once, with one seed for all runs."""
+    """The Split as evaluation sees it. `dynamic` binarisation is drawn once, with the same seed for all runs."""
     if binarization != "dynamic":
         return split
     return split._replace(images=binarize(split.images, noise_seed(BINARIZATION_SEED, stream)).numpy())

@@ -1,4 +1,4 @@
-"""What changes over training, as functions of the step alone: beta, the capacity, the learning rate."""
+"""What changes during training, as functions of the step alone: beta, the capacity, the learning rate."""
 
 from math import pi
 
@@ -10,7 +10,7 @@ from models.objectives import Weights
 
 
 def weights_at(step, config, plan):
-    """The Weights of the loss at a step of a Plan."""
+    """The Weights of the loss at a step."""
     return Weights(
         beta=beta_at(step, config, plan.steps_per_epoch),
         free_nats=config.free_nats,
@@ -22,10 +22,12 @@ def weights_at(step, config, plan):
 
 
 def beta_at(step, config, steps_per_epoch):
-    """beta at a step: the weight of each level's rate, top first, [levels], or a scalar where all weigh the same.
+    """beta at a step: a scalar, or [levels] with --level_betas (the weight of each level's KL, top level first).
 
-    Within the first beta_epochs it rises from 0 to its value along a straight line (Sonderby et al. 2016) or half a
-    cosine; `cyclical` begins again after every beta_epochs, and rises in the first half of each cycle (Fu et al. 2019).
+    Within the first beta_epochs beta rises from 0 to its value, linearly or as half a cosine. `cyclical` starts again
+    every beta_epochs and rises in the first half of each cycle.
+
+    Reference: Sonderby et al. (2016) for linear; Fu et al. (2019) for cyclical.
     """
     progress = tf.cast(step, tf.float32) / (config.beta_epochs * steps_per_epoch)
     ramps = {
@@ -39,21 +41,21 @@ def beta_at(step, config, steps_per_epoch):
 
 
 def capacity_at(step, config, steps_per_epoch):
-    """The capacity at a step: nats. It rises from 0 along a straight line (Burgess et al. 2018)."""
+    """The capacity at a step, the target of the KL in nats. It rises linearly from 0 (Burgess et al. 2018)."""
     progress = tf.cast(step, tf.float32) / (config.capacity_epochs * steps_per_epoch)
     return config.capacity * tf.minimum(progress, 1.0)
 
 
 def ema_decay_at(step, config):
-    """The decay of the moving averages of weights: at first they reach back over a twentieth of the steps so far."""
+    """The decay of the moving averages of weights. Early on they average over a twentieth of the steps so far."""
     step = tf.cast(step, tf.float32)
     return tf.minimum(config.ema, step / (20.0 + step))
 
 
 def make_optimizer(config, num_steps):
-    """The Keras optimizer of a run of so many steps."""
+    """The Keras optimizer of a run of `num_steps` steps."""
     learning_rate = config.learning_rate
-    if config.learning_rate_schedule == "cosine":  # to zero at the last step (Loshchilov & Hutter 2017)
+    if config.learning_rate_schedule == "cosine":  # reaches 0 at the last step (Loshchilov & Hutter 2017)
         learning_rate = keras.optimizers.schedules.CosineDecay(learning_rate, num_steps)
     return keras.optimizers.get(
         {

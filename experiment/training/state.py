@@ -1,4 +1,4 @@
-"""All that a run is, between two steps: what is saved, and restored to the same bits."""
+"""The state of a run between two steps: what is saved, and restored to the same bits."""
 
 from contextlib import contextmanager
 
@@ -21,7 +21,7 @@ class TrainingState:
         self.lowest_loss = tf.Variable(np.inf, dtype=tf.float32)  # of the validation images
 
     def variables(self):
-        """Name -> variable. Numbered, because Keras's own names depend on what else a process has built."""
+        """All variables by name; numbered, because Keras's own names depend on what else the process has built."""
         lists = {"model": self.model.variables, "optimizer": self.optimizer.variables, "averages": self.averages}
         return {
             "step": self.step,
@@ -32,7 +32,7 @@ class TrainingState:
 
     @contextmanager
     def averaged(self):
-        """While the block lasts, the model has the moving averages of its weights, where they are kept."""
+        """Within the block, the model has the moving averages of its weights, if the run keeps them."""
         weights = self.model.variables[: len(self.averages)]
         of_training = [weight.numpy() for weight in weights]
         assign(weights, self.averages)
@@ -43,6 +43,6 @@ class TrainingState:
 
 
 def assign(variables, values):
-    """Give each of some variables its value."""
+    """Assign values to variables, pair by pair."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -11,7 +11,7 @@ from models.objectives import loss_of
 
 
 class StepMetrics(NamedTuple):
-    """What a step says of itself; means over its batch, in nats per image."""
+    """The numbers of one step: means over its batch, in nats per image."""
 
     gradient_norm: tf.Tensor
     loss: tf.Tensor  # with beta and free nats
@@ -20,17 +20,17 @@ class StepMetrics(NamedTuple):
 
 
 def train_step(state, batch, seed, config, weights):
-    """One step of gradient descent on the objective, skipped where its loss or gradient is not finite.
+    """One step of gradient descent on the objective. A loss or gradient that is not finite skips it.
 
     Args:
-        state: a TrainingState, which the step moves on.
+        state: a TrainingState, which the step updates.
         batch: a Batch of B images.
-        seed: an int32 pair, of the noise of the posterior.
+        seed: an int32 pair, for the noise of the posterior.
         config: a Config.
         weights: the Weights of the loss at this step.
 
     Returns:
-        StepMetrics, and whether the step was made.
+        StepMetrics, and whether the step was made (not skipped).
     """
     statistics = copy_statistics(state.model)
     with tf.GradientTape() as tape:
@@ -46,12 +46,12 @@ def train_step(state, batch, seed, config, weights):
 
 
 def copy_statistics(model):
-    """The running statistics of normalisation, which a pass in training moves."""
+    """A copy of the running statistics of normalisation, which a training pass changes."""
     return [tf.identity(each) for each in model.non_trainable_variables]
 
 
 def apply_if(is_finite, state, gradients, config, statistics):
-    """Descend, or put the statistics back as they were: one gradient of NaN would make every weight NaN."""
+    """Apply the gradients, or restore the running statistics: one gradient of NaN would make every weight NaN."""
 
     def descend():
         state.optimizer.apply(gradients, state.model.trainable_variables)
@@ -67,7 +67,7 @@ def apply_if(is_finite, state, gradients, config, statistics):
 
 
 def average_weights(state, config):
-    """Move the averages towards the weights by 1 - decay of their distance, where averages are kept."""
+    """Move the averages towards the weights by 1 - decay of the distance, if the run keeps averages."""
     share = 1.0 - ema_decay_at(state.step, config)
     for average, variable in zip(state.averages, state.model.variables[: len(state.averages)], strict=True):
         average.assign_sub(share * (average - variable))

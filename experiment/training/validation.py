@@ -1,4 +1,4 @@
-"""The loss of held-out images: what decides which weights of a run are kept."""
+"""The loss of held-out images. It decides which weights of a run are kept."""
 
 from dataclasses import replace
 from math import prod
@@ -14,22 +14,22 @@ from models.bounds import forward
 from models.noise import Stream, noise_seed
 from models.objectives import loss_of
 
-# The noise of evaluation is a function of its seed and the position of a batch, so the size of a batch is settled by
-# the size of an image alone: 500 images of 28x28, fewer of larger ones, but not so few that a CPU waits for each.
+# The noise of evaluation depends on its seed and the index of a batch. So the batch size depends on the image size
+# alone: 500 images of 28x28, fewer of larger ones, but enough to keep a CPU busy.
 PIXELS_PER_BATCH = 500 * 28 * 28
 MIN_BATCH = 8
 
 
 def evaluation_batch_size(image_shape):
-    """Images of a shape (H, W, C) that evaluation takes at once."""
+    """The batch size of evaluation for images of shape (H, W, C)."""
     return max(MIN_BATCH, PIXELS_PER_BATCH // prod(image_shape))
 
 
 class LossEvaluator:
-    """The loss that a run minimises, as it is when its schedules have ended, and without free nats; compiled once.
+    """The training loss on held-out images, with all schedules at their end and without free nats.
 
-    For --objective elbo with beta 1 it is the negative ELBO, for iwae the negative bound of as many samples as in
-    training: weights of another epoch than that of the best ELBO.
+    For --objective elbo with beta 1 it is the negative ELBO. For iwae it is the negative importance-weighted bound with
+    as many samples as in training, so its best epoch can differ from that of the ELBO. The program is compiled once.
     """
 
     def __init__(self, model, config, plan):
@@ -44,11 +44,14 @@ class LossEvaluator:
 
         self._evaluate = evaluate
 
-    @np.errstate(invalid="ignore", over="ignore")  # a model that diverged: the caller judges
+    @np.errstate(invalid="ignore", over="ignore")  # the caller handles a model that diverged
     def __call__(self, split):
-        """The mean over the images of a Split, binarised beforehand where they are to be: nats per image.
+        """The mean loss over the images of a Split, nats per image.
 
-        The loss of a batch is not always a mean over its images, so batches are as alike in size as can be.
+        The loss of a batch is not always a mean over its images, so all batches are as equal in size as possible.
+
+        Args:
+            split: a Split, already binarised if the run binarises.
         """
 
         def loss_of_batch(index, images, labels):

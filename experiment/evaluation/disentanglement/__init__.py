@@ -1,1 +1,1 @@
-"""Disentanglement scores: functions of codes [N, L] and factors [N, F], which know neither models nor data sets."""
+"""Disentanglement scores: functions of codes [N, L] and factors [N, F]. They know neither models nor data sets."""

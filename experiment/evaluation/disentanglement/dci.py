@@ -8,7 +8,7 @@ from sklearn.model_selection import train_test_split
 
 
 class Dci(NamedTuple):
-    """Three scores from 0 to 1."""
+    """Three scores, from 0 to 1."""
 
     dci_disentanglement: float  # each unit is important for one factor
     dci_completeness: float  # each factor is predicted from one unit
@@ -16,13 +16,24 @@ class Dci(NamedTuple):
 
 
 def dci(codes, factors, num_images=10_000, seed=0):
-    """Scores from the importance R [L, F] of each unit for the prediction of each factor by a random forest.
+    """Disentanglement, completeness and informativeness, from the importance of units in random forests.
 
-    disentanglement = sum_j rho_j (1 - H_F(P_j)), P_jk = R_jk / sum_k R_jk, rho_j = sum_k R_jk / sum R;
-    completeness the same over units, with weights of the factors; entropies to the base F and L. Eastwood & Williams
-    (2018), section 2, with their random forests (any unit at every split); a fifth of the images is held out.
+        disentanglement = sum_j rho_j (1 - H_F(P_j)),  P_jk = R_jk / sum_k R_jk,  rho_j = sum_k R_jk / sum R
 
-    Args: codes (posterior means) [N, L]; factors, whole numbers [N, F]; num_images, drawn where there are more.
+    R [L, F] is the importance of each unit for the prediction of each factor. Completeness is the same over units, with
+    the weights of the factors. Entropies are to the base F and L. Every split of a tree may use any unit. One fifth of
+    the images is held out.
+
+    Args:
+        codes: posterior means [N, L].
+        factors: whole numbers [N, F].
+        num_images: the largest number of images to use; from more, they are drawn at random.
+        seed: of the draw and the forests.
+
+    Returns:
+        Dci.
+
+    Reference: Eastwood & Williams (2018), section 2, with their random forests.
     """
     rows = np.random.default_rng(seed).permutation(len(codes))[:num_images]
     fitted, held_out = train_test_split(rows, test_size=0.2, random_state=seed)
@@ -37,7 +48,7 @@ def dci(codes, factors, num_images=10_000, seed=0):
 
 
 def _concentration(importance):
-    """sum_j rho_j (1 - H(P_j)) over the rows of a matrix of importance: 1 where each row has one entry."""
+    """sum_j rho_j (1 - H(P_j)) over the rows of an importance matrix: 1 where each row has one entry."""
     if not importance.any():
         return 0.0
     share = importance / np.maximum(importance.sum(axis=1, keepdims=True), 1e-12)

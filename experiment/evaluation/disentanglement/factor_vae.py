@@ -4,18 +4,28 @@ import numpy as np
 
 from experiment.evaluation.disentanglement.groups import Groups
 
-INACTIVE_VARIANCE = 0.01  # units of a lower variance over the data set would win every vote by their silence
+INACTIVE_VARIANCE = 0.01  # units of a lower variance over the data set are inactive, and would win every vote
 
 
 def factor_vae_score(codes, factors, num_votes=5000, group_size=64, seed=0):
-    """The accuracy of telling which factor was held fixed from the unit that varied least: from 0 to 1.
+    """The accuracy of a classifier that tells the fixed factor from the unit that varies least: from 0 to 1.
 
-    A vote: fix one factor at random, take images that share its value, and note the active unit of the lowest variance
-    relative to its variance over all images. The classifier gives each unit the factor it voted for most. It is fitted
-    on half of the votes and scored on the other half; chance is about 1/F, and 0 is given where no unit is active.
-    Kim & Mnih (2018), section 4.
+    A vote: fix one factor at random, take images that share its value, and note the active unit with the lowest
+    variance relative to its variance over all images. The classifier assigns each unit the factor that it gets most
+    votes for. It is fitted on one half of the votes and scored on the other half. Chance is about 1/F. The score is 0
+    where no unit is active.
 
-    Args: codes (posterior means) [N, L]; factors, whole numbers [N, F].
+    Args:
+        codes: posterior means [N, L].
+        factors: whole numbers [N, F].
+        num_votes: votes in each half.
+        group_size: images of a vote.
+        seed: of the votes.
+
+    Returns:
+        The accuracy, from 0 to 1.
+
+    Reference: Kim & Mnih (2018), section 4.
     """
     variance = codes.var(axis=0)
     active = codes[:, variance > INACTIVE_VARIANCE] / np.sqrt(variance[variance > INACTIVE_VARIANCE])

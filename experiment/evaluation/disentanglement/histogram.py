@@ -1,14 +1,17 @@
-"""Mutual information of units and factors, from histograms: what MIG and modularity begin with."""
+"""Mutual information of units and factors, from histograms: the basis of MIG and modularity."""
 
 import numpy as np
 
-NUM_BINS = 20  # of equal width over the range of a unit (Locatello et al. 2019)
+NUM_BINS = 20  # bins of equal width over the range of a unit (Locatello et al. 2019)
 
 
 def mutual_information(codes, factors, num_bins=NUM_BINS):
-    """I(z_j; v_k) of the empirical distribution, each unit in bins of equal width: nats [L, F].
+    """I(z_j; v_k) of the empirical distribution, with each unit in bins of equal width: nats [L, F].
 
-    Args: codes [N, L]; factors, whole numbers [N, F].
+    Args:
+        codes: [N, L].
+        factors: whole numbers [N, F].
+        num_bins: bins of each unit.
     """
     return np.array([[_mutual_information(unit, factor) for factor in factors.T] for unit in _binned(codes, num_bins)])
 

@@ -1,32 +1,54 @@
-"""The mutual information gap, by both estimators in use, which differ by factors of two to five: always name which."""
+"""The mutual information gap (MIG), by both common estimators.
+
+They differ by factors of two to five, so always name which one was used.
+"""
 
 import numpy as np
 from scipy.special import logsumexp
 
 from experiment.evaluation.disentanglement.histogram import NUM_BINS, factor_entropies, mutual_information
 
-ROWS_AT_ONCE = 2_000_000  # of a matrix samples x posteriors, which would not fit as a whole
+ROWS_AT_ONCE = 2_000_000  # of a matrix samples x posteriors, which does not fit into memory as a whole
 
 
 def mig_histogram(codes, factors, num_bins=NUM_BINS):
-    """Mean over factors of the gap between the two most informative units, I / H(v_k): from 0 to 1.
+    """MIG from histograms: the gap between the two most informative units of each factor, from 0 to 1.
 
-    1/F sum_k (I(z_j1; v_k) - I(z_j2; v_k)) / H(v_k), with the codes (posterior means) in 20 bins, as Locatello et al.
-    (2019) compute the score of Chen et al. (2018).
+        1/F sum_k (I(z_j1; v_k) - I(z_j2; v_k)) / H(v_k)
 
-    Args: codes [N, L]; factors, whole numbers [N, F].
+    The codes are posterior means in 20 bins.
+
+    Args:
+        codes: posterior means [N, L].
+        factors: whole numbers [N, F].
+        num_bins: bins of each unit.
+
+    Returns:
+        The mean gap over factors.
+
+    Reference: Chen et al. (2018) for the score; Locatello et al. (2019) for the histograms.
     """
     return _gap(mutual_information(codes, factors, num_bins), factor_entropies(factors))
 
 
 def mig_sampled(mean, log_var, factors, num_samples=2000, seed=0):
-    """The same gap, with I(z_j; v_k) = H(z_j) - H(z_j|v_k) of samples z ~ q(z|x): Chen et al. (2018), eq. 6 and app. B.
+    """MIG from samples z ~ q(z|x): the same gap, with I(z_j; v_k) = H(z_j) - H(z_j|v_k).
 
-    The densities are mixtures of all posteriors, q(z_j) = 1/N sum_n q(z_j|x_n), and of those with a value of the
-    factor; entropies are means of -log q over samples. Can be a little below 0 where nothing is informative.
+    q(z_j) = 1/N sum_n q(z_j|x_n) is the mixture of all posteriors, and q(z_j|v_k) the mixture over images with that
+    value of the factor. An entropy is the mean of -log q over samples. The score can be slightly below 0 where no unit
+    is informative.
 
-    Args: mean and log_var of the posteriors, [N, L]; factors, whole numbers [N, F], in which every combination of
-    values should be alike frequent; num_samples, of each entropy.
+    Args:
+        mean: of the posteriors, [N, L].
+        log_var: of the posteriors, [N, L].
+        factors: whole numbers [N, F]; all combinations of values should be equally frequent.
+        num_samples: samples for each entropy.
+        seed: of the samples.
+
+    Returns:
+        The mean gap over factors.
+
+    Reference: Chen et al. (2018), eq. 6 and appendix B.
     """
     rng = np.random.default_rng(seed)
     num_units = mean.shape[1]
@@ -44,7 +66,7 @@ def mig_sampled(mean, log_var, factors, num_samples=2000, seed=0):
 
 
 def _gap(information, entropies):
-    """Information [L, F] and entropies [F] -> the mean gap of the two largest of each column."""
+    """Information [L, F] and entropies [F] -> the mean over factors of the gap between the two largest values."""
     if len(information) < 2:
         information = np.concatenate([information, np.zeros_like(information)])
     second, first = np.sort(information, axis=0)[-2:]
@@ -52,7 +74,7 @@ def _gap(information, entropies):
 
 
 def _mixture_entropy(posteriors, num_samples, rng):
-    """The entropy of a mixture of Gaussians (mean, log_var) [2, N], estimated with samples of it: nats."""
+    """The entropy of a mixture of Gaussians (mean, log_var) [2, N], estimated from its samples: nats."""
     mean, log_var = posteriors
     chosen = rng.integers(len(mean), size=num_samples)
     z = mean[chosen] + np.exp(0.5 * log_var[chosen]) * rng.standard_normal(num_samples)

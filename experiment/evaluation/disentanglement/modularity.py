@@ -4,18 +4,27 @@ import numpy as np
 
 from experiment.evaluation.disentanglement.histogram import NUM_BINS, mutual_information
 
-SILENT = 0.01  # nats: a unit that informs less about every factor says nothing
+SILENT = 0.01  # nats; a unit with less information about every factor counts as uninformative
 
 
 def modularity(codes, factors, num_bins=NUM_BINS):
-    """Mean over units of 1 - sum_{k != k*} I(z_j; v_k)^2 / (I(z_j; v_k*)^2 (F - 1)): from 0 to 1.
+    """How far each unit informs about one factor alone: a mean over units, from 0 to 1.
 
-    k* is the factor that a unit informs about most; a unit that says nothing counts as 0. Modularity asks that each
-    unit have one factor, not that each factor have one unit. Ridgeway & Mozer (2018), eq. 2 and 3. What independent
-    variables would show by chance, (bins - 1) (values - 1) / 2N (Miller 1955), is taken off the information: without
-    that a unit of noise scores high.
+        1 - sum_{k != k*} I(z_j; v_k)^2 / (I(z_j; v_k*)^2 (F - 1))
 
-    Args: codes (posterior means) [N, L]; factors, whole numbers [N, F].
+    k* is the factor that the unit informs about most. An uninformative unit counts as 0. Modularity asks for one factor
+    per unit, not for one unit per factor. The information of independent variables by chance, (bins - 1) (values - 1) /
+    2N, is subtracted; otherwise a unit of noise scores high.
+
+    Args:
+        codes: posterior means [N, L].
+        factors: whole numbers [N, F].
+        num_bins: bins of each unit.
+
+    Returns:
+        The mean over units.
+
+    Reference: Ridgeway & Mozer (2018), eq. 2 and 3; Miller (1955) for the chance level.
     """
     num_values = np.array([len(np.unique(factor)) for factor in factors.T])
     by_chance = (num_bins - 1) * (num_values - 1) / (2 * len(codes))

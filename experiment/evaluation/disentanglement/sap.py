@@ -7,14 +7,22 @@ from sklearn.tree import DecisionTreeClassifier
 
 
 def sap(codes, factors, num_images=5_000, seed=0):
-    """Mean over factors of the gap in accuracy between the two units that predict it best alone: from 0 to 1.
+    """The gap in accuracy between the two units that predict a factor best on their own: a mean over factors, 0 to 1.
 
-    Each factor of V values is predicted from each unit by V - 1 thresholds, the leaves of a tree; the accuracy is
-    balanced over values, on the held-out half. A unit that knows nothing has an accuracy of 1/V, so a perfect code
-    reaches the mean of 1 - 1/V. Kumar et al. (2018), section 3; others take linear support vector machines, which
-    cannot tell more than two values along a line apart.
+    Each unit predicts each factor of V values by V - 1 thresholds, the leaves of a tree. The accuracy is balanced over
+    values and measured on the held-out half. An uninformative unit has accuracy 1/V, so a perfect code scores the mean
+    of 1 - 1/V. Others use linear support vector machines, which cannot separate more than two values along a line.
 
-    Args: codes (posterior means) [N, L]; factors, whole numbers [N, F]; num_images, drawn where there are more.
+    Args:
+        codes: posterior means [N, L].
+        factors: whole numbers [N, F].
+        num_images: the largest number of images to use; from more, they are drawn at random.
+        seed: of the draw.
+
+    Returns:
+        The mean gap.
+
+    Reference: Kumar, Sattigeri & Balakrishnan (2018), section 3.
     """
     rows = np.random.default_rng(seed).permutation(len(codes))[:num_images]
     fitted, held_out = train_test_split(rows, test_size=0.5, random_state=seed)
