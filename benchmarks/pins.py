@@ -23,75 +23,47 @@ import numpy as np
 import assignment
 
 PROJECT = Path(__file__).resolve().parent.parent
-SMALL = [
-    "--dataset",
-    "digits",
-    "--limit",
-    "60",
-    "--num_epochs",
-    "2",
-    "--batch_size",
-    "20",
-    "--hidden_sizes",
-    "16",
-    "--seed",
-    "3",
-]
-ONE, TWO = ["--latent_size", "4"], ["--latent_size", "6", "4", "--hierarchical"]
+SMALL = "--dataset digits --limit 60 --num_epochs 2 --batch_size 20 --seed 3 --hidden_sizes 16"
+CONV = "--dataset digits --limit 60 --num_epochs 2 --batch_size 20 --network conv --hidden_sizes 4 8"
+ONE, TWO = "--latent_size 4", "--latent_size 6 4 --hierarchical"
 MODELS = {
     "vae": ONE,
-    "cvae": [*ONE, "--is_cvae"],
+    "cvae": f"{ONE} --is_cvae",
     "hvae": TWO,
-    "chvae": [*TWO, "--is_cvae"],
-    "chain": [*TWO, "--hierarchy", "chain"],
+    "chvae": f"{TWO} --is_cvae",
+    "chain": f"{TWO} --hierarchy chain",
 }
-OBJECTIVES = {"elbo": ["--beta", "2"], "iwae": [], "beta_tc": [], "capacity": [], "mmd": []}
+OBJECTIVES = {"elbo": "--beta 2", "iwae": "", "beta_tc": "", "capacity": "", "mmd": ""}
 OF_ONE_LEVEL = ("beta_tc", "mmd")
-CONV = [
-    "--dataset",
-    "digits",
-    "--limit",
-    "60",
-    "--num_epochs",
-    "2",
-    "--batch_size",
-    "20",
-    "--network",
-    "conv",
-    "--hidden_sizes",
-    "4",
-    "8",
-]
+AVERAGED = "--ema 0.9 --clip_norm 5 --weight_decay 0.1"
+SCHEDULED = "--beta_schedule cyclical --beta_epochs 1 --learning_rate_schedule cosine"
 OTHERS = {
-    "mse": [*SMALL, *ONE, "--likelihood", "mse"],
-    "gaussian": [*SMALL, *ONE, "--likelihood", "gaussian", "--horizontal_flip"],
-    "discretized_logistic": [*SMALL, *ONE, "--likelihood", "discretized_logistic", "--every_epoch"],
-    "schedules": [
-        *[*SMALL, *ONE, "--ema", "0.9", "--clip_norm", "5", "--weight_decay", "0.1"],
-        *["--beta_schedule", "cyclical", "--beta_epochs", "1", "--learning_rate_schedule", "cosine"],
-    ],
-    "conv": [*CONV, *ONE, "--encoder_normalization", "batch", "--decoder_normalization", "instance"],
-    "maps": [*CONV, "--hierarchical", "--latent_size", "7x7x2", "4", "--optimizer", "adamax"],
-    "evaluated": [*SMALL, *ONE, "--is_cvae", "--evaluate", "--iw_samples", "50"],
-    "evaluated_hierarchy": [*SMALL, *TWO, "--evaluate", "--iw_samples", "50"],
+    "mse": f"{SMALL} {ONE} --likelihood mse",
+    "gaussian": f"{SMALL} {ONE} --likelihood gaussian --horizontal_flip",
+    "discretized_logistic": f"{SMALL} {ONE} --likelihood discretized_logistic --every_epoch",
+    "schedules": f"{SMALL} {ONE} {AVERAGED} {SCHEDULED}",
+    "conv": f"{CONV} {ONE} --encoder_normalization batch --decoder_normalization instance",
+    "maps": f"{CONV} --hierarchical --latent_size 7x7x2 4 --optimizer adamax",
+    "evaluated": f"{SMALL} {ONE} --is_cvae --evaluate --iw_samples 50",
+    "evaluated_hierarchy": f"{SMALL} {TWO} --evaluate --iw_samples 50",
 }
 SHIPPED = ("vae_1l", "cvae_1l", "vae_2l")
 OF_THE_CLOCK = ("images_per_second", "iw_seconds")
 
 
 def commands(mnist):
-    """The flags of every pinned run: name -> list."""
+    """The flags of every pinned run: name -> list. `mnist` is a folder, or None for no runs of shipped weights."""
     runs = {
-        f"{model}_{objective}": [*SMALL, *flags, "--objective", objective, *weights]
+        f"{model}_{objective}": f"{SMALL} {flags} --objective {objective} {weights}"
         for model, flags in MODELS.items()
         for objective, weights in OBJECTIVES.items()
         if "--hierarchical" not in flags or objective not in OF_ONE_LEVEL
     }
     shipped = {
-        f"shipped_{name}": f"--load_weights {PROJECT}/model_ckpts/{name} --num_epochs 0 --data_dir {mnist}".split()
+        f"shipped_{name}": ["--load_weights", f"{PROJECT}/model_ckpts/{name}", "--num_epochs", "0", "--data_dir", mnist]
         for name in SHIPPED
     }
-    return runs | OTHERS | (shipped if mnist else {})
+    return {name: flags.split() for name, flags in (runs | OTHERS).items()} | (shipped if mnist else {})
 
 
 def pin(name, flags):

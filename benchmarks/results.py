@@ -92,9 +92,13 @@ def is_complete(path):
 
 
 def as_record(path):
-    """A results.json without the published number, which experiment/settings/presets.py holds."""
+    """A results.json without the published number, which is in experiment/settings/presets.py, and without paths.
+
+    The command may name a folder of this machine.
+    """
     results = json.loads(path.read_text(encoding="utf-8"))
     results.pop("published", None)
+    results["protocol"].pop("command", None)
     return json.dumps(results, indent=2) + "\n"
 
 

@@ -24,7 +24,7 @@ from models.catalog import LIKELIHOODS
 from models.noise import Stream
 
 NUMBERS_OF_SAMPLES = (5000, 2000, 1000, 500, 200, 100, 50)
-PATIENCE = 900.0  # seconds for the importance-weighted bound; --iw_samples overrides it
+PATIENCE = 900.0  # seconds for the importance-weighted bound, unless --iw_samples is set, and for Bayes' rule
 PROBE_IMAGES = 10_000
 
 
@@ -135,14 +135,9 @@ def measure_mig_of_samples(subject):
     return {"mig_sampled": mig_sampled(mean, log_var, varying_factors(subject), seed=subject.config.seed)}
 
 
-def scored(score, name=None):
-    """A measure from a score of codes and factors: score(codes, factors, seed) -> a number, or a dict of numbers."""
-
-    def measure(subject):
-        found = score(subject.inferred.codes, varying_factors(subject), subject.config.seed)
-        return {name: found} if name else found
-
-    return measure
+def scored(score):
+    """A measure from a score of codes and factors: score(codes, factors, seed) -> dict of numbers."""
+    return lambda subject: score(subject.inferred.codes, varying_factors(subject), subject.config.seed)
 
 
 def varying_factors(subject):
@@ -222,11 +217,11 @@ def room_for_a_window(subject):
 
 
 class Measure(NamedTuple):
-    """A measure: the function of a Subject that takes it, and whether it applies."""
+    """A measure: how it is taken of a Subject, whether it means something for such a model, and what its data lack."""
 
     take: Callable[[Subject], dict]
-    applies: Callable[[Subject], bool] = lambda subject: True  # whether it means something for this kind of model
-    lacks: Callable[[Subject], str] = nothing  # why it cannot be had of these data, or ""
+    applies: Callable[[Subject], bool] = lambda subject: True
+    lacks: Callable[[Subject], str] = nothing  # a reason why these data do not allow it, or ""
 
 
 BOUND = "importance-weighted bound"
@@ -237,12 +232,12 @@ def _is_given_classes(subject):
 
 
 SCORES = {
-    "MIG, 20 bins": (lambda codes, factors, seed: mig_histogram(codes, factors), "mig_histogram"),
-    "FactorVAE score": (lambda codes, factors, seed: factor_vae_score(codes, factors, seed=seed), "factor_vae_score"),
-    "beta-VAE score": (lambda codes, factors, seed: beta_vae_score(codes, factors, seed=seed), "beta_vae_score"),
-    "DCI": (lambda codes, factors, seed: dci(codes, factors, seed=seed)._asdict(),),
-    "SAP": (lambda codes, factors, seed: sap(codes, factors, seed=seed), "sap"),
-    "modularity": (lambda codes, factors, seed: modularity(codes, factors), "modularity"),
+    "MIG, 20 bins": lambda codes, factors, seed: {"mig_histogram": mig_histogram(codes, factors)},
+    "FactorVAE score": lambda codes, factors, seed: {"factor_vae_score": factor_vae_score(codes, factors, seed=seed)},
+    "beta-VAE score": lambda codes, factors, seed: {"beta_vae_score": beta_vae_score(codes, factors, seed=seed)},
+    "DCI": lambda codes, factors, seed: dci(codes, factors, seed=seed)._asdict(),
+    "SAP": lambda codes, factors, seed: {"sap": sap(codes, factors, seed=seed)},
+    "modularity": lambda codes, factors, seed: {"modularity": modularity(codes, factors)},
 }
 MEASURES = {
     BOUND: Measure(measure_bound),
@@ -254,7 +249,7 @@ MEASURES = {
     "MIG of samples": Measure(
         measure_mig_of_samples, lambda s: s.has_factors and not s.config.traits.has_levels, several_values
     ),
-    **{name: Measure(scored(*score), lambda s: s.has_factors, several_factors) for name, score in SCORES.items()},
+    **{name: Measure(scored(score), lambda s: s.has_factors, several_factors) for name, score in SCORES.items()},
     "error of reconstructions": Measure(measure_reconstructions, lambda s: s.config.image_size is not None),
     "SSIM": Measure(measure_similarity, lambda s: s.config.image_size is not None, room_for_a_window),
     "Bayes' rule": Measure(measure_bayes_rule, _is_given_classes, several_classes),

@@ -41,7 +41,7 @@ def test_wrong_uses_are_one_line(cli, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no image")
     assert_refused(cli(*QUICK, "--num_epochs", "0", "--interpolate", "0", "1"), "--num_epochs 0 trains nothing")
     for flags, message in {
-        ("--interpolate", "0", "large.png"): "--interpolate large.png: cannot be shown to the model: 64x64 pixels; expected 28x28",
+        ("--interpolate", "0", "large.png"): "large.png: cannot be shown to the model: 64x64 pixels; expected 28x28",
         ("--traverse", "99999"): "--traverse 99999: there are 200 test images; expected 0 to 199",
         ("--reconstruct", "nowhere.png"): "--reconstruct nowhere.png: no such file",
         ("--reconstruct", "broken.png"): "--reconstruct broken.png:",
