@@ -40,6 +40,16 @@ def test_the_tables_are_what_the_records_say():
     assert results.fill(text) == text, "python -m benchmarks.results writes them"
 
 
+def test_a_record_holds_no_path_of_the_machine(tmp_path):
+    found = {
+        "test": TEST,
+        "protocol": PROTOCOL | {"command": "python assignment.py --data_dir /home/ada"},
+        "published": {},
+    }
+    (tmp_path / "results.json").write_text(json.dumps(found))
+    assert json.loads(results.as_record(tmp_path / "results.json")) == {"test": TEST, "protocol": PROTOCOL}
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_records_are_of_the_presets_as_they_are(preset):
     settings = PRESETS[preset].settings
