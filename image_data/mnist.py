@@ -142,7 +142,7 @@ def load_binarized_mnist(data_dir):
     splits = []
     for name, array in arrays.items():
         is_whole = array.dtype.kind in "biuf" and len(array) > 0 and array[0].size == 784
-        if not is_whole or not np.isin(array, (0, 1)).all():
+        if not is_whole or not ((array == 0) | (array == 1)).all():
             raise DataError(
                 f"{path}: expected {name} of [N, 784] zeros and ones, found {array.dtype} {list(array.shape)}; "
                 "binarised images are never thresholded here"

@@ -1,5 +1,6 @@
 """What several test files share: small configurations, small data, the command line, and the real data."""
 
+import ctypes
 import gc
 import json
 import os
@@ -53,9 +54,11 @@ def graphs_are_let_go():
 
 @pytest.fixture(autouse=True, scope="module")
 def memory_is_given_back():
-    """Models and graphs refer to themselves, and Python is slow to notice that nobody else does."""
+    """Graphs refer to themselves, which Python is slow to notice, and glibc keeps what was freed for the next time."""
     yield
     gc.collect()
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 @pytest.fixture

@@ -175,8 +175,11 @@ def truncated(path):
 
 
 def bomb(path):
-    """A PNG of a few kilobytes that claims 900 megapixels."""
-    save(path, Image.new("1", (30_000, 30_000)), format="PNG")
+    """A PNG of a few bytes that claims 900 megapixels."""
+    save(path, Image.new("1", (1, 1)), format="PNG")
+    content = path.read_bytes()
+    header = b"IHDR" + struct.pack(">II", 30_000, 30_000) + content[24:29]
+    path.write_bytes(content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:])
 
 
 def more_than_a_camera(path):
@@ -198,7 +201,7 @@ REFUSED = {
     "text in disguise.png": (text, "not one of JPEG, PNG"),
     "vectors.png": (svg, "not one of JPEG, PNG"),
     "truncated.png": (truncated, "."),
-    "bomb.png": (bomb, "."),
+    "bomb.png": (bomb, "30000x30000 pixels, more than --max_megapixels 100"),
     "large.png": (more_than_a_camera, "11000x11000 pixels, more than --max_megapixels 100"),
     "pipe.png": (os.mkfifo if hasattr(os, "mkfifo") else None, "not a regular file"),
     "nowhere.png": (lambda path: path.symlink_to("gone.png"), "No such file"),

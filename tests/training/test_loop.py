@@ -136,7 +136,7 @@ def test_the_number_of_steps_does_not_retrace(make_config, split):
             call = model.call
             model.call = lambda *arguments, **options: (traces.append(1), call(*arguments, **options))[1]
 
-    program = compile_train_steps(Counting(build_model(config)), config, PLAN, jit_compile=True)
+    program = compile_train_steps(Counting(build_model(config)), config, PLAN, jit_compile=False)
     images = split.images[:16].reshape(2, 8, 8, 8, 1)
     program(images, None, tf.constant(1))
     once = len(traces)
@@ -255,7 +255,7 @@ def test_a_step_that_is_not_finite_is_left_out_and_the_rest_go_on(make_config, s
 
 def test_averages_are_those_of_the_weights_after_each_step(make_config, split, monkeypatch):
     config = make_config(ema=0.5, num_epochs=1)
-    monkeypatch.setattr(loop, "plan_execution", lambda config: Execution(True, 1))
+    monkeypatch.setattr(loop, "plan_execution", lambda config: Execution(False, 1))
     state = make_state(config)
     expected, step = state.model.trainable_weights[0].numpy(), 0
     for _ in fit(state, split, config):
