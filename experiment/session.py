@@ -176,10 +176,18 @@ class Screen:
             self._num_steps += progress.num_made
         self._bar.set_description_str(f"epoch {self._epoch(progress)}", refresh=False)
         self._bar.set_postfix_str(f"loss {_terms(self._config, *terms)}", refresh=False)
-        self._bar.update(progress.num_images)
-        if not self._is_compiled:  # the first call's time is that of the compiler: the rate begins after it
-            self._bar.unpause()
-            self._bar.initial, self._is_compiled = self._bar.n, True
+        if self._is_compiled:
+            self._bar.update(progress.num_images)
+        else:
+            self._begin_rate(progress.num_images)
+
+    def _begin_rate(self, num_images):
+        """Move the bar by its first call, whose time is that of the compiler and has no part in the rate."""
+        self._is_compiled = True
+        self._bar.n += num_images
+        self._bar.initial = self._bar.last_print_n = self._bar.n
+        self._bar.unpause()
+        self._bar.refresh()
 
     def end_epoch(self, progress, estimate, loss):
         """A line with the means of an epoch's training steps, and the validation numbers after it."""

@@ -38,3 +38,9 @@ def test_flags_in_documents_are_flags():
     for page in PAGES:
         unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", page.read_text())) - known
         assert unknown <= {"--runs", "--ucmerced", "--binarized_mnist"}, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_that_are_named_are_there(page):
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", page.read_text()):
+        assert f"def {name}(" in (PROJECT / "tests" / file).read_text(), f"{file}::{name}"

@@ -1,5 +1,7 @@
 """What a user sees while a model trains."""
 
+import io
+
 import pytest
 
 from experiment.evaluation.likelihood import ElboEstimate
@@ -57,3 +59,21 @@ def test_large_losses_fit_on_the_screen(make_config, capsys):
 def test_losses_of_other_terms_are_no_sums(make_config, capsys, given):
     line = line_of(make_config(**given), capsys, progress(4, 115.0, 110.0, 20.0))
     assert "loss 115.0 (reconstr. 110.0, KL 20.0);" in line
+
+
+def test_the_bar_says_that_it_compiles_and_leaves_that_out_of_its_rate(make_config, monkeypatch):
+    """The first call takes 20 seconds, the second one for 16 images: 16 images/s, on 80 columns."""
+    now, terminal = [1000.0], io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    monkeypatch.setattr("sys.stderr", terminal)
+    screen = Screen(make_config(), 0, PLAN)
+    compiling, shown = terminal.getvalue(), []
+    for step, seconds in ((2, 20.0), (4, 1.0)):
+        now[0] += seconds
+        screen.show(progress(step, 120.0, 110.0, 10.0))
+        shown.append(terminal.getvalue().split("\r")[-1])
+    screen.close()
+    assert "compiling   0%" in compiling and "epoch" not in compiling
+    assert "epoch 1/2  50%" in shown[-1] and "loss 120.0 = 110.0 + 10.0" in shown[-1] and "16.0 images/s" in shown[-1]
+    assert all(len(line) <= WIDTH for line in shown)

@@ -53,6 +53,23 @@ def test_the_shares_of_classes_decide_where_images_do_not():
     assert never(Split(images_of(CLASSES), LABELS)) == np.mean(CLASSES != 2), "a class without training images"
 
 
+def test_the_memory_of_bayes_rule_does_not_grow_with_classes(monkeypatch):
+    """The decoder is asked for one class at a time, of as many images at once however many classes there are."""
+    rows_at_once = {}
+    for num_classes in (3, 9):
+        model, seen = RowOfLabel(), []
+        given = model.likelihood_of
+        model.likelihood_of = lambda z, labels, given=given, seen=seen: (
+            tf.numpy_function(lambda each: seen.append(each), [labels], []),
+            given(z, labels[:, :3]),
+        )[1]
+        split = Split(images_of(CLASSES), np.eye(num_classes, dtype=np.uint8)[CLASSES])
+        BayesRule(model, (6, 6, 1), np.full(num_classes, 1 / num_classes), seed=0, jit_compile=False)(split)
+        assert all(len(np.unique(labels, axis=0)) == 1 for labels in seen)
+        rows_at_once[num_classes] = max(map(len, seen))
+    assert rows_at_once[3] == rows_at_once[9]
+
+
 def test_a_classifier_recognises_what_was_asked_for():
     train = Split(np.tile(images_of(CLASSES), (10, 1, 1, 1)), np.tile(LABELS, (10, 1)))
     right = recognition(RowOfLabel(), train, Split(images_of(CLASSES), LABELS), seed=0, num_epochs=20)

@@ -1,11 +1,12 @@
 """Names of runs: an older run is never touched, and the one that is meant is found."""
 
+import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from experiment.files.names import Run, find_run, load_config, newest_run, next_free_run
+from experiment.files.names import Run, command_line, find_run, load_config, newest_run, next_free_run
 from experiment.plan import configure
 from experiment.settings.combine import resolve
 from experiment.settings.presets import PRESETS
@@ -166,3 +167,8 @@ def test_a_run_that_cannot_have_both_folders_gets_none(folder):
     with pytest.raises(OSError):
         Run("mnist_vae").create()
     assert not (folder / "model_ckpts" / "mnist_vae").exists()
+
+
+def test_a_command_can_be_typed_as_it_is_printed():
+    words = ["python", "assignment.py", "--resume", "cats & dogs; it's *"]
+    assert shlex.split(command_line(*words)) == words
