@@ -12,6 +12,7 @@ import numpy as np
 from image_data.celeba import collect_celeba
 from image_data.digits import load_digits
 from image_data.folders import LAYOUTS, collect_folder
+from image_data.given import load_given
 from image_data.lists import with_labels
 from image_data.mnist import load_binarized_mnist, load_fashion_mnist, load_mnist
 from image_data.photographs import Reading, load_photographs
@@ -26,6 +27,7 @@ ARRAYS = {
     "digits": load_digits,
     "sprites": load_sprites,
     "dsprites": load_dsprites,
+    "arrays": load_given,
 }
 PHOTOGRAPHS = {"celeba": collect_celeba, **{name: partial(collect_folder, name) for name in LAYOUTS}}
 
@@ -49,6 +51,11 @@ def load_dataset(name, data_dir=None, limit=None, reading=None):
         dataset = load_photographs(collection, reading, limit)
     else:
         dataset = ARRAYS[name](data_dir)
+    return limited(dataset, limit)
+
+
+def limited(dataset, limit):
+    """The Dataset with the first images of each split, at most `limit`, or all for None, and with its fingerprint."""
     train, validation, test = (take(split, slice(limit)) for split in (dataset.train, dataset.validation, dataset.test))
     fingerprint = dataset.fingerprint or checksum(train, validation, test)
     return dataset._replace(train=train, validation=validation, test=test, fingerprint=fingerprint)

@@ -42,6 +42,10 @@ def configure(given, resume=None):
     """
     if resume and "preset" in given:
         raise ConfigError("--resume with --preset: expected one of them; a resumed run keeps its settings")
+    if "score" in given:
+        if "load_weights" not in given:
+            raise ConfigError(f"--score {given['score']}: expected --load_weights RUN as well, the model that scores")
+        given = {"num_epochs": 0, **given}
     given = with_preset(given)
     identity = {name: given[name] for name in ("dataset", "run_name", *SELECTORS) if name in given}
     if resume:

@@ -25,13 +25,14 @@ from experiment.files.records import (
 from experiment.pictures.always import draw_always, draw_charts, draw_samples_alone
 from experiment.pictures.chosen import Chosen, choose
 from experiment.pictures.codes import Units
-from experiment.pictures.requested import Scene, draw_requested, num_codes_drawn
+from experiment.pictures.requested import Scene, draw_anomalies, draw_requested, num_codes_drawn
 from experiment.report.explorer import explorer_data
 from experiment.report.of_run import report_of_run
 from experiment.session import train
 from experiment.settings.config import Config, flags
 from experiment.settings.refusals import ConfigError
 from experiment.settings.values import IMAGES
+from experiment.tables.of_splits import split_of_folder, write_codes, write_scores
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
 from image_data.photographs import Reading
@@ -54,19 +55,22 @@ class Experiment(NamedTuple):
     command: str  # as it was typed
 
 
-def run_experiment(config, resumed=None, named=None, command=""):
-    """Do what a Config says, in a new run, or continue a run. Returns False where the user stopped it.
+def run_experiment(config, resumed=None, named=None, command="", dataset=None):
+    """Do what a Config says, in a new run, or continue a run. Returns the Run, or None where the user stopped it.
 
     Args:
         config: a Config.
         resumed: the Run to continue, or None.
         named: the Run to make, which has no files yet; without it a name that is free is found.
         command: the line that asked for it, for the protocol.
+        dataset: the Dataset, where it was given from Python.
 
     Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
     """
+    if config.score:
+        return score_folder(config)
     try:
-        dataset = read_data(config)
+        dataset = dataset or read_data(config)
     except DataMissing as missing:
         if config.num_epochs or config.evaluate or config.iw_samples or config.has_attributes:
             raise
@@ -86,13 +90,13 @@ def run_experiment(config, resumed=None, named=None, command=""):
     print_audit(lines)
     experiment = Experiment(config, dataset, run, model, Inference(model, config.seed), chosen, lines, command)
     if config.num_epochs == 0:
-        return evaluate(experiment, weights)
+        return run if evaluate(experiment, weights) else None
     with run.held():
         if not train(model, config, dataset, run, experiment.infer, resumed):
-            return False
+            return None
         weights = weights_path(run.checkpoints, config)
         restore_weights(model, weights)
-        return evaluate(experiment, weights)
+        return run if evaluate(experiment, weights) else None
 
 
 def choose_all(config, dataset):
@@ -122,7 +126,21 @@ def draw_without_data(config, missing):
     print(f"no data: {missing}\nonly what needs none is drawn; numbers and the report need test images")
     for path in write_figures(run.outputs, figures, left_out):
         print(path)
-    return True
+    return run
+
+
+def score_folder(config):
+    """Write the table of the images in a folder, and draw the most and the least unusual of them."""
+    split = split_of_folder(config, config.score)
+    model, left_out = build_model(config), LeftOut()
+    restore_weights(model, config.load_weights)
+    infer, run = Inference(model, config.seed), new_run(config)
+    paths = list(write_scores(infer, config, split, run.outputs))
+    if config.anomalies:
+        scene = Scene(model, config, None, split, config.label_names, infer(split))
+        paths += write_figures(run.outputs, draw_anomalies(scene, None), left_out)
+    print("\n".join(map(str, paths)))
+    return run
 
 
 def evaluate(experiment, weights):
@@ -157,6 +175,9 @@ def evaluate(experiment, weights):
     is_finished = measure_patiently(subject, results, run, left_out)
     if is_finished:
         protocol["evaluation_seconds"] = round(time.monotonic() - started, 1)
+    if config.codes:
+        for path in left_out.attempt("--codes", write_codes, infer, config, dataset, run.outputs) or ():
+            print(path)
     explorer = left_out.attempt("latent explorer", explorer_data, model, config, units, binary_test)
     if left_out:
         results["left_out"] = dict(left_out)

@@ -5,7 +5,8 @@ from contextlib import closing
 from math import isfinite
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
+from tqdm.notebook import tqdm_notebook
 
 from experiment.evaluation.likelihood import estimate_elbo
 from experiment.files.checkpoints import restore_state, save_config, save_model_weights, save_state
@@ -26,6 +27,7 @@ from models.noise import Stream
 
 HISTOGRAM_IMAGES = 2_000
 WIDTH = 79  # of a line on the screen
+IN_NOTEBOOK = issubclass(tqdm, tqdm_notebook)  # as tqdm.auto has found
 
 
 def train(model, config, dataset, run, infer, resumed=None):
@@ -164,8 +166,7 @@ class Screen:
             bar_format="{desc} {percentage:3.0f}% |{bar}| {rate_fmt}{postfix}",
             unit=" images",
             unit_scale=True,
-            ncols=WIDTH,
-            disable=None,  # where standard error is a file
+            **({} if IN_NOTEBOOK else {"ncols": WIDTH, "disable": None}),  # none where standard error is a file
         )
 
     def show(self, progress):

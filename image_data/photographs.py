@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from image_data.cache import cached_array, digest
 from image_data.decoding import ImageForm, read_image
@@ -81,15 +81,15 @@ def load_photographs(collection, reading, limit=None):
     if is_known:
         collection = first_of_each_group(divided(collection, reading), limit)
     is_whole = len(collection.files) == num_found
-    images, record = cached_images(collection.root, collection.files, reading, is_whole)
+    images, record = cached_images(collection.root, collection.files, reading.form, reading.cache_dir, is_whole)
     unreadable = record["unreadable"]
     if unreadable and not reading.skip_unreadable:
-        raise DataError(_refusal(collection, unreadable))
+        raise DataError(refusal(f"--data_dir {shown(collection.root)}", len(collection.files), unreadable))
     collection = reorder(collection, [index for index, file in enumerate(collection.files) if file not in unreadable])
     if not is_known:
         collection = divided(collection, reading)
 
-    everything = Split(images, collection.labels)
+    everything = Split(images, collection.labels, names=np.array(collection.files, dtype=object))
     splits = {}
     for name in GROUP_NAMES:
         start = collection.groups.index(name)
@@ -184,13 +184,14 @@ def split_sizes(collection, reading):
 # --- Cache ------------------------------------------------------------------------------------------------------------
 
 
-def cached_images(root, files, reading, is_whole=True):
+def cached_images(root, files, form, cache_dir=None, is_whole=True):
     """Images of `files` under `root`, decoded now or read from the cache.
 
     Args:
         root: of the files.
         files: relative to it.
-        reading: a Reading.
+        form: the ImageForm of each.
+        cache_dir: the folder of caches, or None.
         is_whole: whether these are all files of the data set: some of them have a cache of their own.
 
     Returns:
@@ -198,14 +199,13 @@ def cached_images(root, files, reading, is_whole=True):
         "checksums", one for each image; "unreadable", file -> reason of the others; "remarks", what a user should know
         -> the files of which it is true, how many and the first.
     """
-    form = reading.form
     root = Path(root).resolve()
     paths = [root / file for file in files]
     state = digest(str(FORMAT), *map(_state_of_file, files, paths))
     source = f"{root.name[:40]}-{digest(str(root), _described(form), *([] if is_whole else ['some']))}"
     num_bytes = len(files) * prod(form.shape)
     build = partial(_build, files, paths, form)
-    return cached_array(source, state, num_bytes, build, reading.cache_dir)
+    return cached_array(source, state, num_bytes, build, cache_dir)
 
 
 def _described(form):
@@ -269,12 +269,13 @@ def _decode_all(paths, form):
 # --- Words ------------------------------------------------------------------------------------------------------------
 
 
-def _refusal(collection, unreadable):
+def refusal(given, num_files, unreadable):
+    """The error for files that cannot be read; `given` is the flag that named their folder, as it was typed."""
     first = [f"{shown(file)} ({reason})" for file, reason in list(unreadable.items())[:NUM_SHOWN]]
     more = f"; and {len(unreadable) - NUM_SHOWN:,} more" if len(unreadable) > NUM_SHOWN else ""
-    share = f"{len(unreadable):,} of {counted(len(collection.files), 'file')}"
+    share = f"{len(unreadable):,} of {counted(num_files, 'file')}"
     return (
-        f"--data_dir {shown(collection.root)}: {share} cannot be read as images: {'; '.join(first)}{more}: mend or "
+        f"{given}: {share} cannot be read as images: {'; '.join(first)}{more}: mend or "
         "remove them, or go on without them with --skip_unreadable"
     )
 

@@ -20,6 +20,7 @@ class Split(NamedTuple):
     images: np.ndarray  # uint8 [N, H, W, C], in memory or memory-mapped
     labels: np.ndarray | None = None  # uint8 [N, Y], one-hot or multi-hot; None without labels
     factors: np.ndarray | None = None  # int [N, F], what the images were rendered from; None if unknown
+    names: np.ndarray | None = None  # [N], of the files that the images come from; None for images of an array
 
 
 class Dataset(NamedTuple):
@@ -54,7 +55,7 @@ def refuse_other_images(images):
 
 
 def take(split, index):
-    """The part of a Split at an index (a slice or an array): images, labels and factors."""
+    """The part of a Split at an index (a slice or an array)."""
     return Split(*(None if values is None else values[index] for values in split))
 
 

@@ -22,12 +22,12 @@ class LatentVariableModel(keras.Model):
         batch.refuse_other_images()
         return super().__call__(batch, *arguments, **options)
 
-    def call(self, batch, seed, num_samples=1, training=False):
+    def call(self, batch, seed=(0, 0), num_samples=1, training=False):
         """One reparameterised pass: encode, draw z, decode.
 
         Args:
             batch: a Batch of B images.
-            seed: an int32 pair.
+            seed: an int32 pair; the same pair gives the same noise.
             num_samples: K, samples of z for each image.
             training: whether normalisation uses the statistics of the batch. Keras passes it on to every layer.
 

@@ -1,7 +1,7 @@
 """Noise as a function of its seed: the same bits eagerly, in graphs, under XLA and in a resumed run."""
 
 from enum import IntEnum
-from math import sqrt
+from math import prod, sqrt
 
 import tensorflow as tf
 
@@ -33,6 +33,25 @@ class Stream(IntEnum):
 def uniform(shape, seed):
     """Noise of U(0, 1) without its ends, a function of the seed (an int32 pair)."""
     bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg=ALGORITHM)
+    return _as_floats(bits)
+
+
+def uniform_rows(shape, seed, first):
+    """The part of `uniform` that begins at row `first`: shape [N, ...] of rows first to first + N - 1.
+
+    Philox makes four numbers from each value of a counter (Salmon et al. 2011), so it can begin anywhere.
+    """
+    skipped = first * prod(shape[1:])
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    counter += tf.constant([skipped // 4, 0], tf.uint64)
+    bits = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[skipped % 4 + prod(shape)], key=key, counter=counter, alg=1, dtype=tf.uint32
+    )
+    return _as_floats(tf.reshape(bits[skipped % 4 :], shape))
+
+
+def _as_floats(bits):
+    """Random bits, uint32, as floats in (0, 1). The shift keeps the 23 that a float32 holds."""
     return (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
 
 

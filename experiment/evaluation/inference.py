@@ -35,6 +35,16 @@ class Inferred(NamedTuple):
         return len(self.distortion)
 
 
+class InferredBatch(NamedTuple):
+    """What a model infers from the B images of a batch: float32 arrays."""
+
+    terms: ElboTerms  # nats [B] and [B, levels]
+    rate_per_unit: np.ndarray  # nats [units], a sum over images
+    shift: np.ndarray  # [B, units], of posterior means from prior means, see `Latent.shift`
+    codes: np.ndarray  # [B, units], posterior means
+    top_posterior: tuple[np.ndarray, np.ndarray]  # mean and log variance of the top level
+
+
 class Inference:
     """The inference pass of one model. Its program is compiled once, and used after every epoch and at the end.
 
@@ -42,7 +52,7 @@ class Inference:
     """
 
     def __init__(self, model, seed):
-        self._seed = seed
+        self.model, self._seed = model, seed
 
         @compiled_for_any_batch
         def infer(images, labels, batch_seed):
@@ -51,7 +61,7 @@ class Inference:
             means = model.infer(features, batch.labels, batch_seed, temperature=0.0).latents
             output = model.infer(features, batch.labels, batch_seed)
             top = means[0].posterior
-            return (
+            return InferredBatch(
                 elbo_terms(output, batch.images),
                 tf.reduce_sum(flat(latent.rate_per_unit for latent in output.latents), axis=0),
                 flat(latent.shift for latent in means),
@@ -60,6 +70,16 @@ class Inference:
             )
 
         self._infer = infer
+
+    def batches(self, split):
+        """The InferredBatch of each batch of a Split, one after the other: memory does not grow with its images."""
+
+        def of_batch(index, images, labels):
+            inferred = self._infer(images, labels, noise_seed(self._seed, Stream.EVALUATION_POSTERIOR, index))
+            return tf.nest.map_structure(lambda each: each.numpy(), inferred)
+
+        rows = cut(len(split.images), evaluation_batch_size(split.images.shape[1:]))
+        return over_batches(of_batch, (split.images, split.labels), rows)
 
     @np.errstate(invalid="ignore", over="ignore")  # the caller handles a model that diverged
     def __call__(self, split, num_codes=0):
@@ -72,21 +92,15 @@ class Inference:
         Returns:
             Inferred.
         """
-
-        def of_batch(index, images, labels):
-            return self._infer(images, labels, noise_seed(self._seed, Stream.EVALUATION_POSTERIOR, index))
-
-        rows = cut(len(split.images), evaluation_batch_size(split.images.shape[1:]))
         terms, codes, posteriors, rates, shifts = [], [], [], 0.0, ShiftVariances()
         wanted = num_codes
-        for each in over_batches(of_batch, (split.images, split.labels), rows):
-            of_images, rate_per_unit, shift, code, posterior = tf.nest.map_structure(lambda each: each.numpy(), each)
-            terms.append(of_images)
-            rates = rates + rate_per_unit.astype(np.float64)
-            shifts.add(shift)
-            codes.append(code[:wanted])
-            posteriors.append([values[:wanted] for values in posterior])
-            wanted = max(0, wanted - len(code))
+        for batch in self.batches(split):
+            terms.append(batch.terms)
+            rates = rates + batch.rate_per_unit.astype(np.float64)
+            shifts.add(batch.shift)
+            codes.append(batch.codes[:wanted])
+            posteriors.append([values[:wanted] for values in batch.top_posterior])
+            wanted = max(0, wanted - len(batch.codes))
         distortion, rate = (np.concatenate(each).astype(np.float64) for each in zip(*terms, strict=True))
         return Inferred(
             distortion,

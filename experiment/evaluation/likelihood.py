@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from data_utils import cut_full, over_batches
 from experiment.training.execution import compiled
@@ -144,6 +144,23 @@ def compile_log_evidence(model, num_samples, chunk, jit_compile):
         return log_sum - log(num_samples)
 
     return log_evidence
+
+
+def excess(bound, lengths):
+    """How much longer a model's code of an image is than a lossless one: nats [N].
+
+        -log p(x) - L(x)
+
+    A bound of log p(x) alone favours images that are simple, whatever they show (Nalisnick et al. 2019). What is left
+    beyond the complexity tells the unusual from the complex. Higher is more unusual.
+
+    Args:
+        bound: of log p(x), nats [N]: the ELBO or the importance-weighted bound.
+        lengths: L(x), nats [N], see `image_data.complexity.code_length`.
+
+    Reference: Serra et al. (2020), eq. 2.
+    """
+    return -bound - lengths
 
 
 def standard_error(values):

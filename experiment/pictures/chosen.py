@@ -50,7 +50,7 @@ def choose(flag, references, config, dataset):
             names.append(f"test image {index}")
         else:
             images.append(_read(flag, reference, config))
-            labels.append(_label_of_folder(flag, reference, config) if config.traits.is_conditional else None)
+            labels.append(label_of_file(flag, reference, config) if config.traits.is_conditional else None)
             names.append(shown(Path(reference).name))
     return Chosen(np.stack(images), np.stack(labels) if config.traits.is_conditional else None, tuple(names))
 
@@ -81,10 +81,9 @@ def _some(names):
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
-def _read(flag, path, config):
-    if not Path(path).is_file():
-        raise ConfigError(f"{flag} {shown(path)}: no such file; expected an image, or the index of a test image")
-    form = ImageForm(
+def form_of(config):
+    """The ImageForm of files for a model: resized as its photographs were, or of the exact size of its arrays."""
+    return ImageForm(
         config.image_shape[:2],
         config.image_shape[2],
         config.crop,
@@ -94,6 +93,12 @@ def _read(flag, path, config):
         DATASETS[config.dataset].background,
         is_exact=not config.image_size,
     )
+
+
+def _read(flag, path, config):
+    if not Path(path).is_file():
+        raise ConfigError(f"{flag} {shown(path)}: no such file; expected an image, or the index of a test image")
+    form = form_of(config)
     try:
         image = read_image(path, form)
     except UnreadableImage as error:
@@ -103,7 +108,11 @@ def _read(flag, path, config):
     return image.pixels
 
 
-def _label_of_folder(flag, path, config):
+def label_of_file(flag, path, config):
+    """The label of a file for a conditional model, [Y]: the nearest folder above it that is named as a label.
+
+    Raises: ConfigError where there is none.
+    """
     if config.has_attributes:
         raise ConfigError(
             f"{flag} {shown(path)}: the model is given attributes, which a file does not say; expected the index of a "

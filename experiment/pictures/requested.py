@@ -12,7 +12,9 @@ from scipy.stats import norm
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
+from data_utils import cut
 from experiment.evaluation.inference import Inferred
+from experiment.evaluation.likelihood import excess
 from experiment.files.names import as_file_name
 from experiment.pictures.always import MAX_LABELS
 from experiment.pictures.captions import likelihood_of
@@ -22,10 +24,12 @@ from experiment.pictures.plots import MOVING_CELL_PIXELS, image_grid, scatter
 from experiment.settings.config import Config, flags
 from experiment.settings.words import name_of
 from experiment.training.preprocessing import binarize_once, make_batch
-from image_data.splits import Split, is_one_hot
+from image_data.complexity import code_lengths
+from image_data.photographs import shown
+from image_data.splits import Split, is_one_hot, take
 from models.catalog import code_of
 from models.distributions import repeat_rows
-from models.noise import Stream
+from models.noise import Stream, noise_seed
 
 COLUMNS = 9
 RECONSTRUCTIONS_IN_A_ROW = 10
@@ -35,6 +39,7 @@ UNITS_SHOWN = 10
 LABELS_SHOWN = 10
 IMAGES_EMBEDDED = 2_000
 MANIFOLD_SIDE = 20
+UNUSUAL_SHOWN, CODED_AT_ONCE = 8, 500
 PATHS = {"straight": straight, "spherical": spherical}
 
 
@@ -240,3 +245,32 @@ def draw_embeddings(scene, chosen=None):
     return {
         f"codes_{name}": scatter(points[name], classes, scene.label_names, f"{title}\n{words[name]}") for name in points
     }
+
+
+def draw_anomalies(scene, chosen):
+    """The most and the least unusual images, beside their reconstructions: by the ELBO, and by its excess."""
+    elbo = scene.inferred.elbo
+    lengths = np.concatenate([code_lengths(scene.test.images[at]) for at in cut(len(elbo), CODED_AT_ONCE)])
+    words = {
+        "elbo": (-elbo, "-ELBO: nats that the model needs for an image"),
+        "excess": (excess(elbo, lengths), "-ELBO less the length of a lossless code: nats (Serra et al. 2020)"),
+    }
+    return {f"unusual_by_{name}": _ranked(scene, *words[name]) for name in words}
+
+
+def _ranked(scene, unusual, title):
+    """The images of the highest and the lowest values [N], each beside its reconstruction."""
+    order = np.argsort(-unusual, kind="stable")
+    number = min(UNUSUAL_SHOWN, len(order) // 2) or 1
+    shown_first = [*order[:number], *order[-number:]] if len(order) > 1 else [*order]
+    rows, names = [], []
+    for index in map(int, shown_first):
+        image = take(scene.test, slice(index, index + 1))
+        means = scene.model.reconstruct(
+            make_batch(image.images, image.labels), noise_seed(scene.config.seed, Stream.RECONSTRUCTIONS, index)
+        ).numpy()
+        rows.append(np.concatenate([image.images / 255, means]))
+        name = f"test image {index}" if image.names is None else shown(image.names[0])
+        names.append(f"{name}: {unusual[index]:,.1f}")
+    kinds = f"the first {number} rows are the most unusual of {len(order):,} images, the last {number} the least"
+    return image_grid(np.stack(rows), f"{title}\n{kinds}", names, ["image", "reconstruction"])

@@ -325,6 +325,14 @@ class Config:
     embed: bool = setting(
         False, PICTURES, SWITCH, "draw the codes of test images in the plane: PCA and t-SNE", draw="draw_embeddings"
     )
+    anomalies: bool = setting(
+        False,
+        PICTURES,
+        SWITCH,
+        "draw the most and the least unusual of the test images, or of --score: by the ELBO, and by what it needs "
+        "beyond a lossless code",
+        draw="draw_anomalies",
+    )
 
     run_name: str | None = setting(
         None, OUTPUT, RUN_NAME, "name of the run's folders in model_ckpts/ and outputs/ (default: data set and model)"
@@ -359,6 +367,21 @@ class Config:
         whole_number(0),
         "samples of z for each test image in the importance-weighted bound; 0: with --evaluate 5000, or as many as "
         "take a quarter of an hour; otherwise no such bound",
+        asked_once=True,
+    )
+    codes: bool = setting(
+        False,
+        OUTPUT,
+        SWITCH,
+        "write codes.csv and codes.npz, tables of all images: file, split, label, ELBO, reconstruction loss, KL, codes",
+        asked_once=True,
+    )
+    score: str | None = setting(
+        None,
+        OUTPUT,
+        PATH,
+        "write such a table, scores.csv and scores.npz, of the images in a folder; with --load_weights, and without "
+        "the data that it was trained on",
         asked_once=True,
     )
     save_seconds: float = setting(

@@ -100,6 +100,10 @@ DATASETS = {
         "dSprites of Matthey et al. (2017): 737,280 binary sprites of 3 shapes, 64x64",
         has_factors=True,
     ),
+    "arrays": DataSet(
+        {"likelihood": "gaussian", "binarization": "none"},
+        "arrays that you give: --data_dir FILE, an .npz file with x_train and perhaps y_train; or from Python",
+    ),
     "ucmerced": DataSet(
         {**AT_64, "likelihood": "mse", "latent_size": (64,), "batch_size": 32, "num_epochs": 30},
         "UC Merced Land Use of Yang & Newsam (2010): 2,100 aerial images of 21 classes, 256x256",

@@ -1,13 +1,16 @@
 """uint8 images -> the input of a model: binarisation and scaling, inside the compiled program."""
 
+import numpy as np
 import tensorflow as tf
 
+from data_utils import cut
 from image_data.splits import refuse_other_images
 from models.distributions import Batch
-from models.noise import Stream, noise_seed, uniform
+from models.noise import Stream, noise_seed, uniform, uniform_rows
 
 # Validation and test images are binarised in the same way for all runs: this seed is part of the protocol.
 BINARIZATION_SEED = 0
+IMAGES_AT_ONCE = 1_000
 
 
 def binarize(images, seed):
@@ -53,6 +56,37 @@ def make_batch(images, labels):
 
 def binarize_once(split, binarization, stream):
     """The Split as evaluation sees it. `dynamic` binarisation is drawn once, with the same seed for all runs."""
+    split = binarize_when_read(split, binarization, stream)
+    return split._replace(images=split.images[:])
+
+
+def binarize_when_read(split, binarization, stream):
+    """The same Split, each of whose images is drawn when it is read: for more images than memory holds."""
     if binarization != "dynamic":
         return split
-    return split._replace(images=binarize(split.images, noise_seed(BINARIZATION_SEED, stream)).numpy())
+    return split._replace(images=BinaryImages(split.images, noise_seed(BINARIZATION_SEED, stream)))
+
+
+class BinaryImages:
+    """An array of images that are binarised when a slice of them is read. A pixel is always the same, however sliced.
+
+    It holds uint8 [N, H, W, C] of 0 and 255, as `binarize` makes them of all images at once.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, images, seed):
+        refuse_other_images(images)
+        self._images, self._seed, self.shape = images, seed, images.shape
+
+    def __len__(self):
+        return len(self._images)
+
+    def __getitem__(self, rows):
+        start, stop, _ = rows.indices(len(self))
+        binary = np.empty((max(0, stop - start), *self.shape[1:]), np.uint8)
+        for at in cut(len(binary), IMAGES_AT_ONCE):
+            images = self._images[start:stop][at]
+            probability = uniform_rows(images.shape, self._seed, start + at.start).numpy() * np.float32(255.0)
+            binary[at] = 255 * (probability < images)
+        return binary

@@ -1,0 +1,1 @@
+"""Tables of images: a row each, with its scores and its codes."""
