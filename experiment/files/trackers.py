@@ -4,6 +4,7 @@ Where they send to, and under which project, is what their own variables say, su
 """
 
 import json
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -201,6 +202,8 @@ class Tracked:
         try:
             function()
         except Exception as error:
+            with suppress(Exception):  # a run that stays open would be in the way of the next one
+                self._service.stop()
             self._service = None
             print(f"--track {self._name}: left out from here ({_reason(error)}); --resume sends what is missing")
 

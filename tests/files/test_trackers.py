@@ -99,6 +99,20 @@ def test_mlflow_shows_one_run_with_the_numbers_of_the_files(mlflow, run, make_co
     assert [each.path for each in mlflow.list_artifacts(found.info.run_id)] == ["results.json"]
 
 
+def test_a_failure_is_not_in_the_way_of_the_next_run(mlflow, run, make_config, monkeypatch):
+    def fail(*_, **__):
+        raise ConnectionError("no route to host")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.log_metrics", fail)
+        session(run, "mlflow", make_config(), (5, 10))
+    other = Run("digits_vae_2")
+    other.create()
+    session(other, "mlflow", make_config(), (5, 10), is_ended=True)
+    found = {each.info.run_name: each.info.status for each in mlflow.search_runs(["0"])}
+    assert found == {"digits_vae": "KILLED", "digits_vae_2": "FINISHED"}
+
+
 def test_weights_and_biases_gets_the_numbers_of_the_files(wandb, run, make_config):
     config = make_config()
     session(run, "wandb", config, (5, 10, 15))
