@@ -1,8 +1,8 @@
-"""Run the presets of published results, keep their results.json, and write the tables of RESULTS.md from them.
+"""Run the presets of published results, keep their results.json, and write tables and model cards from them.
 
     python -m benchmarks.results --runs DIR --mnist DIR --binarized_mnist DIR     # what has no record yet; hours
     python -m benchmarks.results --runs DIR --presets sprites_vae                 # some of them
-    python -m benchmarks.results                                                  # only write the tables
+    python -m benchmarks.results                                                  # only write the tables and the cards
 
 A stopped run continues. Records are in benchmarks/records/, one file for each run. The weights of some runs are copied
 to model_ckpts/, where --load_weights finds them.
@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import mean
 
 from atomic_files import write_text
+from experiment.files.checkpoints import save_card
 from experiment.files.names import (
     CHECKPOINTS,
     CONFIG_FILE,
@@ -28,6 +29,7 @@ from experiment.files.names import (
     WEIGHTS_SUFFIX,
     load_config,
 )
+from experiment.report.card import model_card
 from experiment.settings.presets import PRESETS
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -103,7 +105,7 @@ def as_record(path):
 
 
 def ship(checkpoints, record):
-    """Copy the best weights of a run, with its settings and record, into model_ckpts/ of the project."""
+    """Copy the best weights of a run, with its settings, record and card, into model_ckpts/ of the project."""
     shipped = PROJECT / CHECKPOINTS / checkpoints.name
     shipped.mkdir(exist_ok=True)
     config = replace(load_config(checkpoints), data_dir=None)
@@ -111,6 +113,13 @@ def ship(checkpoints, record):
         shutil.copy(path, shipped)
     write_text(shipped / CONFIG_FILE, config.to_json())
     write_text(shipped / RESULTS_FILE, record)
+    save_card(card_of(shipped), shipped)
+
+
+def card_of(shipped):
+    """The model card of shipped weights, from the settings and the record beside them."""
+    record = json.loads((shipped / RESULTS_FILE).read_text(encoding="utf-8"))
+    return model_card(shipped.name, load_config(shipped), record)
 
 
 def records_of(preset):
@@ -192,6 +201,8 @@ def main():
                     print(f"{record.stem}: has a record, {record.relative_to(PROJECT)}; remove it to run it anew")
                 else:
                     reproduce(preset, seed, options.runs, vars(options).get(dataset_of(preset)))
+    for name in SHIPPED:
+        save_card(card_of(PROJECT / CHECKPOINTS / name), PROJECT / CHECKPOINTS / name)
     write_text(RESULTS, fill(RESULTS.read_text(encoding="utf-8")))
 
 

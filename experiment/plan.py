@@ -19,6 +19,7 @@ from experiment.files.names import (
     load_config,
     read_results,
 )
+from experiment.files.trackers import refuse_missing
 from experiment.settings.combine import resolve, resolve_loaded, resolve_resumed, with_preset
 from experiment.settings.config import DATA, MODEL, PICTURES, TRAINING, Config, flags, free_when_resumed, names_in
 from experiment.settings.datasets import DATASETS
@@ -38,8 +39,14 @@ def configure(given, resume=None):
         resume: the run to continue, as the user typed it, or None.
 
     Raises:
-        ConfigError: settings that do not go together, or no such run.
+        ConfigError: settings that do not go together, no such run, or a tracker that is not installed.
     """
+    config, run = _configured(given, resume)
+    refuse_missing(config.track)
+    return config, run
+
+
+def _configured(given, resume):
     if resume and "preset" in given:
         raise ConfigError("--resume with --preset: expected one of them; a resumed run keeps its settings")
     if "score" in given:
@@ -163,7 +170,7 @@ def _member(asked, run):
                 f"{received(each.name, ours)}; give the study another --run_name"
             )
     resolve_resumed({"num_epochs": asked.num_epochs}, saved)  # refuses epochs that the schedule does not allow
-    kept = names_in(PICTURES) | {"evaluate", "iw_samples", "tensorboard"}
+    kept = names_in(PICTURES) | {"evaluate", "iw_samples", "tensorboard", "track"}
     values = {name: getattr(saved if getattr(asked, name) == getattr(Config, name) else asked, name) for name in kept}
     found = {
         name: getattr(saved, name) for name in ("image_shape", "label_names", "pixel_variance", "data_fingerprint")

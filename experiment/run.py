@@ -1,6 +1,7 @@
 """One run: from a Config to data, model, training, evaluation, pictures and files."""
 
 import time
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ from experiment.evaluation.left_out import LeftOut
 from experiment.evaluation.measures import Subject, measure_elbo, measure_further, num_codes_measured
 from experiment.evaluation.protocol import protocol_of
 from experiment.evaluation.results import compare_with_published, table
-from experiment.files.checkpoints import restore_weights, weights_checksum, weights_path
+from experiment.files.checkpoints import restore_weights, save_card, weights_checksum, weights_path
+from experiment.files.environment import environment
 from experiment.files.names import METRICS_FILE, REPORT_FILE, Run, command_line, next_free_run
 from experiment.files.records import (
     read_metrics,
@@ -22,10 +24,13 @@ from experiment.files.records import (
     write_results,
     write_unreadable,
 )
+from experiment.files.tensorboard import Board
+from experiment.files.trackers import TRACKERS_FILE, Tracked
 from experiment.pictures.always import draw_always, draw_charts, draw_samples_alone
 from experiment.pictures.chosen import Chosen, choose
 from experiment.pictures.codes import Units
 from experiment.pictures.requested import Scene, draw_anomalies, draw_requested, num_codes_drawn
+from experiment.report.card import model_card
 from experiment.report.explorer import explorer_data
 from experiment.report.of_run import report_of_run
 from experiment.session import train
@@ -52,7 +57,8 @@ class Experiment(NamedTuple):
     infer: Inference
     chosen: dict[str, Chosen]  # the images that flags name
     lines: list[tuple[str, str]]  # of the audit
-    command: str  # as it was typed
+    origin: dict[str, Any]  # the command as it was typed, and the environment at the start
+    trackers: list[Board | Tracked]
 
 
 def run_experiment(config, resumed=None, named=None, command="", dataset=None):
@@ -88,15 +94,33 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
         write_unreadable(run.outputs, dataset.unreadable)
     lines = audit(config, model, dataset, run)
     print_audit(lines)
-    experiment = Experiment(config, dataset, run, model, Inference(model, config.seed), chosen, lines, command)
-    if config.num_epochs == 0:
+    infer, origin = Inference(model, config.seed), {"command": command, **environment()}
+    with run.held() if config.num_epochs else nullcontext(), tracking(config, run) as trackers:
+        experiment = Experiment(config, dataset, run, model, infer, chosen, lines, origin, trackers)
+        if config.num_epochs:
+            if not train(model, config, dataset, run, infer, trackers, resumed):
+                return None
+            weights = weights_path(run.checkpoints, config)
+            restore_weights(model, weights)
         return run if evaluate(experiment, weights) else None
-    with run.held():
-        if not train(model, config, dataset, run, experiment.infer, resumed):
-            return None
-        weights = weights_path(run.checkpoints, config)
-        restore_weights(model, weights)
-        return run if evaluate(experiment, weights) else None
+
+
+@contextmanager
+def tracking(config, run):
+    """A context: a list of what shows the numbers of a run elsewhere, closed at its end.
+
+    Raises:
+        ConfigError: a service cannot begin.
+    """
+    with ExitStack() as stack:
+        try:
+            trackers = [stack.enter_context(closing(Tracked(name, run, config))) for name in config.track]
+        except ConfigError:
+            run.release()
+            raise
+        if config.tensorboard:
+            trackers.append(stack.enter_context(closing(Board(run.outputs, config))))
+        yield trackers
 
 
 def choose_all(config, dataset):
@@ -148,14 +172,14 @@ def evaluate(experiment, weights):
 
     A part that fails is left out. results.json, the report and the terminal name it with the reason.
     """
-    config, dataset, run, model, infer, chosen, lines, command = experiment
+    config, dataset, run, model, infer, chosen, lines, origin, trackers = experiment
     started, left_out = time.monotonic(), LeftOut()
     rows = read_metrics(run.outputs / METRICS_FILE)
     binary_test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
     num_images = len(binary_test.images)
     inferred = infer(binary_test, max(num_codes_measured(config, num_images), num_codes_drawn(config, num_images)))
     units = Units.of(inferred, config)
-    protocol = protocol_of(config, dataset, command) | {
+    protocol = protocol_of(config, dataset, origin) | {
         "weights": str(weights),
         "weights_sha256": weights_checksum(weights),
         "unreadable_images_left_out": len(dataset.unreadable),
@@ -185,6 +209,11 @@ def evaluate(experiment, weights):
     report = report_of_run(run.name, config, lines, results, charts.values(), pictures, units, explorer)
     write_report(run.outputs, report)
     if is_finished:
+        if config.num_epochs:
+            save_card(model_card(run.name, config, results), run.checkpoints)
+        files = [path for path in sorted(run.outputs.iterdir()) if path.is_file() and path.name != TRACKERS_FILE]
+        for tracker in trackers:
+            tracker.end(rows[-1]["step"] if rows else 0, results["test"], files)
         print_results(results, config, run)
     return is_finished
 

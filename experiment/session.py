@@ -30,7 +30,7 @@ WIDTH = 79  # of a line on the screen
 IN_NOTEBOOK = issubclass(tqdm, tqdm_notebook)  # as tqdm.auto has found
 
 
-def train(model, config, dataset, run, infer, resumed=None):
+def train(model, config, dataset, run, infer, trackers, resumed=None):
     """Train to the last epoch, with saves on the way. Returns False if the user stopped it.
 
     Args:
@@ -39,6 +39,7 @@ def train(model, config, dataset, run, infer, resumed=None):
         dataset: a Dataset.
         run: the Run whose folders are written to.
         infer: the Inference of the model.
+        trackers: what also gets the metrics, a Board or Tracked each.
         resumed: the Run to continue, or None.
 
     Raises:
@@ -59,12 +60,12 @@ def train(model, config, dataset, run, infer, resumed=None):
     save_config(config, run.checkpoints)
     save_state(state, config, run.checkpoints)
     run.outputs.mkdir(parents=True, exist_ok=True)
-    board = Board(run.outputs, config) if config.tensorboard else None
-    after_epoch = AfterEpoch(state, config, dataset, run, infer, board)
+    boards = [each for each in trackers if isinstance(each, Board)]
+    after_epoch = AfterEpoch(state, config, dataset, run, infer, boards)
     if config.load_weights and first_step == 0:
         after_epoch.enter_first_weights()
     with (
-        closing(MetricsLog(run.outputs, first_step, board)) as log,
+        closing(MetricsLog(run.outputs, first_step, trackers)) as log,
         closing(Screen(config, first_step, plan)) as screen,
         Interruption() as interruption,
     ):
@@ -88,8 +89,8 @@ def train(model, config, dataset, run, infer, resumed=None):
 class AfterEpoch:
     """What happens after each epoch: validation, saved weights, and pictures if they are asked for."""
 
-    def __init__(self, state, config, dataset, run, infer, board):
-        self._state, self._config, self._run, self._infer, self._board = state, config, run, infer, board
+    def __init__(self, state, config, dataset, run, infer, boards):
+        self._state, self._config, self._run, self._infer, self._boards = state, config, run, infer, boards
         self._images = dataset.validation
         self._binary_images = binarize_once(dataset.validation, config.binarization, Stream.VALIDATION_BINARIZATION)
         self._loss_of = LossEvaluator(state.model, config, plan_steps(dataset.train, config))
@@ -102,7 +103,7 @@ class AfterEpoch:
             save_model_weights(self._state.model, self._config, self._run.checkpoints, tag="last")
             if loss < self._state.lowest_loss.numpy():
                 self.keep_as_best(loss)
-            if self._config.every_epoch or self._board:
+            if self._config.every_epoch or self._boards:
                 self.draw(progress)
         return estimate, loss
 
@@ -144,10 +145,11 @@ class AfterEpoch:
             save_model_weights(model, config, run.checkpoints, tag)
             for name, figure in figures.items():
                 write_figure(run.outputs / "epochs", f"{tag}_{name}", figure)
-        if self._board:
+        if self._boards:
             some = take(self._binary_images, slice(HISTOGRAM_IMAGES))
             codes = self._infer(some, num_codes=HISTOGRAM_IMAGES).codes
-            self._board.draw_epoch(progress.step, figures, by_level(config, codes))
+            for board in self._boards:
+                board.draw_epoch(progress.step, figures, by_level(config, codes))
 
 
 class Screen:

@@ -14,6 +14,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of scikit-learn, whose threads spin where workers share the cores
 
+import fake_wandb
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -167,6 +168,14 @@ def few_frames(monkeypatch):
     """Animations have three frames, and traversals move three units."""
     monkeypatch.setattr(requested, "ANGLES", np.linspace(0, 2 * np.pi, 3, endpoint=False))
     monkeypatch.setattr(requested, "UNITS_SHOWN", 3)
+
+
+@pytest.fixture
+def wandb(monkeypatch):
+    """The calls of a package that stands for Weights & Biases."""
+    monkeypatch.setitem(sys.modules, "wandb", fake_wandb)
+    fake_wandb.calls.clear()
+    return fake_wandb.calls
 
 
 @pytest.fixture

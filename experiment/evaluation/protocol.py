@@ -1,17 +1,17 @@
 """The protocol of a run: how its numbers were measured. It stands beside them in results.json."""
 
-import os
-import platform
-from importlib.metadata import version
-
-import tensorflow as tf
-
 from experiment.settings.words import describe_loss, describe_training, nats_of
 from experiment.training.preprocessing import BINARIZATION_SEED
 
 
-def protocol_of(config, dataset, command):
-    """The card that goes with the numbers; command, the line that made the run as it was typed."""
+def protocol_of(config, dataset, origin):
+    """The card that goes with the numbers: a dict.
+
+    Args:
+        config: the Config of the run.
+        dataset: its Dataset.
+        origin: a dict of what made the run: command, the line as it was typed, and the `environment`.
+    """
     evidence = "log p(x|y)" if config.traits.is_conditional else "log p(x)"
     return {
         "bound": f"ELBO of {evidence}, one sample of z for each image, no beta",
@@ -25,12 +25,8 @@ def protocol_of(config, dataset, command):
         "seed": config.seed,
         "model": config.model,
         **training_of(config),
-        "command": command,
         "first_weights": config.load_weights if config.num_epochs else None,
-        "cpus": os.cpu_count(),
-        "versions": {"python": platform.python_version()}
-        | {package: version(package) for package in ("keras", "numpy")}
-        | {"tensorflow": tf.__version__},
+        **origin,
     }
 
 

@@ -6,6 +6,7 @@ from experiment.settings.presets import PRESETS
 from experiment.settings.words import level_names
 
 NATS, SHARE = "nats", "share"
+NAMES = {"python": "Python", "keras": "Keras", "numpy": "numpy", "tensorflow": "TensorFlow"}
 ROWS = {
     "elbo": ("ELBO", NATS, "higher is better; standard error {elbo_standard_error:.2f}"),
     "distortion": ("distortion", NATS, ""),
@@ -57,12 +58,20 @@ def numbers(results):
         if key not in test:
             continue
         number = f"{test[key]:.1%}" if unit == SHARE else f"{test[key]:.{2 if unit == NATS else 3}f}"
-        remarks = [unit if unit != SHARE else "", remark and f"({remark.format(**test)})"]
+        remarks = [unit if unit != SHARE else "", _filled(remark, test)]
         yield Number(name, number, " ".join(filter(None, remarks)))
         if key == "rate":
             names = level_names(len(test["active_units"]))
             for name, rate, active in zip(names, test["rate_per_level"], test["active_units"], strict=True):
                 yield Number(f"of {name}", f"{rate:.2f}", f"nats, {active:,} active units", True)
+
+
+def _filled(remark, test):
+    """'(K = 5,000)'; '' where there is no remark, or a record of an older version lacks a number of it."""
+    try:
+        return remark and f"({remark.format(**test)})"
+    except KeyError:
+        return ""
 
 
 def verdict(results):
@@ -79,7 +88,17 @@ def table(results):
     for name, number, words, is_detail in numbers(results):
         shown = f"    {name:<13}" if is_detail else f"  {name:<15}"
         lines.append(f"{shown}{number:>10} {words}".rstrip())
-    return lines + verdict(results) + left_out_of(results)
+    return lines + verdict(results) + left_out_of(results) + made_with(results["protocol"])
+
+
+def made_with(protocol):
+    """What the numbers were made with, in lines: versions and CPU, and the commit where the protocol names one."""
+    if "versions" not in protocol:
+        return []
+    versions = ", ".join(f"{NAMES[name]} {version}" for name, version in protocol["versions"].items())
+    devices = [*protocol.get("gpus", []), protocol.get("cpu", "CPU")]
+    lines = [versions, f"{', '.join(devices)}, {protocol['cpus']} cores"]
+    return lines + ([f"commit {protocol['commit']}"] if "commit" in protocol else [])
 
 
 def left_out_of(results):

@@ -1,1 +1,1 @@
-"""The files of a run: names, weights, state, records, TensorBoard."""
+"""The files of a run: names, weights, state, records, trackers, the machine."""

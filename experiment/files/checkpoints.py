@@ -4,6 +4,7 @@ model_ckpts/<run>/config.json              the settings, from which the model is
                   <model>.weights.h5       at the lowest validation loss: what is evaluated and drawn
                   <model>.last.weights.h5  after the last epoch
                   <model>.epoch_007.weights.h5  after that epoch, with --every_epoch
+                  README.md                the model card, of a run that came to its end
                   *.sha256                 checksums of the weights, as sha256sum prints them
                   state.npz                weights, optimizer, step: --resume continues from it, to the same bits
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from atomic_files import atomic_path, write_text
-from experiment.files.names import CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, load_config
+from experiment.files.names import CARD_FILE, CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, load_config
 from image_data.arrays import read_npz
 from image_data.splits import DataError
 from models.build import build_model
@@ -27,6 +28,11 @@ class CheckpointError(ValueError):
 def save_config(config, folder):
     """Write config.json beside the weights that it describes."""
     write_text(Path(folder) / CONFIG_FILE, config.to_json())
+
+
+def save_card(card, folder):
+    """Write README.md, the model card, beside the weights that it describes."""
+    write_text(Path(folder) / CARD_FILE, card)
 
 
 # --- Weights ----------------------------------------------------------------------------------------------------------

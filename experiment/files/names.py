@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from experiment.settings.refusals import ConfigError
 from experiment.settings.values import NEWEST
 
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
-CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX = "config.json", "state.npz", ".weights.h5"
+CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, CARD_FILE = "config.json", "state.npz", ".weights.h5", "README.md"
 METRICS_FILE, RESULTS_FILE, TABLE_FILE, REPORT_FILE = "metrics.jsonl", "results.json", "results.txt", "report.html"
 
 
@@ -56,6 +56,12 @@ class Run(NamedTuple):
             if has_checkpoints:
                 self.checkpoints.rmdir()
             raise
+
+    def release(self):
+        """Remove the run's folders where they are empty, so that the name of a run that cannot begin is free again."""
+        for folder in (self.outputs, self.checkpoints):
+            with suppress(OSError):
+                folder.rmdir()
 
     @contextmanager
     def held(self):

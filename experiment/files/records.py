@@ -21,7 +21,7 @@ class RecordError(ValueError):
 
 
 class MetricsLog:
-    """metrics.jsonl, and the same rows on a Board if there is one.
+    """metrics.jsonl, and the same rows for trackers, if there are some.
 
     There is a row for every call of the compiled training program and for every validation. It holds
     - step, epoch, and split ("train" or "validation");
@@ -31,22 +31,21 @@ class MetricsLog:
     - in training rows also gradient_norm and images_per_second, in validation rows active_units of each level.
     """
 
-    def __init__(self, folder, step=0, board=None):
+    def __init__(self, folder, step=0, trackers=()):
         """Begin a log, or continue it. Rows after `step` are dropped: the saved state does not know of them.
 
         Args:
             folder: the run's outputs.
             step: the step of the saved state; 0 begins a new log.
-            board: a Board that shows the same rows, or None.
+            trackers: what gets the same rows, a Board or Tracked each. Who opened them closes them.
         """
         path = Path(folder) / METRICS_FILE
         kept = [row for row in read_metrics(path) if row["step"] <= step] if step else []
         write_text(path, "".join(_line(row) for row in kept))
         self._file = path.open("a", encoding="utf-8")
-        self._board = board
-        if board:
-            for row in kept:
-                board.draw(row)
+        self._trackers = trackers
+        for row in kept:
+            self._track(row)
 
     def append_training(self, progress):
         """Write a row from a Progress."""
@@ -71,19 +70,20 @@ class MetricsLog:
     def _append(self, **row):
         self._file.write(_line(row))
         self._file.flush()
-        if self._board:
-            self._board.draw(row)
+        self._track(row)
+
+    def _track(self, row):
+        for tracker in self._trackers:
+            tracker.log(row)
 
     def sync(self):
         """Make all rows durable. Call it before you save the state that follows them."""
         os.fsync(self._file.fileno())
-        if self._board:
-            self._board.flush()
+        for tracker in self._trackers:
+            tracker.flush()
 
     def close(self):
         self._file.close()
-        if self._board:
-            self._board.close()
 
 
 def read_metrics(path):

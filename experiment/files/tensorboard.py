@@ -7,11 +7,9 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from experiment.files.records import as_pixels
-from experiment.settings.config import MODEL, TRAINING, names_in
+from experiment.files.trackers import hyper_parameters, named_numbers, numbers_of_row
 
 FOLDER = "tensorboard"
-SCALARS = ("loss", "gradient_norm", "elbo", "distortion", "rate", "images_per_second")
-BY_LEVEL = ("rate_per_level", "active_units")
 
 
 class Board:
@@ -19,6 +17,9 @@ class Board:
 
     TensorBoard cannot take events back. So a resumed run writes the scalars again from the start. Pictures are kept;
     those written twice are equal, because a resumed run continues to the same bits.
+
+    The plugin of hyper-parameters takes its columns from the runs that it finds: their settings, and all their scalars,
+    the test numbers among them. A list of columns would be taken from one run for all.
     """
 
     def __init__(self, folder, config):
@@ -27,21 +28,12 @@ class Board:
             path.unlink()
         self._scalars = tf.summary.create_file_writer(str(folder))
         self._pictures = tf.summary.create_file_writer(str(folder / "pictures"))
-        values = hyper_parameters(config)
-        metrics = [hparams.Metric(f"validation/{name}") for name in ("elbo", "distortion", "rate")]
         with self._scalars.as_default(step=0):
-            hparams.hparams_config(hparams=list(map(hparams.HParam, values)), metrics=metrics)
-            hparams.hparams(values, trial_id=folder.parent.name)
+            hparams.hparams(hyper_parameters(config), trial_id=folder.parent.name)
 
-    def draw(self, row):
+    def log(self, row):
         """Write a row of metrics.jsonl."""
-        with self._scalars.as_default(step=row["step"]):
-            for name in SCALARS:
-                if name in row:
-                    tf.summary.scalar(f"{row['split']}/{name}", row[name])
-            for name in BY_LEVEL:
-                for height, value in enumerate(reversed(row.get(name, [])), 1):
-                    tf.summary.scalar(f"{row['split']}/{name}/z{height}", value)
+        self._write(row["step"], numbers_of_row(row))
 
     def draw_epoch(self, step, figures, means):
         """Write Figures by name, and the posterior means of some images by level, [N, units] each."""
@@ -51,6 +43,10 @@ class Board:
             for name, values in means.items():
                 tf.summary.histogram(f"posterior means/{name}", values)
 
+    def end(self, step, test, files):
+        """Write the test numbers, a dict, at the last step. The files, paths, stay where they are."""
+        self._write(step, named_numbers("test", test))
+
     def flush(self):
         self._scalars.flush()
         self._pictures.flush()
@@ -59,12 +55,7 @@ class Board:
         self._scalars.close()
         self._pictures.close()
 
-
-def hyper_parameters(config):
-    """The settings of model and training as TensorBoard accepts them: numbers, switches and text."""
-    values = {name: getattr(config, name) for name in sorted(names_in(MODEL, TRAINING) | {"dataset"})}
-    return {
-        name: value if isinstance(value, (bool, int, float, str)) else " ".join(map(str, value))
-        for name, value in values.items()
-        if value not in (None, ())
-    }
+    def _write(self, step, numbers):
+        with self._scalars.as_default(step=step):
+            for name, value in numbers.items():
+                tf.summary.scalar(name, value)

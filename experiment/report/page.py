@@ -47,13 +47,16 @@ def paragraph(text):
 
 def card(rows):
     """A table of names and texts, (name, text) each. Nested dicts are written out."""
-    lines = [f"<tr><th>{escape(str(name))}</th><td>{escape(_spelled_out(value))}</td></tr>" for name, value in rows]
+    lines = [f"<tr><th>{escape(str(name))}</th><td>{escape(spelled_out(value))}</td></tr>" for name, value in rows]
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
-def _spelled_out(value):
+def spelled_out(value):
+    """A value of the protocol as text; a dict with its names, a list with commas."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_spelled_out(each)}" for name, each in value.items())
+        return ", ".join(f"{name} {spelled_out(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return "-" if value is None else str(value)
 
 

@@ -5,6 +5,7 @@ Imports neither TensorFlow nor numpy.
 
 import json
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 
 from experiment.settings.config import (
     DATA,
@@ -18,7 +19,7 @@ from experiment.settings.config import (
 )
 from experiment.settings.datasets import DATASETS, READ_BY_SOME, defaults_of
 from experiment.settings.presets import PRESETS
-from experiment.settings.refusals import ConfigError, received
+from experiment.settings.refusals import ConfigError, as_flag, received
 from models.catalog import LIKELIHOODS, NETWORK_SETTINGS, NETWORKS, SELECTORS
 
 
@@ -115,6 +116,33 @@ def with_preset(given):
     decisive = names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "seed"} | {"load_weights"}
     is_changed = given.keys() & decisive
     return {**preset.settings, "run_name": given["preset"], **given, **({"preset": None} if is_changed else {})}
+
+
+def flags_of(config):
+    """The flags that train a run like that of a Config, as they are typed. Its files are DIR and FILE, not their paths.
+
+    Those of a preset are its name. Of a run that began with saved weights, all settings of training are named, because
+    those of the weights would take the place of defaults.
+    """
+    if config.preset:
+        chosen = {"preset": config.preset}
+        base = Config()
+        names = {"seed"}
+    else:
+        choices = {name: getattr(config, name) for name in sorted(SELECTORS | {"dataset", "network", "objective"})}
+        base = resolve(choices)
+        default = resolve({"dataset": config.dataset})
+        chosen = {name: value for name, value in choices.items() if value != getattr(default, name)}
+        chosen |= {"dataset": config.dataset} if config.dataset != Config.dataset else {}
+        names = names_in(MODEL, DATA, TRAINING) - choices.keys() - {"data_dir", "cache_dir", "labels"}
+    for each in flags():
+        value, is_kept = getattr(config, each.name), config.load_weights and each.metadata["group"] == TRAINING
+        if each.name in names and value not in (None, ()) and (is_kept or value != getattr(base, each.name)):
+            chosen[each.name] = value
+    if config.load_weights and not config.preset:
+        chosen["load_weights"] = Path(config.load_weights).parent.name
+    chosen |= {name: word for name, word in (("data_dir", "DIR"), ("labels", "FILE")) if getattr(config, name)}
+    return [as_flag(name, value) for name, value in chosen.items()]
 
 
 def _spelled_out(values):

@@ -34,6 +34,7 @@ from experiment.settings.values import (
     level_shape,
     number,
     one_of,
+    some_of,
     whole_number,
 )
 from models.catalog import LIKELIHOODS, MODELS, NETWORKS, OBJECTIVES, SELECTORS, name_of_model, values_that_choose
@@ -392,6 +393,14 @@ class Config:
     )
     grid: int = setting(10, OUTPUT, whole_number(1, 10_000), "images in the grid of samples")
     tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write metrics, pictures and histograms for TensorBoard")
+    track: tuple[str, ...] = setting(
+        (),
+        OUTPUT,
+        some_of("mlflow", "wandb"),
+        "also send metrics, test numbers and files to MLflow or Weights & Biases (wandb), whose packages you install",
+        asked_once=True,
+        nargs="+",
+    )
 
     # Not flags. They come from the data, and are saved so that the model can be rebuilt without the data.
     image_shape: tuple[int, int, int] | None = None

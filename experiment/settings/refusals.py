@@ -16,7 +16,14 @@ def received(name, value):
 
 def chosen_by(settings):
     """The settings that select a model, as a user types them: '--hierarchical --hierarchy chain'."""
-    return " ".join(f"--{name}" if value is True else received(name, value) for name, value in settings.items())
+    return " ".join(map(as_flag, settings, settings.values()))
+
+
+def as_flag(name, value):
+    """A setting as a flag: '--is_cvae', '--no-evaluate', '--hidden_sizes 400 400'."""
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return received(name, value)
 
 
 def refuse_impossible(config):

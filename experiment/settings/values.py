@@ -33,6 +33,13 @@ def one_of(*choices):
     return Rule(str, lambda value: value in choices, "one of " + ", ".join(choices), "NAME")
 
 
+def some_of(*choices):
+    def accepts(value):
+        return isinstance(value, tuple) and set(value) <= {*choices} and len(set(value)) == len(value)
+
+    return Rule(str, accepts, "one or more of " + ", ".join(choices), "NAME")
+
+
 def level(text):
     """Parse the size of a level: '64' -> 64, a vector; '7x7x4' stays text, a map of 7x7 pixels and 4 channels."""
     return int(text) if text.removeprefix("-").isdecimal() else text

@@ -17,11 +17,20 @@ TEST = {
     "iw_nll": 86.2,
     "iw_standard_error": 0.25,
     "num_importance_samples": 5000,
+    "elbo_standard_error": 0.25,
     "active_units": [25],
+    "num_images": 10_000,
     "distortion": 65.0,
     "rate": 25.0,
+    "rate_per_level": [25.0],
 }
-PROTOCOL = {"epochs": 400, "training_seconds": 1230.0, "evaluation_seconds": 290.0}
+PROTOCOL = {
+    "unit": "nats per image",
+    "split": "test",
+    "epochs": 400,
+    "training_seconds": 1230.0,
+    "evaluation_seconds": 290.0,
+}
 
 
 @pytest.fixture
@@ -117,6 +126,7 @@ def test_a_run_is_continued_and_its_record_and_weights_are_kept(records, tmp_pat
     shipped = project / "model_ckpts/vae_1l"
     assert load_weights(shipped)[1] == replace(config, data_dir=None)
     assert sorted(path.name for path in shipped.iterdir()) == [
+        "README.md",
         "config.json",
         "results.json",
         "vae.weights.h5",

@@ -91,6 +91,7 @@ def test_a_vae_from_flags_to_files_and_numbers(trained, tmp_path):
     assert "--batch_size 500: there are only 200 training images; batches hold 200" in out
     written = [path for path in files(tmp_path) if "tensorboard" not in path]
     assert written == [
+        "model_ckpts/digits_vae/README.md",
         "model_ckpts/digits_vae/config.json",
         "model_ckpts/digits_vae/state.npz",
         "model_ckpts/digits_vae/vae.last.weights.h5",

@@ -1,25 +1,48 @@
 """What TensorBoard is shown."""
 
+from contextlib import closing
+
 import numpy as np
+import pytest
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.plugins.hparams import metadata
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams.backend_context import Context
+from tensorboard.plugins.hparams.list_session_groups import Handler
 from tensorboard.util.tensor_util import make_ndarray
 from test_records import ESTIMATE, progress
 
 from experiment.files.records import MetricsLog, as_pixels
-from experiment.files.tensorboard import Board, hyper_parameters
+from experiment.files.tensorboard import Board
 from experiment.pictures.plots import image_grid
+
+TEST = {"elbo": -12.5, "iw_bound": -11.0, "rate": 3.0, "rate_per_level": [2.0, 1.0]}
 
 
 def events_of(folder):
     return EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
 
 
+def hyper_parameter_tab(folder):
+    """What the tab of hyper-parameters shows of a folder: the names of its columns, and its session groups."""
+    runs, request = EventMultiplexer().AddRunsFromDirectory(str(folder)).Reload(), RequestContext()
+    context = Context(TBContext(data_provider=MultiplexerDataProvider(runs, str(folder))))
+    metadata = context.hparams_metadata(request, "")
+    shown = context.experiment_from_metadata(request, "", True, metadata, [])
+    asked = api_pb2.ListSessionGroupsRequest(slice_size=10, allowed_statuses=[api_pb2.STATUS_UNKNOWN])
+    asked.col_params.extend(api_pb2.ColParams(metric=info.name) for info in shown.metric_infos)
+    groups = Handler(request, context, "", asked).run().session_groups
+    columns = [info.name for info in shown.hparam_infos], [info.name.tag for info in shown.metric_infos]
+    return *columns, list(groups)
+
+
 def test_it_gets_the_same_numbers(tmp_path, make_config):
-    log = MetricsLog(tmp_path, board=Board(tmp_path, make_config()))
-    log.append_training(progress(10))
-    log.append_validation(progress(10), ESTIMATE, 7.0)
-    log.close()
+    with closing(Board(tmp_path, make_config())) as board, closing(MetricsLog(tmp_path, trackers=[board])) as log:
+        log.append_training(progress(10))
+        log.append_validation(progress(10), ESTIMATE, 7.0)
     events = events_of(tmp_path / "tensorboard")
     assert {"train/loss", "train/rate_per_level/z1", "validation/active_units/z2", "validation/elbo"} <= set(
         events.Tags()["tensors"]
@@ -30,10 +53,12 @@ def test_it_gets_the_same_numbers(tmp_path, make_config):
 
 def test_a_continued_log_is_not_drawn_twice(tmp_path, make_config):
     for first_step, steps in ((0, (5, 10, 15)), (10, (15, 20))):
-        log = MetricsLog(tmp_path, first_step, Board(tmp_path, make_config()))
-        for step in steps:
-            log.append_training(progress(step))
-        log.close()
+        with (
+            closing(Board(tmp_path, make_config())) as board,
+            closing(MetricsLog(tmp_path, first_step, [board])) as log,
+        ):
+            for step in steps:
+                log.append_training(progress(step))
     events = events_of(tmp_path / "tensorboard")
     assert [event.step for event in events.Tensors("train/loss")] == [5, 10, 15, 20]
 
@@ -53,17 +78,18 @@ def test_pictures_and_histograms_stay_where_a_run_is_continued(tmp_path, make_co
     assert (int(height), int(width)) == as_pixels(figure).shape[:2] and png.startswith(b"\x89PNG")
 
 
-def test_hyper_parameters_are_numbers_switches_and_text(make_config):
-    values = hyper_parameters(make_config(beta=4.0, is_cvae=True))
-    assert (values["beta"], values["is_cvae"], values["hidden_sizes"]) == (4.0, True, "16")
-    assert "encoder_normalization" not in values, "not a setting of a dense network"
-
-
-def test_the_hyper_parameters_of_a_run_are_shown(tmp_path, make_config):
-    Board(tmp_path, make_config(beta=4.0)).close()
-    events = events_of(tmp_path / "tensorboard")
-    contents = {tag: events.SummaryMetadata(tag).plugin_data.content for tag in events.PluginTagToContent("hparams")}
-    experiment = metadata.parse_experiment_plugin_data(contents[metadata.EXPERIMENT_TAG])
-    assert {"beta", "learning_rate", "hidden_sizes"} <= {info.name for info in experiment.hparam_infos}
-    session = metadata.parse_session_start_info_plugin_data(contents[metadata.SESSION_START_INFO_TAG])
-    assert session.hparams["beta"].number_value == 4.0
+def test_runs_are_compared_by_their_settings_and_test_numbers(tmp_path, make_config):
+    """Runs of other settings beside each other; one of them was resumed, and evaluated twice."""
+    for name, beta, elbo in (("first", 1.0, -13.0), ("second", 4.0, -15.0), ("second", 4.0, -14.0)):
+        config = make_config(beta=beta, network="conv" if name == "first" else "mlp")
+        with closing(Board(tmp_path / name, config)) as board:
+            board.log({"step": 10, "epoch": 1, "split": "validation", "elbo": -20.0})
+            board.end(10, TEST | {"elbo": elbo}, [])
+    parameters, metrics, groups = hyper_parameter_tab(tmp_path)
+    assert {"beta", "hidden_sizes", "upsampling"} <= set(parameters), "those of one kind of network too"
+    assert {"test/elbo", "test/iw_bound", "test/rate_per_level/z2", "validation/elbo"} <= set(metrics)
+    assert [(group.name, len(group.sessions)) for group in groups] == [("first", 1), ("second", 1)]
+    values = [{value.name.tag: value.value for value in group.metric_values} for group in groups]
+    assert [each["test/elbo"] for each in values] == [-13.0, -14.0]
+    assert values[0]["test/rate_per_level/z2"] == 2.0 and values[0]["test/iw_bound"] == pytest.approx(-11.0)
+    assert [group.hparams["beta"].number_value for group in groups] == [1.0, 4.0]
