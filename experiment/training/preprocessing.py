@@ -56,8 +56,8 @@ def make_batch(images, labels):
 
 def binarize_once(split, binarization, stream):
     """The Split as evaluation sees it. `dynamic` binarisation is drawn once, with the same seed for all runs."""
-    split = binarize_when_read(split, binarization, stream)
-    return split._replace(images=split.images[:])
+    read = binarize_when_read(split, binarization, stream)
+    return split if read is split else read._replace(images=read.images[:])
 
 
 def binarize_when_read(split, binarization, stream):
@@ -68,7 +68,7 @@ def binarize_when_read(split, binarization, stream):
 
 
 class BinaryImages:
-    """An array of images that are binarised when a slice of them is read. A pixel is always the same, however sliced.
+    """An array of images that are binarised when they are read. A pixel is the same however it is read.
 
     It holds uint8 [N, H, W, C] of 0 and 255, as `binarize` makes them of all images at once.
     """
@@ -83,6 +83,9 @@ class BinaryImages:
         return len(self._images)
 
     def __getitem__(self, rows):
+        """The images of a slice, or of indices that lie near each other."""
+        if not isinstance(rows, slice):
+            return self[min(rows) : max(rows) + 1][rows - min(rows)]
         start, stop, _ = rows.indices(len(self))
         binary = np.empty((max(0, stop - start), *self.shape[1:]), np.uint8)
         for at in cut(len(binary), IMAGES_AT_ONCE):

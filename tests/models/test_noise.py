@@ -3,10 +3,11 @@
 import itertools
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from scipy import stats
 
-from models.noise import Stream, level_seed, noise_seed, standard_normal, uniform
+from models.noise import Stream, level_seed, noise_seed, standard_normal, uniform, uniform_rows
 
 
 def test_noise_is_the_same_eagerly_in_a_graph_and_under_xla():
@@ -67,3 +68,11 @@ def test_streams_keep_their_numbers():
     drawn = uniform((3,), noise_seed(3, Stream.SAMPLES, 7)).numpy().tolist()
     assert drawn == [0.2433595061302185, 0.6427149176597595, 0.7271507382392883]
     np.testing.assert_allclose(standard_normal((3,), noise_seed(0)), [-1.3978125, -0.7289369, 1.1338462], rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(9, 4, 4, 1), (7, 3, 5, 3), (11, 3)])
+def test_rows_are_those_of_all_rows_at_once(shape):
+    seed = noise_seed(3, Stream.TEST_BINARIZATION)
+    together = uniform(shape, seed).numpy()
+    for first in range(shape[0]):
+        np.testing.assert_array_equal(uniform_rows((shape[0] - first, *shape[1:]), seed, first), together[first:])

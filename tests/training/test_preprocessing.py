@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from experiment.training.preprocessing import binarize, binarize_once, flip_horizontally, make_batch
+from experiment.training.preprocessing import (
+    BINARIZATION_SEED,
+    binarize,
+    binarize_once,
+    binarize_when_read,
+    flip_horizontally,
+    make_batch,
+)
 from image_data.splits import Split
 from models.noise import Stream, noise_seed
 
@@ -57,3 +64,15 @@ def test_half_of_the_images_are_mirrored_left_to_right():
     other = flip_horizontally(images, noise_seed(1)).numpy()
     assert not np.array_equal(flipped, other)
     np.testing.assert_array_equal(flipped, flip_horizontally(images, noise_seed(0)))
+
+
+def test_images_that_are_binarised_when_they_are_read_are_those_of_all_at_once(monkeypatch):
+    monkeypatch.setattr("experiment.training.preprocessing.IMAGES_AT_ONCE", 3)
+    images = np.random.default_rng(0).integers(0, 256, (11, 5, 3, 1), dtype=np.uint8)
+    stream = Stream.TEST_BINARIZATION
+    expected = binarize(images, noise_seed(BINARIZATION_SEED, stream)).numpy()
+    read = binarize_when_read(Split(images), "dynamic", stream).images
+    np.testing.assert_array_equal(binarize_once(Split(images), "dynamic", stream).images, expected)
+    for rows in (slice(None), slice(2, 9), slice(4), slice(10, 99), slice(5, 5), np.array([8, 9, 10, 10])):
+        np.testing.assert_array_equal(read[rows], expected[rows])
+    assert binarize_when_read(Split(images), "none", stream).images is images

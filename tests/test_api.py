@@ -1,0 +1,77 @@
+"""The verbs from Python do what the command line does, and every listing of their page runs."""
+
+import re
+
+import numpy as np
+import pytest
+from conftest import PROJECT, QUICK
+
+from data_utils import load_dataset
+from experiment.api import load, train
+from experiment.settings.refusals import ConfigError
+from image_data.splits import DataError
+
+LISTINGS = re.findall(r"<!-- run -->\n```python\n(.*?)```", (PROJECT / "docs/python.md").read_text(), re.S)
+
+
+@pytest.fixture
+def digits():
+    return load_dataset("digits", limit=200)
+
+
+def test_every_listing_of_the_page_runs(undrawn, tmp_path, monkeypatch, digits):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("data_utils.load_dataset", lambda name: digits)
+    names = {}
+    for listing in LISTINGS:
+        exec(listing, names)
+    assert len(LISTINGS) == 7 and names["codes"].shape == (8, 10) and names["between"].shape == (4, 9, 28, 28, 1)
+    assert names["longer"].config.num_epochs == 3 and names["longer"].name == "mine"
+    assert names["scores"].iw_bound.mean() == pytest.approx(names["numbers"]["iw_bound"], rel=1e-6)
+    assert names["hvae"].encode(digits.test.images).shape == (200, 8)
+    assert (tmp_path / "samples.png").is_file()
+
+
+def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
+    """The same images in the same splits and the same settings: the same weights, to the bit, and the same numbers."""
+    flags = [*QUICK[2:], "--likelihood", "bernoulli", "--binarization", "dynamic", "--is_cvae"]
+    np.savez(
+        "all.npz",
+        **{
+            f"{letter}_{name}": getattr(getattr(digits, name), kind)
+            for letter, kind in (("x", "images"), ("y", "labels"))
+            for name in ("train", "validation", "test")
+        },
+    )
+    assert cli("--dataset", "arrays", "--data_dir", "all.npz", "--run_name", "shell", *flags)[0] == 0
+    pairs = [(split.images, split.labels.argmax(axis=1)) for split in digits[:3]]
+    settings = {"num_epochs": 2, "hidden_sizes": [16], "likelihood": "bernoulli", "binarization": "dynamic"}
+    mine = train(*pairs[0], validation=pairs[1], test=pairs[2], is_cvae=True, run_name="python", **settings)
+    shell = load("shell")
+    for one, other in zip(mine.model.weights, shell.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert mine.results["test"] == shell.results["test"]
+    assert mine.score(*pairs[2]).elbo.mean() == pytest.approx(mine.results["test"]["elbo"], rel=1e-6)
+    assert mine.evaluate(*pairs[2], iw_samples=2)["elbo"] == mine.results["test"]["elbo"]
+    np.testing.assert_array_equal(mine.encode(*pairs[2]), shell.encode(digits.test.images, digits.test.labels))
+    assert "train(images, " in mine.results["protocol"]["command"]
+
+    images, classes = pairs[2]
+    ends = mine.interpolate(images[:2], images[2:4], 3, labels=classes[:2])
+    np.testing.assert_allclose(ends[:, 0], mine.decode(mine.encode(images[:2], classes[:2]), classes[:2]), atol=1e-6)
+    for wrong, message in {
+        lambda: mine.encode(images): "labels: expected 200 for a conditional model, of 0, 1",
+        lambda: mine.encode(images / 255, classes): "images float64 .*: expected uint8",
+        lambda: mine.encode(images[:, :7], classes): r"images uint8 \[200, 7, 28, 1\]: expected \[N, 28, 28, 1\]",
+        lambda: mine.decode(np.zeros((2, 3)), classes[:2]): r"codes \[2, 3\]: expected \[N, 15\]",
+        lambda: mine.sample(2, labels=[3, 10]): "labels int64 .*: expected 2 class numbers from 0 to 9",
+    }.items():
+        with pytest.raises(DataError, match=message):
+            wrong()
+    for wrong, message in {
+        lambda: train(images, latent_dims=3): "latent_dims: no such setting; did you mean latent_size",
+        lambda: mine.interpolate(images, images, path="bent", labels=classes): "path bent: expected straight or",
+        lambda: load("nowhere"): "nowhere: expected a run",
+    }.items():
+        with pytest.raises(ConfigError, match=message):
+            wrong()
