@@ -23,7 +23,7 @@ def python_listing(name, programs, config):
         "# Encode images, here the samples, and reconstruct them from the means of their codes.",
     ]
     images = "np.asarray(samples)"
-    if config.binarization == "dynamic":
+    if config.binarization != "none":
         lines.append("images = np.float32(np.random.default_rng(1).random(samples.shape) < samples)  # binary pixels")
         images = "images"
     zeros = {each: f"np.zeros({(ROWS, *shape)}, np.float32)" for each, shape in encoder.inputs.items()}
