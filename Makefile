@@ -21,7 +21,7 @@ test: $(READY)
 clean:
 	rm -rf $(VENV)
 
-$(READY): $(REQUIREMENTS) requirements-base.txt requirements-test.txt
+$(READY): $(REQUIREMENTS) requirements-base.txt requirements-test.txt requirements-export.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "expected Python 3.10 to 3.13, found $$($(PYTHON) --version 2>&1); try: make PYTHON=python3.12"; exit 2; }
 	@echo "Setting up $(VENV) (once; TensorFlow is about 300 MB)"

@@ -48,6 +48,32 @@ def atomic_path(path, num_bytes=0):
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def atomic_folder(path):
+    """Yield a temporary folder beside `path`. At the end of the block it takes the place of `path`.
+
+    A killed process, a full disk or an exception within the block leaves the previous folder unchanged.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".tmp-{path.name}")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                with open(file, "rb+") as written:
+                    os.fsync(written.fileno())
+        if path.exists():  # a folder with files in it cannot be replaced
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def write_text(path, text):
     """Write a small text file atomically; bytes of file names that are no text are spelled out."""
     with atomic_path(path) as temporary:

@@ -170,7 +170,7 @@ def _member(asked, run):
                 f"{received(each.name, ours)}; give the study another --run_name"
             )
     resolve_resumed({"num_epochs": asked.num_epochs}, saved)  # refuses epochs that the schedule does not allow
-    kept = names_in(PICTURES) | {"evaluate", "iw_samples", "tensorboard", "track"}
+    kept = names_in(PICTURES) | {"evaluate", "iw_samples", "export", "tensorboard", "track"}
     values = {name: getattr(saved if getattr(asked, name) == getattr(Config, name) else asked, name) for name in kept}
     found = {
         name: getattr(saved, name) for name in ("image_shape", "label_names", "pixel_variance", "data_fingerprint")

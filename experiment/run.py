@@ -13,6 +13,7 @@ from experiment.evaluation.left_out import LeftOut
 from experiment.evaluation.measures import Subject, measure_elbo, measure_further, num_codes_measured
 from experiment.evaluation.protocol import protocol_of
 from experiment.evaluation.results import compare_with_published, table
+from experiment.export.write import EXPORT_FOLDER, write_export
 from experiment.files.checkpoints import restore_weights, save_card, weights_checksum, weights_path
 from experiment.files.environment import environment
 from experiment.files.names import METRICS_FILE, REPORT_FILE, Run, command_line, next_free_run
@@ -35,6 +36,7 @@ from experiment.report.explorer import explorer_data
 from experiment.report.of_run import report_of_run
 from experiment.session import train
 from experiment.settings.config import Config, flags
+from experiment.settings.formats import refuse_missing_packages
 from experiment.settings.refusals import ConfigError
 from experiment.settings.values import IMAGES
 from experiment.tables.of_splits import split_of_folder, write_codes, write_scores
@@ -73,6 +75,7 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
 
     Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
     """
+    refuse_missing_packages(config.export)
     if config.score:
         return score_folder(config)
     try:
@@ -133,7 +136,7 @@ def choose_all(config, dataset):
 
 
 def draw_without_data(config, missing):
-    """Draw what saved weights make without a data set: samples, and pictures of a user's own files.
+    """Draw and export what saved weights make without a data set: samples, and pictures of a user's own files.
 
     Raises: ConfigError where a picture needs test images.
     """
@@ -150,6 +153,7 @@ def draw_without_data(config, missing):
     print(f"no data: {missing}\nonly what needs none is drawn; numbers and the report need test images")
     for path in write_figures(run.outputs, figures, left_out):
         print(path)
+    export(model, config, config.load_weights, run, left_out)
     return run
 
 
@@ -164,7 +168,14 @@ def score_folder(config):
         scene = Scene(model, config, None, split, config.label_names, infer(split))
         paths += write_figures(run.outputs, draw_anomalies(scene, None), left_out)
     print("\n".join(map(str, paths)))
+    export(model, config, config.load_weights, run, left_out)
     return run
+
+
+def export(model, config, weights, run, left_out):
+    """Write the model for other programs, in the formats that were asked for, and say where."""
+    if config.export and left_out.attempt(EXPORT_FOLDER, write_export, model, config, weights, run.outputs):
+        print(f"for other programs: {run.outputs / EXPORT_FOLDER}/")
 
 
 def evaluate(experiment, weights):
@@ -194,6 +205,7 @@ def evaluate(experiment, weights):
     charts = draw_charts(config, rows, units, left_out)
     pictures = write_figures(run.outputs, figures, left_out)
     write_figures(run.outputs, charts, left_out)
+    export(model, config, weights, run, left_out)
 
     subject = Subject(model, config, dataset, binary_test, infer, inferred)
     is_finished = measure_patiently(subject, results, run, left_out)

@@ -17,6 +17,15 @@ class LatentVariableModel(keras.Model):
     The model knows no optimizer, no beta and no logger. It draws noise only from the seeds that it is given.
     """
 
+    def get_config(self, *arguments, **options):
+        """Keras would save a model by it. Raises NotImplementedError: a model is described by its Config."""
+        raise NotImplementedError(
+            f"{self.name}: Keras cannot save this model whole; save_model_weights(model, config, folder) writes what "
+            "load_weights(folder) reads, and --export writes files for other programs"
+        )
+
+    save = export = get_config  # before Keras opens a file; and what it would export is `call`, which draws noise
+
     def __call__(self, batch, *arguments, **options):
         """`call`, for images that the model is made for."""
         batch.refuse_other_images()

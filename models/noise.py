@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 from math import prod, sqrt
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -30,6 +31,16 @@ class Stream(IntEnum):
     CHOSEN_BINARIZATION = 14
 
 
+class GivenNoise(NamedTuple):
+    """Noise in place of a seed, for programs that draw their own: a model takes it as it is.
+
+    levels[0] is the noise of this level, the others that of the levels that are drawn after it. A number, such as 0 for
+    the mean, stands for a tensor of its value.
+    """
+
+    levels: tuple[Any, ...]
+
+
 def uniform(shape, seed):
     """Noise of U(0, 1) without its ends, a function of the seed (an int32 pair)."""
     bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg=ALGORITHM)
@@ -56,7 +67,12 @@ def _as_floats(bits):
 
 
 def standard_normal(shape, seed):
-    """Noise of N(0, 1), a function of the seed (an int32 pair): the inverse distribution function of `uniform`."""
+    """Noise of N(0, 1), a function of the seed (an int32 pair): the inverse distribution function of `uniform`.
+
+    GivenNoise in place of the seed is returned as it is.
+    """
+    if isinstance(seed, GivenNoise):
+        return seed.levels[0]
     return sqrt(2.0) * tf.math.erfinv(2.0 * uniform(shape, seed) - 1.0)
 
 
@@ -66,5 +82,7 @@ def noise_seed(run_seed, stream=Stream.SAMPLES, step=0):
 
 
 def level_seed(seed, level):
-    """The seed for the noise of one level, from the seed of the whole pass. Level 0 is the top."""
+    """The seed for the noise of one level, from the seed of the whole pass. Level 0 is drawn first."""
+    if isinstance(seed, GivenNoise):
+        return GivenNoise(seed.levels[level:])
     return seed if level == 0 else tf.random.fold_in(seed, level, alg=ALGORITHM)

@@ -6,7 +6,7 @@ import os
 import pytest
 
 import atomic_files
-from atomic_files import atomic_path, held, write_text
+from atomic_files import atomic_folder, atomic_path, held, write_text
 
 
 def test_an_exception_leaves_the_previous_file(tmp_path):
@@ -26,6 +26,21 @@ def test_nothing_appears_before_the_end(tmp_path):
         temporary.write_text("new")
         assert not path.exists()
     assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole_or_stays_as_it_was(tmp_path):
+    path = tmp_path / "export"
+    for name in ("old", "new"):
+        with atomic_folder(path) as temporary:
+            (temporary / "within").mkdir()
+            (temporary / "within" / name).touch()
+            assert not (path / "within" / name).exists()
+        assert [each.name for each in (path / "within").iterdir()] == [name]
+    with pytest.raises(RuntimeError), atomic_folder(path) as temporary:
+        (temporary / "half").touch()
+        raise RuntimeError
+    assert [each.name for each in (path / "within").iterdir()] == ["new"]
     assert list(tmp_path.iterdir()) == [path]
 
 

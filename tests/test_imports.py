@@ -19,6 +19,7 @@ ROOMS = [
     "experiment.plan",
     "experiment.training",
     "experiment.evaluation",
+    "experiment.export",
     "experiment.pictures",
     "experiment.tables",
     "experiment.report",

@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from experiment.pictures.codes import decode_moved, unit_name
-from experiment.report.export import export_decoder, num_multiplications
+from experiment.report.decoder import decoder_data, num_multiplications
 from experiment.training.preprocessing import make_batch
 from image_data.splits import take
 
@@ -56,7 +56,7 @@ def live_data(model, config, carried, binary_test):
     return {
         "kind": "live",
         "prior": config.traits.prior,
-        "decoder": export_decoder(model, config),
+        "decoder": decoder_data(model, config),
         "units": describe_units(config, carried, UNITS_LIVE),
         "range": max(RANGE, float(np.ceil(np.abs(codes).max()))),
         "labels": config.label_names,

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from math import prod
 
 from experiment.settings.datasets import DATASETS
+from experiment.settings.formats import FORMATS
 from experiment.settings.presets import PRESETS
 from experiment.settings.refusals import ConfigError, received, refuse_impossible
 from experiment.settings.values import (
@@ -384,6 +385,14 @@ class Config:
         "write such a table, scores.csv and scores.npz, of the images in a folder; with --load_weights, and without "
         "the data that it was trained on",
         asked_once=True,
+    )
+    export: tuple[str, ...] = setting(
+        (),
+        OUTPUT,
+        some_of(*FORMATS),
+        f"also write encoder and decoder as files for other programs: {summaries(FORMATS)}",
+        asked_once=True,
+        nargs="+",
     )
     save_seconds: float = setting(
         30.0, OUTPUT, AT_LEAST_0, "longest time in seconds between two saves of the training state within an epoch"

@@ -1,7 +1,9 @@
 """What every model does once it can infer and generate."""
 
 import random
+from functools import partial
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -142,3 +144,13 @@ def test_every_weight_is_trained(config, batch):
         total += sum(tf.reduce_sum(each.posterior.kl_divergence(each.prior)) for each in output.latents)
     gradients = tape.gradient(total, model.trainable_weights)
     assert all(gradient is not None and np.any(gradient) for gradient in gradients)
+
+
+def test_what_keras_cannot_save_says_in_one_line_what_can(make_config, tmp_path):
+    model = build_model(make_config())
+    for save in (model.save, model.export, partial(keras.saving.save_model, model)):
+        with pytest.raises(
+            NotImplementedError, match=r"save_model_weights\(model, config, folder\).*--export"
+        ) as raised:
+            save(tmp_path / "model.keras")
+        assert "\n" not in str(raised.value)

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from models.noise import Stream, level_seed, noise_seed, standard_normal, uniform, uniform_rows
+from models.noise import GivenNoise, Stream, level_seed, noise_seed, standard_normal, uniform, uniform_rows
 
 
 def test_noise_is_the_same_eagerly_in_a_graph_and_under_xla():
@@ -41,6 +41,12 @@ def test_seeds_differ_in_run_stream_and_step():
 def test_levels_have_seeds_of_their_own_and_the_top_that_of_the_pass():
     seeds = [tuple(np.asarray(level_seed(noise_seed(3), level)).tolist()) for level in range(12)]
     assert seeds[0] == tuple(np.asarray(noise_seed(3)).tolist()) and len(set(seeds)) == 12
+
+
+def test_given_noise_takes_the_place_of_a_seed_level_by_level():
+    given = GivenNoise((tf.constant([1.0]), tf.constant([2.0]), 0.0))
+    drawn = [standard_normal((1,), level_seed(given, level)) for level in range(3)]
+    assert [float(noise) for noise in drawn] == [1.0, 2.0, 0.0]
 
 
 def test_streams_keep_their_numbers():

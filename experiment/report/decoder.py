@@ -9,7 +9,7 @@ from keras import layers
 from models.networks import BatchNormalization, ResidualBlock
 
 
-def export_decoder(model, config):
+def decoder_data(model, config):
     """The decoder of a model of one level: it takes codes (and labels) to the means of p(x|z).
 
     Returns:
@@ -19,21 +19,21 @@ def export_decoder(model, config):
     size = config.num_units + len(config.label_names)
     return {
         "label_scale": sqrt(config.num_units),
-        "layers": export_layers(model.decoder.layers, (size,)),
+        "layers": layers_data(model.decoder.layers, (size,)),
         "shape": list(config.image_shape),
     }
 
 
-def export_layers(keras_layers, shape):
+def layers_data(keras_layers, shape):
     """Dicts for a list of Keras layers; `shape` is that of their input, without the batch."""
-    exported = []
+    data = []
     for layer in keras_layers:
-        exported += _export(layer, shape)
+        data += _layer_data(layer, shape)
         shape = tuple(layer.compute_output_shape((1, *shape)))[1:]
-    return exported
+    return data
 
 
-def _export(layer, shape):
+def _layer_data(layer, shape):
     if isinstance(layer, layers.Dense):
         return [{"kind": "dense", **_weights(layer)}, *_activation(layer.activation)]
     if isinstance(layer, layers.Conv2DTranspose):
@@ -54,7 +54,7 @@ def _export(layer, shape):
         scale, shift = encode_floats(layer.gamma.numpy()), encode_floats(layer.beta.numpy())
         return [{"kind": "instance_normalization", "epsilon": layer.epsilon, "scale": scale, "shift": shift}]
     if isinstance(layer, ResidualBlock):
-        return [{"kind": "residual", "layers": export_layers(layer.branch.layers, shape)}]
+        return [{"kind": "residual", "layers": layers_data(layer.branch.layers, shape)}]
     raise TypeError(f"{type(layer).__name__}: no program for this layer; add it here and to explorer.js")
 
 
