@@ -6,11 +6,12 @@
     python -m benchmarks.unusual --ucmerced DIR --classes agricultural beach harbor
 
 A VAE is trained without a class, with the seed 0. All test images are scored. AUROC is the probability that a held-out
-image has a higher score than another; 0.5 is chance. With --fashion_mnist the model of MNIST scores the test images of both.
+image has a higher score than another; 0.5 is chance. With --fashion_mnist the model of MNIST scores the test images of
+both.
 """
 
 import argparse
-import contextlib
+import os
 import tempfile
 
 import numpy as np
@@ -63,8 +64,13 @@ def without_class(name, dataset, index):
 
 def fit(name, images, validation, test):
     """An Autoencoder, in a folder that is forgotten."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        return train(images, validation=validation, test=test, **SETTINGS[name])
+    here = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            return train(images, validation=validation, test=test, **SETTINGS[name])
+        finally:
+            os.chdir(here)
 
 
 def main():

@@ -20,12 +20,10 @@ USE = """\
 ```python
 import matplotlib.pyplot as plt
 import numpy as np
-from experiment.files.checkpoints import load_weights
-from models.noise import noise_seed
+from experiment.api import load
 
-model, config = load_weights("model_ckpts/{name}")
-labels = {labels}
-images = model.sample({num_images}, seed=noise_seed(1), labels=labels).numpy()  # {shape} in [0, 1]
+model = load("{name}")
+images = model.sample({num_images}{labels})  # {shape}, from 0 to 1
 plt.imsave("samples.png", np.hstack(images).squeeze(), cmap="gray", vmin=0, vmax=1)
 ```"""
 
@@ -122,12 +120,12 @@ def _command(config):
 def _use(name, config):
     """The listing that draws samples: one for each label, or ten."""
     num_images = len(config.label_names) or 10
-    one_each = f'np.eye({num_images}, dtype="float32")  # one of each: {", ".join(config.label_names[:10])}'
     return USE.format(
         name=name,
-        labels=one_each if config.label_names else "None  # the model takes none",
+        labels=f", labels=range({num_images})" if config.label_names else "",
         num_images=num_images,
-        shape=f"[{num_images}, {', '.join(map(str, config.image_shape))}]",
+        shape=f"[{num_images}, {', '.join(map(str, config.image_shape))}]"
+        + (", one of each label" if config.label_names else ""),
     )
 
 
