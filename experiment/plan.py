@@ -1,4 +1,4 @@
-"""Decide what to do, from the given settings and the existing runs: one run, or a study of several.
+"""Decide what to do, from the given settings and the existing runs: a run, a study of several, or a comparison.
 
 Imports neither TensorFlow nor numpy.
 """
@@ -213,9 +213,10 @@ def _existing(name, places):
     if folder.resolve().parent != CHECKPOINTS.resolve():
         raise ConfigError(f"--compare {name}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
     run, config = Run(folder.resolve().name), load_config(folder)
-    if results_of(run) is None:
+    results = results_of(run)
+    if results is None or results["protocol"].get("epochs") != config.num_epochs:
         raise ConfigError(
-            f"--compare {run.name}: expected a run that was evaluated, with its {RESULTS_FILE}; end it with "
+            f"--compare {run.name}: expected a run that was evaluated at its end, in {RESULTS_FILE}; end it with "
             f"{command_line('python', 'assignment.py', '--resume', run.name)}"
         )
     return Member(replace(config, **places), run, is_begun=True, is_done=True)

@@ -158,7 +158,7 @@ def compare(study, dataset, command):
     table, remark = table_of(summary), _remark(compared, command)
     charts = {
         "rate_distortion": lambda: draw_rate_distortion(compared),
-        "loss_curves": lambda: draw_curves(compared),
+        **({"loss_curves": lambda: draw_curves(compared)} if any(run.rows for run in compared) else {}),
         "numbers": lambda: draw_numbers(compared),
     }
     if varied_numbers(compared, study.axes):
@@ -215,7 +215,7 @@ def _remark(compared, command):
 def _pictures(compared, test):
     """Reconstructions of the same test images (a Split, or None), and samples from the same noise, for each run."""
     shown = side_by_side(compared)
-    reconstructions, samples = {}, {}
+    reconstructions, samples, given = {}, {}, ""
     for name, run in shown.items():
         if not test and run.config.has_attributes:
             continue  # its labels are those of images
@@ -223,7 +223,8 @@ def _pictures(compared, test):
         if test:
             binary_test = binarize_once(test, run.config.binarization, Stream.TEST_BINARIZATION)
             reconstructions[name] = reconstructions_of(model, run.config, binary_test)
-        samples[name], given = samples_of(model, run.config, test)
+        samples[name], labels = samples_of(model, run.config, test)
+        given = given or labels
     configs = [run.config for run in shown.values()]
     figures = {"samples": draw_samples(configs, samples, given)}
     if test:

@@ -139,7 +139,8 @@ def table_of(summary):
 
 def as_markdown(header, rows, remark):
     """The table in Markdown, with the remark below it."""
-    lines = [f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows]]
+    lines = [[cell.replace("|", "\\|") for cell in cells] for cells in [header, ["---"] * len(header), *rows]]
+    lines = [f"| {' | '.join(cells)} |" for cells in lines]
     return "\n".join([*lines, "", remark, ""])
 
 

@@ -6,7 +6,6 @@ from experiment.evaluation.seeds import has_intervals, numbers_of, shown, summar
 from experiment.pictures.captions import labels_for, likelihood_of, posterior_of, prior_of
 from experiment.pictures.plots import heat_map, image_grid, panels, rate_distortion, validation_curves
 from experiment.settings.axes import number_of, short
-from experiment.settings.words import name_of
 from experiment.training.preprocessing import make_batch
 from image_data.splits import take
 from models.noise import Stream, noise_seed
@@ -80,8 +79,8 @@ def _either(texts):
 
 
 def _names_of(configs):
-    """'VAE on mnist', or 'VAE on mnist / CVAE on mnist', for titles."""
-    return _either(map(name_of, configs))
+    """'VAE on mnist', or 'VAE / CVAE on mnist', for titles."""
+    return f"{_either(config.model.upper() for config in configs)} on {configs[0].dataset}"
 
 
 def reconstructions_of(model, config, binary_split):

@@ -35,13 +35,19 @@ def report_of_study(name, compared, different, table, remark, charts, pictures):
         pictures: paths.
     """
     colours = colours_of(run.group for run in compared)
-    switches = curve_switches([(run.name, to_hex(colours[run.group])) for run in compared])
+    switches = curve_switches(
+        [(number, run.name, to_hex(colours[run.group])) for number, run in enumerate(compared) if run.rows]
+    )
     curves = charts.get("loss_curves")
-    changed = {setting: ", ".join(dict.fromkeys(map(short, values))) for setting, values in different.items()}
+    changed = {
+        setting: "; ".join(dict.fromkeys(short(value, joint=",") for value in values))
+        for setting, values in different.items()
+    }
+    (_, *keys), rows = table
     others = [figure for chart, figure in charts.items() if chart != "loss_curves"]
     sections = [
         section("What changed between the runs", card(changed.items()) if changed else paragraph("No setting.")),
-        section("Numbers", paragraph(HOW_TO_SORT), grid_table(*table), paragraph(remark)),
+        section("Numbers", paragraph(HOW_TO_SORT), grid_table(["settings", *keys], rows), paragraph(remark)),
         section("Runs", grid_table(*_rows_of(compared, different), _reports_of(compared))),
         *([section("Curves", switches, vector_graphic(curves))] if curves else []),
         section("Charts", *map(vector_graphic, others)),

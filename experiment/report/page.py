@@ -83,17 +83,18 @@ def grid_table(header, rows, addresses=None):
     def shown(text):
         return f'<a href="{escape(addresses[text])}">{escape(text)}</a>' if text in addresses else escape(text)
 
-    lines = ["<thead><tr>" + "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header) + "</tr></thead>"]
+    headings = [escape(cell).replace("_", "_<wbr>") for cell in header]  # names of settings may be long
+    lines = ["<thead><tr>" + "".join(f'<th scope="col">{heading}</th>' for heading in headings) + "</tr></thead>"]
     lines += ["<tr>" + "".join(f"<td>{shown(cell)}</td>" for cell in row) + "</tr>" for row in rows]
-    return '<div class="wide"><table class="grid">\n' + "\n".join(lines) + "\n</table></div>"
+    return '<div class="wide" tabindex="0"><table class="grid">\n' + "\n".join(lines) + "\n</table></div>"
 
 
-def curve_switches(colours):
-    """A box for each curve, from pairs of a name and a colour; comparison.js shows them and acts on them."""
+def curve_switches(curves):
+    """A box for each curve, from its number, name and colour; comparison.js shows them and acts on them."""
     boxes = [
         f'<label><input type="checkbox" checked name="curve-{number}"> '
         f'<span style="color: {colour}" aria-hidden="true">&#9632;</span> {escape(name)}</label>'
-        for number, (name, colour) in enumerate(colours)
+        for number, name, colour in curves
     ]
     everything = '<label><input type="checkbox" checked name="all"> all</label>'
     return f'<fieldset class="curves" hidden><legend>runs shown</legend>{everything}{"".join(boxes)}</fieldset>'

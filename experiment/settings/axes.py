@@ -56,7 +56,9 @@ def refuse_repeated(name, values):
 
 
 def short(value, joint="-"):
-    """A value as names and labels show it: 4 for 4.0, 64-32 for (64, 32), the joint between them."""
+    """A value as names and labels show it: 4 for 4.0, 64-32 for (64, 32), the joint between them; - for None."""
+    if value is None:
+        return "-"
     if isinstance(value, tuple):
         return joint.join(map(short, value)) or "none"
     return f"{value:.15g}" if isinstance(value, float) else str(value)

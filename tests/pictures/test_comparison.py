@@ -75,6 +75,7 @@ def test_tables_have_units_and_intervals(compared):
     assert rows[0][:2] == ["beta 1", "-102.00 +- 4.97"] and rows[1][4:] == ["0.250", "7.0"]
     lines = as_markdown(header, rows, "a remark").splitlines()
     assert lines[2].startswith("| beta 1 | -102.00 +- 4.97 |") and lines[-1] == "a remark"
+    assert as_markdown(["KL(q(z)||p(z))"], [], "").startswith("| KL(q(z)\\|\\|p(z)) |\n"), "no columns of their own"
     assert shown("recognised", Mean(0.912, 0.01, 3)) == "91.2% +- 1.0%"
 
 

@@ -90,7 +90,7 @@ def test_groups_are_of_runs_that_differ_in_the_seed_alone():
 
 def test_names_are_short():
     assert [short(value) for value in (4.0, 0.001, (64, 32), ("4x4x4", 32), (), None, "relu")] == [
-        *("4", "0.001", "64-32", "4x4x4-32", "none", "None", "relu")
+        *("4", "0.001", "64-32", "4x4x4-32", "none", "-", "relu")
     ]
     long = as_folder_name("x" * 101)
     assert len(long) == 100 and long != as_folder_name("x" * 102) and as_folder_name("x" * 100) == "x" * 100
