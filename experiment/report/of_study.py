@@ -19,8 +19,6 @@ from experiment.report.page import (
 )
 from experiment.settings.axes import rows_of, short
 
-HOW_TO_SORT = "A click on the heading of a column sorts a table by it."
-
 
 def report_of_study(name, compared, different, table, remark, charts, pictures):
     """The report.html of a study, as text.
@@ -47,7 +45,7 @@ def report_of_study(name, compared, different, table, remark, charts, pictures):
     others = [figure for chart, figure in charts.items() if chart != "loss_curves"]
     sections = [
         section("What changed between the runs", card(changed.items()) if changed else paragraph("No setting.")),
-        section("Numbers", paragraph(HOW_TO_SORT), grid_table(["settings", *keys], rows), paragraph(remark)),
+        section("Numbers", grid_table(["settings", *keys], rows), paragraph(remark)),
         section("Runs", grid_table(*_rows_of(compared, different), _reports_of(compared))),
         *([section("Curves", switches, vector_graphic(curves))] if curves else []),
         section("Charts", *map(vector_graphic, others)),
