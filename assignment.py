@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import takewhile
 
-from experiment.plan import configure, is_study, plan_study
+from experiment.plan import configure, is_study, plan_comparison, plan_study
 from experiment.settings.config import flags
 from experiment.settings.datasets import DATASETS
 from experiment.settings.presets import PRESETS
-from experiment.settings.refusals import ConfigError, chosen_by
+from experiment.settings.refusals import ConfigError, chosen_by, typed
 from experiment.settings.values import NEWEST
 from models.catalog import MODELS, OBJECTIVES
 
@@ -30,6 +30,12 @@ Variational autoencoders: train them, load their weights, generate images.
   python assignment.py --is_cvae --load_weights                                     train on from saved weights
   python assignment.py --is_cvae --load_weights --num_epochs 0                      only generate from them
   python assignment.py --resume                                                     continue a run that was stopped
+
+Several values train a run with each, in all combinations, and compare them (a study); so do --seeds:
+  python assignment.py --learning_rate 0.001 0.003 --latent_size 10 20 --seeds 0 1
+A comma joins what belongs to one value: --hidden_sizes 400 400 is one network of two layers, --hidden_sizes
+400,400 200 are two networks; --hierarchical --latent_size 64,32 32,16 are two hierarchies. The same command
+goes on with a study that was stopped. --compare RUN RUN compares runs that exist.
 
 Settings: defaults < those of the data set, the model and the objective < --preset < flags.
 [In brackets: the default, then where it is another]"""
@@ -72,7 +78,9 @@ def build_parser():
     groups = {name: parser.add_argument_group(title) for name, title in GROUPS.items()}
     for each in flags():
         rule = each.metadata["rule"]
-        options = {"type": rule.parse, "metavar": rule.metavar, **each.metadata["argparse"]}
+        options = {"type": parser_of_words(each), "metavar": rule.metavar, **each.metadata["argparse"]}
+        if each.metadata["varied"]:
+            options["nargs"] = "+"
         if rule.parse is bool:
             is_in_a_preset = any(each.name in entry.settings for entry in [*DATASETS.values(), *PRESETS.values()])
             options = {"action": argparse.BooleanOptionalAction if is_in_a_preset else "store_true"}
@@ -82,7 +90,7 @@ def build_parser():
         nargs="+",
         type=int,
         metavar="N",
-        help="train a run with each of these seeds, as with several --beta, and compare them",
+        help="train a run with each of these seeds, as with several values of a setting, and compare them",
     )
     groups["output"].add_argument(
         "--resume",
@@ -92,7 +100,31 @@ def build_parser():
         help="continue a run that was stopped, to the same bits as if it had not been (its name or folder; the newest "
         "of this data set and model if none is given); settings other than --num_epochs stay",
     )
+    groups["output"].add_argument(
+        "--compare",
+        nargs="+",
+        metavar="RUN",
+        help="compare runs that exist, by name or folder: what changed, numbers, curves and pictures, as of a study; "
+        "nothing is trained",
+    )
     return parser
+
+
+def parser_of_words(each):
+    """The parser of one word of a flag: a comma joins the numbers of a value that holds several, 400,400."""
+    rule, holds_several = each.metadata["rule"], each.metadata["argparse"].get("nargs") == "+"
+
+    def parse(word):
+        if "," not in word:
+            return rule.parse(word)
+        if not holds_several:
+            raise argparse.ArgumentTypeError(
+                f"{word!r}: a value is one number; expected spaces between values, such as {word.replace(',', ' ')}"
+            )
+        return tuple(map(rule.parse, word.split(",")))
+
+    parse.__name__ = rule.parse.__name__  # argparse names it in its errors
+    return rule.parse if rule.parse in (str, bool) else parse
 
 
 def describe(each):
@@ -112,9 +144,7 @@ def describe(each):
 
 def shown(value):
     """A setting's value as the user would type it."""
-    if isinstance(value, tuple):
-        return " ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else "on" if value is True else str(value)
+    return f"{value:g}" if isinstance(value, float) else "on" if value is True else typed(value)
 
 
 def parse(argv):
@@ -123,10 +153,24 @@ def parse(argv):
     given, unknown = parser.parse_known_args(argv)
     if unknown:
         parser.error(explain_unknown(unknown[0], argv))
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(given).items()}
-    if len(given.get("beta", ())) == 1:
-        (given["beta"],) = given["beta"]
-    return given
+    holding_several = {each.name for each in flags() if each.metadata["argparse"].get("nargs") == "+"}
+    holding_several |= {"seeds", "compare"}
+    return {name: gathered(value, name in holding_several) for name, value in vars(given).items()}
+
+
+def gathered(words, holds_several):
+    """The words of a flag as its value, or as a tuple of values where there are several.
+
+    Args:
+        words: a list of what the words were parsed to; anything else stays as it is.
+        holds_several: whether a value holds several numbers: then words are one value, unless commas join some; then
+            each word is a value, also a single one, ((400, 400),).
+    """
+    if not isinstance(words, list):
+        return words
+    if any(isinstance(word, tuple) for word in words):
+        return tuple(word if isinstance(word, tuple) else (word,) for word in words)
+    return words[0] if len(words) == 1 and not holds_several else tuple(words)
 
 
 # What other programs call our flags.
@@ -150,7 +194,7 @@ OTHER_NAMES = {
 
 def explain_unknown(word, argv):
     """What is wrong with a word that is no flag, or one value too many, and what was likely meant."""
-    names = [f"--{each.name}" for each in flags()] + ["--resume", "--seeds"]
+    names = [f"--{each.name}" for each in flags()] + ["--resume", "--seeds", "--compare"]
     if not word.startswith("-"):
         before = [each for each in argv[: argv.index(word)] if each.startswith("--")]
         if not before:
@@ -200,7 +244,11 @@ def main(argv=None):
     try:
         given = parse(argv)
         resume = given.pop("resume", None)
-        study = plan_study(given, resume) if is_study(given) else None
+        runs = given.pop("compare", None)
+        if runs:
+            study = plan_comparison(runs, given, resume)
+        else:
+            study = plan_study(given, resume) if is_study(given, resume) else None
         config, resumed = (None, None) if study else configure(given, resume)
         from image_data.cache import ensure_home
 

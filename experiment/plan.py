@@ -1,9 +1,8 @@
-"""Decide what to do, from the given settings and the existing runs: one run, or a study of several.
+"""Decide what to do, from the given settings and the existing runs: a run, a study of several, or a comparison.
 
 Imports neither TensorFlow nor numpy.
 """
 
-import zlib
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -11,15 +10,20 @@ from typing import NamedTuple
 
 from experiment.files.names import (
     CHECKPOINTS,
+    OUTPUTS,
     REPORT_FILE,
+    RESULTS_FILE,
     STATE_FILE,
     WEIGHTS_SUFFIX,
     Run,
+    command_line,
     find_run,
     load_config,
     read_results,
+    results_of,
 )
 from experiment.files.trackers import refuse_missing
+from experiment.settings.axes import as_folder_name, axes_of, differences, refuse_repeated, short
 from experiment.settings.combine import resolve, resolve_loaded, resolve_resumed, with_preset
 from experiment.settings.config import DATA, MODEL, PICTURES, TRAINING, Config, flags, free_when_resumed, names_in
 from experiment.settings.datasets import DATASETS
@@ -28,7 +32,6 @@ from experiment.settings.values import NEWEST
 from models.catalog import SELECTORS
 
 FACTOR_IW_SAMPLES = 100
-MAX_NAME = 100  # characters of a folder's name
 
 
 def configure(given, resume=None):
@@ -89,11 +92,10 @@ class Member(NamedTuple):
 
 
 class Study(NamedTuple):
-    """Runs that are compared. betas and seeds are the given values, () for the one that was not given."""
+    """Runs that are compared."""
 
     name: str
-    betas: tuple[float, ...]
-    seeds: tuple[int, ...]
+    axes: tuple[str, ...]  # the settings that tell its runs apart, but for the seed
     members: tuple[Member, ...]
 
     @property
@@ -102,13 +104,13 @@ class Study(NamedTuple):
         return Run(self.name)
 
 
-def is_study(given):
-    """Whether settings (a dict) ask for several runs."""
-    return bool(given.get("seeds")) or isinstance(given.get("beta"), tuple)
+def is_study(given, resume=None):
+    """Whether settings (a dict) ask for several runs; resume, the run to continue, or None."""
+    return bool(given.get("seeds") or axes_of(given, resume))
 
 
 def plan_study(given, resume=None):
-    """The Study that the given settings ask for.
+    """The Study that the given settings ask for: all combinations of their values, times the seeds.
 
     Args:
         given: the given settings, a dict.
@@ -117,38 +119,107 @@ def plan_study(given, resume=None):
     Raises:
         ConfigError: runs that cannot be trained, or that exist with other settings.
     """
-    betas = given["beta"] if isinstance(given.get("beta"), tuple) else ()
-    seeds = given.get("seeds", ())
-    for name, values in (("beta", betas), ("seeds", seeds)):
-        if len(set(map(_short, values))) < len(values):
-            raise ConfigError(f"{received(name, values)}: expected values that are all different")
+    axes, seeds = axes_of(given, resume), given.get("seeds", ())
+    refuse_repeated("seeds", seeds)
     if resume:
-        raise ConfigError("--resume with several --beta or --seeds: the command that began a study continues it")
+        raise ConfigError(
+            "--resume with several values of a setting, or --seeds: the command that began a study continues it"
+        )
     if "seed" in given and seeds:
         raise ConfigError("--seed with --seeds: expected one of them")
-    if given.get("num_epochs") == 0:
-        raise ConfigError("--num_epochs 0 with several --beta or --seeds: a study trains; expected at least 1")
+    if "score" in given or 0 in (given.get("num_epochs"), *axes.get("num_epochs", ())):
+        raise ConfigError("--num_epochs 0 or --score of several runs: a study trains; expected at least 1 epoch")
     shared = {name: value for name, value in given.items() if name != "seeds"}
-    asked, _ = configure({**shared, **({"beta": betas[0]} if betas else {}), **({"seed": seeds[0]} if seeds else {})})
-    if DATASETS[asked.dataset].has_factors and not given.keys() & {"evaluate", "iw_samples"}:
-        asked = replace(asked, evaluate=True, iw_samples=FACTOR_IW_SAMPLES)  # the scores compare the betas
+    grid = {**axes, **({"seed": seeds} if seeds else {})}
+    choices = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    configs = [_member_config(shared, chosen) for chosen in choices]
+    family = configs[0].family
     members = []
-    for beta, seed in product(betas or (asked.beta,), seeds or (asked.seed,)):
-        parts = [asked.family, *([f"beta{_short(beta)}"] if betas else []), *([f"seed{seed}"] if seeds else [])]
-        run = Run("_".join(parts))
-        members.append(_member(replace(asked, beta=beta, seed=seed, run_name=run.name), run))
-    name = asked.family
-    for axis, values in (("beta", betas), ("seeds", seeds)):
-        if values:
-            name = "_".join([name, axis, *map(_short, values)])
-    if len(name) > MAX_NAME:
-        name = f"{name[: MAX_NAME - 9]}_{zlib.crc32(name.encode()):08x}"
-    return Study(name, betas, seeds, tuple(members))
+    for config, chosen in zip(configs, choices, strict=True):
+        run = Run(as_folder_name("_".join([family, *(f"{name}{short(value)}" for name, value in chosen.items())])))
+        members.append(_member(replace(config, run_name=run.name), run))
+    named = {**axes, **({"seeds": seeds} if seeds else {})}
+    name = "_".join([family, *("_".join([axis, *map(short, values)]) for axis, values in named.items())])
+    return Study(as_folder_name(name), tuple(axes), tuple(members))
 
 
-def _short(value):
-    """A number as names show it: 4 for 4.0."""
-    return f"{value:.15g}"
+def _member_config(shared, chosen):
+    """The Config of one run of a study. Raises ConfigError, which names the run by what is chosen for it."""
+    try:
+        config, _ = configure({**shared, **chosen})
+    except ConfigError as error:
+        raise ConfigError(f"the run with {' '.join(received(*each) for each in chosen.items())}: {error}") from None
+    if DATASETS[config.dataset].has_factors and not shared.keys() & {"evaluate", "iw_samples"}:
+        config = replace(config, evaluate=True, iw_samples=FACTOR_IW_SAMPLES)  # the scores compare the runs
+    return config
+
+
+def plan_comparison(names, given, resume=None):
+    """The Study of runs that exist, as --compare asks for it: nothing of it is left to train.
+
+    Runs on other test images are refused. Of two data sets, every number, curve and picture beside each other would
+    invite a comparison that means nothing.
+
+    Args:
+        names: names or folders of runs.
+        given: the other given settings, a dict.
+        resume: the run to continue, which a comparison refuses.
+
+    Raises:
+        ConfigError: no such run, a run that was not evaluated, or runs on other test images.
+    """
+    others = {**given, **({"resume": resume} if resume else {})}.keys() - {"run_name", "data_dir", "cache_dir"}
+    if others:
+        raise ConfigError(
+            f"--compare with --{min(others)}: it compares runs as they are; expected nothing else than --run_name and "
+            "--data_dir"
+        )
+    places = {name: given[name] for name in ("data_dir", "cache_dir") if name in given}
+    members = [_existing(name, places) for name in names]
+    runs = [member.run.name for member in members]
+    if len(set(runs)) < len(runs) or len(runs) < 2:
+        raise ConfigError(f"{received('compare', tuple(names))}: expected two or more runs, all different")
+    first = _test_images_of(members[0])
+    for member in members[1:]:
+        for what, ours in _test_images_of(member).items():
+            if ours != first[what]:
+                raise ConfigError(
+                    f"--compare {member.run.name}: expected the test images of {runs[0]}, but {what} is {ours}, there "
+                    f"{first[what]}; numbers of other images are not comparable"
+                )
+    study = Study(
+        as_folder_name(given.get("run_name") or "_".join(["compare", *runs])),
+        tuple(name for name in differences([member.config for member in members]) if name != "seed"),
+        tuple(members),
+    )
+    if (study.run.outputs / RESULTS_FILE).is_file() or study.run.checkpoints.exists():
+        raise ConfigError(f"--run_name {study.name}: is the name of a run; give the comparison another")
+    return study
+
+
+def _test_images_of(member):
+    """What decides which images a run was tested on: words -> value."""
+    settings = ("dataset", "image_shape", "validation_split", "test_split", "data_fingerprint")
+    return {
+        **{name: getattr(member.config, name) for name in settings},
+        "the number of test images": results_of(member.run)["test"]["num_images"],
+    }
+
+
+def _existing(name, places):
+    """A Member that is done, from the name or the folder of a run; places are settings of where its images are."""
+    is_of_outputs = Path(name).resolve().parent == OUTPUTS.resolve()
+    folder = find_run(Path(name).name if is_of_outputs else name, resolve({}).family, STATE_FILE)
+    if folder.resolve().parent != CHECKPOINTS.resolve():
+        raise ConfigError(f"--compare {name}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
+    run, config = Run(folder.resolve().name), load_config(folder)
+    results = results_of(run)
+    if results is None or results["protocol"].get("epochs") != config.num_epochs:
+        raise ConfigError(
+            f"--compare {run.name}: expected a run that was evaluated at its end, in {RESULTS_FILE}; end it with "
+            f"{command_line('python', 'assignment.py', '--resume', run.name)}"
+        )
+    return Member(replace(config, **places), run, is_begun=True, is_done=True)
 
 
 def _member(asked, run):

@@ -85,6 +85,9 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
             raise
         return draw_without_data(config, missing)
     config = settle_with_data(config, dataset, resumed)
+    num_train = len(dataset.train.images)
+    if config.batch_size > num_train:
+        print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
     chosen = choose_all(config, dataset)
     model = build_model(config)
     weights = config.load_weights
@@ -294,8 +297,6 @@ def settle_with_data(config, dataset, resumed=None):
         )
     if config.embed and len(dataset.test.images) < 4:
         raise DataError(f"--embed: expected at least 4 test images, found {len(dataset.test.images)}")
-    if config.batch_size > num_train:
-        print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
     has_attributes = config.traits.is_conditional and not is_one_hot(dataset.train.labels)
     found = {"image_shape": image_shape, "label_names": label_names, "has_attributes": has_attributes}
     if LIKELIHOODS[config.likelihood].begins_at_data and config.image_shape is None:

@@ -1,6 +1,6 @@
 """The protocol of a run: how its numbers were measured. It stands beside them in results.json."""
 
-from experiment.settings.words import describe_loss, describe_training, nats_of
+from experiment.settings.words import describe_loss, describe_training, evidence_of, nats_of
 from experiment.training.preprocessing import BINARIZATION_SEED
 
 
@@ -12,9 +12,8 @@ def protocol_of(config, dataset, origin):
         dataset: its Dataset.
         origin: a dict of what made the run: command, the line as it was typed, and the `environment`.
     """
-    evidence = "log p(x|y)" if config.traits.is_conditional else "log p(x)"
     return {
-        "bound": f"ELBO of {evidence}, one sample of z for each image, no beta",
+        "bound": f"ELBO of {evidence_of(config)}, one sample of z for each image, no beta",
         "unit": f"nats per image: {nats_of(config)}",
         "dataset": config.dataset,
         "split": "test" if config.limit is None else f"first {len(dataset.test.images)} images of test",

@@ -6,7 +6,9 @@ import numpy as np
 from scipy.stats import t
 
 from experiment.evaluation.results import NATS, ROWS, SHARE
+from experiment.settings.axes import number_of
 from experiment.settings.config import Config
+from experiment.settings.words import evidence_of, nats_of
 
 CONFIDENCE = 0.95
 
@@ -19,6 +21,7 @@ class Compared(NamedTuple):
     config: Config
     test: dict  # the test numbers in results.json
     rows: list  # the rows of metrics.jsonl
+    protocol: dict = {}  # what results.json says of how the numbers came to be
 
 
 class Mean(NamedTuple):
@@ -27,6 +30,17 @@ class Mean(NamedTuple):
     mean: float
     half_width: float | None
     num_seeds: int
+
+
+def unit_of(config):
+    """What a nat means in the numbers of a run, and what its ELBO bounds: where these differ, nats do not compare."""
+    return f"{nats_of(config)}; bounds of {evidence_of(config)}"
+
+
+def marked(compared):
+    """The runs, with a * at the names of the groups whose nats do not compare with those of the first run."""
+    unit = unit_of(compared[0].config)
+    return [run if unit_of(run.config) == unit else run._replace(group=f"{run.group} *") for run in compared]
 
 
 def mean_over_seeds(values):
@@ -71,6 +85,26 @@ def summarise(compared):
     }
 
 
+def has_intervals(compared):
+    """Whether a group has several runs, so that its means have intervals."""
+    return len({run.group for run in compared}) < len(compared)
+
+
+def best_of(summary):
+    """The group of the highest ELBO in words: 'best ELBO: beta 1, -101.21 +- 0.30 nats'; '' where there is none."""
+    if len(summary) < 2 or any(group.endswith(" *") for group in summary):
+        return ""
+    group = max(summary, key=lambda name: summary[name]["elbo"].mean)
+    return f"best ELBO: {group}, {shown('elbo', summary[group]['elbo'])} nats\n"
+
+
+def varied_numbers(compared, axes):
+    """The two axes of a heat map, where runs that compare differ in just two numbers; otherwise ()."""
+    values = [number_of(getattr(run.config, axis)) for run in compared for axis in axes]
+    is_mixed = any(run.group.endswith(" *") for run in compared)
+    return tuple(axes) if len(axes) == 2 and None not in values and not is_mixed else ()
+
+
 def title_of(key):
     """The name of a number with its unit, for a column or an axis."""
     if key == "active_units":
@@ -91,6 +125,11 @@ def shown(key, mean):
     return f"{mean.mean:.{digits}f}{interval}"
 
 
+def shown_value(key, value):
+    """The number of a single run as text."""
+    return shown(key, Mean(value, None, 1))
+
+
 def table_of(summary):
     """The header and the rows of the table, as texts; one row for each group."""
     keys = list(next(iter(summary.values())))
@@ -100,7 +139,8 @@ def table_of(summary):
 
 def as_markdown(header, rows, remark):
     """The table in Markdown, with the remark below it."""
-    lines = [f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows]]
+    lines = [[cell.replace("|", "\\|") for cell in cells] for cells in [header, ["---"] * len(header), *rows]]
+    lines = [f"| {' | '.join(cells)} |" for cells in lines]
     return "\n".join([*lines, "", remark, ""])
 
 

@@ -117,6 +117,11 @@ def read_results(folder):
         return None
 
 
+def results_of(run):
+    """The results.json of a Run: in its outputs, or beside the weights of those that come with the project; or None."""
+    return read_results(run.outputs) or read_results(run.checkpoints)
+
+
 def load_config(folder):
     """The Config in a run's folder. Raises ConfigError if it is missing or damaged."""
     path = Path(folder) / CONFIG_FILE

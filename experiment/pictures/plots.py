@@ -7,6 +7,8 @@ from anyascii import anyascii
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 DPI = 150
@@ -189,26 +191,26 @@ def unit_rates(rates, is_active, title):
 def validation_curves(curves, title):
     """-ELBO, distortion and rate by epoch: a line for each run, a colour for each group.
 
+    The line of run n has the gid curve-n-m in panel m, by which a page finds it.
+
     Args:
         curves: pairs of a group's name and a dict of arrays epoch, elbo, distortion and rate, in nats.
         title: one line.
     """
-    figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
-    figure.suptitle(legible(title), fontsize=10, parse_math=False)
     colours = colours_of(group for group, _ in curves)
+    figure = Figure(figsize=(13, 3.6 + _legend_inches(colours)), dpi=DPI, layout="constrained")
+    figure.suptitle(legible(title), fontsize=10, parse_math=False)
     terms = {"-ELBO (without beta)": lambda run: -run["elbo"], "distortion": _term("distortion"), "rate": _term("rate")}
-    for axes, (name, value_of) in zip(figure.subplots(1, 3), terms.items(), strict=True):
-        labelled = set()
-        for group, run in curves:
-            label = None if group in labelled else group
-            axes.plot(run["epoch"], value_of(run), color=colours[group], label=label, marker=".", linewidth=1)
-            labelled.add(group)
+    for panel, (axes, (name, value_of)) in enumerate(zip(figure.subplots(1, 3), terms.items(), strict=True)):
+        for number, (group, run) in enumerate(curves):
+            (line,) = axes.plot(run["epoch"], value_of(run), color=colours[group], marker=".", linewidth=1)
+            line.set_gid(f"curve-{number}-{panel}")
         axes.set_title(name, fontsize=9)
         axes.set_ylabel("nats per image")
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+    _add_legend(figure, colours, marker=".")
     return figure
 
 
@@ -216,19 +218,38 @@ def _term(name):
     return lambda run: run[name]
 
 
+LEGEND_CHARACTERS = 150  # of a line of a legend below a figure of 13 inches
+
+
+def _legend_columns(colours):
+    return max(1, min(len(colours), LEGEND_CHARACTERS // (8 + max(map(len, colours)))))
+
+
+def _legend_inches(colours):
+    """The height of the legend that `_add_legend` adds."""
+    return 0.18 * -(-len(colours) // _legend_columns(colours))
+
+
+def _add_legend(figure, colours, **style):
+    """A legend below the panels of a figure, group -> colour: it hides no curve, however many groups there are."""
+    handles = [Line2D([], [], color=colour, label=legible(group), **style) for group, colour in colours.items()]
+    legend = figure.legend(handles=handles, fontsize=8, loc="outside lower center", ncols=_legend_columns(colours))
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
 def rate_distortion(points, title):
     """Points (group, rate, distortion) in nats, over lines of equal ELBO."""
-    figure = Figure(figsize=(7, 5.5), dpi=DPI, layout="constrained")
+    colours = colours_of(group for group, *_ in points)
+    figure = Figure(figsize=(7 + 0.075 * max(map(len, colours)), 5.5), dpi=DPI, layout="constrained")
     figure.suptitle(legible(title), fontsize=10, parse_math=False)
     axes = figure.subplots()
-    colours = colours_of(group for group, *_ in points)
-    for group, rate, distortion in points:
-        axes.scatter(rate, distortion, color=colours[group], s=40, zorder=3)
-    for group, (_, rate, distortion) in {point[0]: point for point in points}.items():
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # keeps the name readable on the lines
-        axes.annotate(
-            group, (rate, distortion), (6, 6), textcoords="offset points", fontsize=8, parse_math=False, bbox=box
-        )
+    for group, colour in colours.items():
+        places = np.array([place for name, *place in points if name == group])
+        axes.scatter(*places.T, color=colour, s=40, zorder=3, label=legible(group))
+    legend = figure.legend(fontsize=8, loc="outside right center")
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     axes.margins(0.15)
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     grid_rate, grid_distortion = np.meshgrid(np.linspace(left, right, 50), np.linspace(low, high, 50))
@@ -240,28 +261,63 @@ def rate_distortion(points, title):
 
 
 def panels(numbers, title):
-    """A panel for each number: its values in each group as points, and their mean with its interval.
+    """A panel for each number and a row for each group: its values as points, and their mean with its interval.
 
     Args:
         numbers: title of a number -> group -> (values, mean, half width of the interval or None).
         title: one line.
     """
+    names = list(next(iter(numbers.values())))
     num_columns = min(4, len(numbers))
     num_rows = -(-len(numbers) // num_columns)
-    figure = Figure(figsize=(3.3 * num_columns, 0.6 + 2.4 * num_rows), dpi=DPI, layout="constrained")
+    width, height = 0.075 * max(map(len, names)) + 2.9 * num_columns, 0.8 + max(1.2, 0.3 * len(names))
+    figure = Figure(figsize=(max(7, width), 0.5 + height * num_rows), dpi=DPI, layout="constrained")
     figure.suptitle(legible(title), fontsize=10, parse_math=False)
-    everywhere = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
+    everywhere = figure.subplots(num_rows, num_columns, squeeze=False, sharey=True).ravel()
     for axes in everywhere[len(numbers) :]:
         axes.set_axis_off()
     for axes, (name, groups) in zip(everywhere, numbers.items(), strict=False):
         for at, (values, mean, half_width) in enumerate(groups.values()):
-            axes.plot([at] * len(values), values, ".", color="tab:blue")
+            axes.plot(values, [at] * len(values), ".", color="tab:blue")
             if half_width is not None:
-                axes.errorbar(at + 0.15, mean, half_width, fmt="_", color="black", capsize=4)
-        axes.set_xticks(range(len(groups)), groups, fontsize=8, parse_math=False)
-        axes.set_xlim(-0.5, len(groups) - 0.5)
+                axes.errorbar(mean, at + 0.2, xerr=half_width, fmt="|", color="black", capsize=3)
         axes.set_title(name, fontsize=9, parse_math=False)
+        axes.tick_params(labelsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.grid(alpha=0.3)
+    everywhere[0].set_yticks(range(len(names)), list(map(legible, names)), parse_math=False)
+    everywhere[0].set_ylim(len(names) - 0.5, -0.5)  # the first group on top, as in the table
+    return figure
+
+
+def heat_map(values, texts, names, title):
+    """A number for each pair of settings as a colour and as text; a frame around the highest.
+
+    Args:
+        values: [rows, columns]; NaN where there is none.
+        texts: [rows, columns], what is written into each cell.
+        names: what the rows are -> their names, what the columns are -> their names.
+        title: one or two lines.
+    """
+    num_rows, num_columns = values.shape
+    longest = max(map(len, texts.ravel()))
+    size = (2.6 + num_columns * max(1.0, 0.09 * longest), 1.8 + 0.6 * num_rows)
+    figure = Figure(figsize=(max(size[0], 0.075 * max(map(len, title.split("\n"))) + 0.5), size[1]), dpi=DPI)
+    figure.set_layout_engine("constrained")
+    figure.suptitle(legible(title), fontsize=9, parse_math=False)
+    axes = figure.subplots()
+    image = axes.imshow(values, cmap="viridis", aspect="auto")
+    figure.colorbar(image, ax=axes).ax.tick_params(labelsize=8)
+    for (row, column), text in np.ndenumerate(texts):
+        colour = "black" if image.norm(values[row, column]) > 0.6 else "white"
+        axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour, parse_math=False)
+    row, column = np.unravel_index(np.nanargmax(values), values.shape)
+    axes.add_patch(Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, fill=False, edgecolor="red", linewidth=2))
+    (row_axis, row_names), (column_axis, column_names) = names.items()
+    axes.set_yticks(range(num_rows), row_names, fontsize=8, parse_math=False)
+    axes.set_xticks(range(num_columns), column_names, fontsize=8, parse_math=False)
+    axes.set_ylabel(row_axis, parse_math=False)
+    axes.set_xlabel(column_axis, parse_math=False)
     return figure
 
 

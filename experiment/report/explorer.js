@@ -1,4 +1,3 @@
-"use strict";
 // The latent explorer of report.html. `data` is what experiment/report/explorer.py wrote: the decoder itself ("live"),
 // or images that were decoded beforehand for a grid of values of a few units ("grid"). Features of an image are
 // {shape: [height, width, channels], values}, of a vector {shape: [length], values}.
@@ -244,9 +243,6 @@ function exploreGrid(data, canvas, controls) {
   sheet.addEventListener("load", update);
   sheet.src = data.sheet;
 }
-
-for (const picture of document.querySelectorAll("figure img"))
-  picture.addEventListener("click", () => picture.classList.toggle("whole"));
 
 for (const place of document.querySelectorAll(".explorer")) {
   const data = JSON.parse(place.querySelector("script").textContent);

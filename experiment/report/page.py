@@ -26,15 +26,15 @@ HOW_GRID = (
 )
 
 
-def page(title, sections):
-    """The whole page, from a title and a list of sections."""
+def page(title, sections, script="explorer.js"):
+    """The whole page, from a title, a list of sections, and the file whose code works on them."""
     source = files(__package__)
-    parts = {name: source.joinpath(file).read_text(encoding="utf-8") for name, file in FILES.items()}
-    template = Template(parts.pop("template"))
-    return template.substitute(parts, title=escape(title), sections="\n".join(sections))
-
-
-FILES = {"template": "page.html", "style": "page.css", "script": "explorer.js"}
+    template, style, *scripts = (
+        source.joinpath(file).read_text(encoding="utf-8") for file in ("page.html", "page.css", "page.js", script)
+    )
+    return Template(template).substitute(
+        style=style, script="".join(scripts), title=escape(title), sections="\n".join(sections)
+    )
 
 
 def section(title, *parts):
@@ -70,17 +70,34 @@ def numbers_table(rows):
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
-def grid_table(header, rows):
-    """A table of texts with a header line."""
-    lines = ["<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in header) + "</tr>"]
-    lines += ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
-    return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
+def grid_table(header, rows, addresses=None):
+    """A table of texts with a header line; a page with comparison.js sorts it by the columns that are clicked on.
+
+    Args:
+        header: a text for each column.
+        rows: lists of texts.
+        addresses: text -> address, of those that are links.
+    """
+    addresses = addresses or {}
+
+    def shown(text):
+        return f'<a href="{escape(addresses[text])}">{escape(text)}</a>' if text in addresses else escape(text)
+
+    headings = [escape(cell).replace("_", "_<wbr>") for cell in header]  # names of settings may be long
+    lines = ["<thead><tr>" + "".join(f'<th scope="col">{heading}</th>' for heading in headings) + "</tr></thead>"]
+    lines += ["<tr>" + "".join(f"<td>{shown(cell)}</td>" for cell in row) + "</tr>" for row in rows]
+    return '<div class="wide" tabindex="0"><table class="grid">\n' + "\n".join(lines) + "\n</table></div>"
 
 
-def links(addresses):
-    """A list of links, from a dict of texts and addresses."""
-    items = [f'<li><a href="{escape(address)}">{escape(text)}</a></li>' for text, address in addresses.items()]
-    return "<ul>\n" + "\n".join(items) + "\n</ul>"
+def curve_switches(curves):
+    """A box for each curve, from its number, name and colour; comparison.js shows them and acts on them."""
+    boxes = [
+        f'<label><input type="checkbox" checked name="curve-{number}"> '
+        f'<span style="color: {colour}" aria-hidden="true">&#9632;</span> {escape(name)}</label>'
+        for number, name, colour in curves
+    ]
+    everything = '<label><input type="checkbox" checked name="all"> all</label>'
+    return f'<fieldset class="curves" hidden><legend>runs shown</legend>{everything}{"".join(boxes)}</fieldset>'
 
 
 def picture(path):

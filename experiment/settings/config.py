@@ -11,7 +11,7 @@ from math import prod
 from experiment.settings.datasets import DATASETS
 from experiment.settings.formats import FORMATS
 from experiment.settings.presets import PRESETS
-from experiment.settings.refusals import ConfigError, received, refuse_impossible
+from experiment.settings.refusals import ConfigError, received, refuse_impossible, typed
 from experiment.settings.values import (
     ABOVE_0,
     AT_LEAST_0,
@@ -44,8 +44,22 @@ from models.catalog import LIKELIHOODS, MODELS, NETWORKS, OBJECTIVES, SELECTORS,
 MODEL, DATA, TRAINING, PICTURES, OUTPUT = "model", "data", "training", "pictures", "output"
 
 
-def setting(default, group, rule, help, photographs_only=False, asked_once=False, draw=None, **argparse_options):
+def setting(
+    default,
+    group,
+    rule,
+    help,
+    photographs_only=False,
+    asked_once=False,
+    draw=None,
+    is_fair=True,
+    several_with=None,
+    **argparse_options,
+):
     """A field of Config that is also a flag.
+
+    A flag of MODEL and TRAINING that is a number or a choice may be given several values, for a study. DATA settings
+    are not varied: they choose the images, and numbers of other images are not comparable.
 
     Args:
         default: its value if nothing is given; the command line adds it to the help.
@@ -55,7 +69,9 @@ def setting(default, group, rule, help, photographs_only=False, asked_once=False
         photographs_only: whether it applies to image files only, not to data sets that are arrays.
         asked_once: whether a run that starts from the weights of this one does not inherit it.
         draw: the name of the function in experiment/pictures/requested.py that draws its picture.
-        argparse_options: further options of argparse.
+        is_fair: whether runs that differ in it are measured in the same nats, so that a study may vary it.
+        several_with: the switch without which a value is a single number, of a setting that holds several.
+        argparse_options: further options of argparse; nargs="+" where a value holds several numbers.
     """
     metadata = {
         "group": group,
@@ -64,6 +80,8 @@ def setting(default, group, rule, help, photographs_only=False, asked_once=False
         "photographs_only": photographs_only,
         "asked_once": asked_once or group == PICTURES,
         "draw": draw and f"experiment.pictures.requested:{draw}",
+        "varied": is_fair and group in (MODEL, TRAINING) and rule is not SWITCH,
+        "several_with": several_with,
         "argparse": argparse_options,
     }
     return field(default=default, metadata=metadata)
@@ -72,17 +90,13 @@ def setting(default, group, rule, help, photographs_only=False, asked_once=False
 def by_network(name):
     """' [mlp: relu; conv: silu]': the default of each network, for the help."""
     values = {network: entry.settings.get(name) for network, entry in NETWORKS.items()}
-    shown = {network: _typed(value) for network, value in values.items() if value is not None}
+    shown = {network: typed(value) for network, value in values.items() if value is not None}
     return " [" + "; ".join(f"{network}: {value}" for network, value in shown.items()) + "]"
 
 
 def summaries(entries):
     """'mlp (dense layers), conv (convolutions)': the entries of a table, for the help of a choice."""
     return ", ".join(f"{name} ({entry.summary})" for name, entry in entries.items())
-
-
-def _typed(value):
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 @dataclass(frozen=True)
@@ -104,6 +118,7 @@ class Config:
         LEVELS,
         "units of the latent z; in a hierarchy one size for each level, the level next to the image first: 64 is a "
         "vector, 7x7x4 a map of 7x7 pixels and 4 channels",
+        several_with="hierarchical",
         nargs="+",
     )
     log_var_bound: float = setting(
@@ -154,7 +169,11 @@ class Config:
         0, MODEL, whole_number(0), "residual blocks at each resolution, and between the levels of a hierarchy"
     )
     likelihood: str = setting(
-        "bernoulli", MODEL, one_of(*LIKELIHOODS), f"distribution of the pixels p(x|z): {summaries(LIKELIHOODS)}"
+        "bernoulli",
+        MODEL,
+        one_of(*LIKELIHOODS),
+        f"distribution of the pixels p(x|z): {summaries(LIKELIHOODS)}",
+        is_fair=False,
     )
 
     dataset: str = setting("mnist", DATA, one_of(*DATASETS), "data set: " + ", ".join(DATASETS))
@@ -252,9 +271,7 @@ class Config:
         1.0,
         TRAINING,
         AT_LEAST_0,
-        "weight of the KL (rate) in the loss; 1 is the ELBO, and evaluation always uses 1. Several values train a run "
-        "with each and compare them; the same command continues",
-        nargs="+",
+        "weight of the KL (rate) in the loss; 1 is the ELBO, and evaluation always uses 1",
     )
     level_betas: tuple[float, ...] = setting(
         (), TRAINING, WEIGHTS, "further weight of each level's KL, the level next to the image first", nargs="+"
@@ -286,7 +303,9 @@ class Config:
         whole_number(0),
         "how many steps with a gradient that is not finite are skipped before the run stops",
     )
-    seed: int = setting(0, TRAINING, whole_number(0, MAX_INT), "seed of all noise: same settings and seed, same run")
+    seed: int = setting(
+        0, TRAINING, whole_number(0, MAX_INT), "seed of all noise: same settings and seed, same run", is_fair=False
+    )  # --seeds has several
 
     reconstruct: tuple[str, ...] = setting(
         (),

@@ -9,9 +9,15 @@ class ConfigError(ValueError):
 
 
 def received(name, value):
-    """A setting as the user typed it: '--hidden_sizes 400 400'."""
-    shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
-    return f"--{name} {shown}"
+    """A setting as the user typed it: '--hidden_sizes 400 400', or '--hidden_sizes 400,400 200' of several values."""
+    return f"--{name} {typed(value)}"
+
+
+def typed(value):
+    """A value, or several, as a user types them: '400 400', '400,400 200'."""
+    if not isinstance(value, tuple):
+        return str(value)
+    return " ".join(",".join(map(str, each)) if isinstance(each, tuple) else str(each) for each in value)
 
 
 def chosen_by(settings):

@@ -20,6 +20,11 @@ def nats_of(config):
     return LIKELIHOODS[config.likelihood].nats[config.binarization]
 
 
+def evidence_of(config):
+    """What the ELBO bounds: 'log p(x)', or 'log p(x|y)' of a conditional model."""
+    return "log p(x|y)" if config.traits.is_conditional else "log p(x)"
+
+
 def beta_norm(config):
     """The normalised beta of a Config: beta * L / D, with L latent units and D pixels times channels.
 

@@ -107,7 +107,7 @@ def test_images_without_labels_draw_every_picture(cli, few_frames, tmp_path):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--latent_size", "64", "32"], "--latent_size 64 32: expected one whole number, or --hierarchical"),
+        (["--latent_size", "64,32"], "--latent_size 64 32: expected one whole number, or --hierarchical"),
         (["--latent_size", "7x7x4"], "--latent_size 7x7x4: expected one whole number, or --hierarchical"),
         (
             ["--hierarchical", "--latent_size", "7x7"],

@@ -1,6 +1,7 @@
 """A study on the command line, from its runs to its report."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -146,3 +147,84 @@ def test_runs_with_other_settings_are_not_taken_for_the_studys(cli, undrawn, unc
     (tmp_path / "outputs/digits_vae_seed7").mkdir()
     (tmp_path / "outputs/digits_vae_seed7/mine.txt").write_text("not to be lost")
     assert_refused(cli(*QUICK, "--seeds", "7"), "digits_vae_seed7: expected a run of this study with its state.npz")
+
+
+GRID = [*QUICK, "--latent_size", "3", "2", "--beta", "1", "4"]
+
+
+def test_a_grid_has_every_combination_and_says_so_before_it_begins(cli, undrawn, trained, tmp_path):
+    code, out, _ = trained(*GRID)
+    assert code == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert out.startswith("digits_vae_latent_size_3_2_beta_1_4: 4 runs, 4 of them to train\n")
+    assert lines[1:6] == [
+        ["run", "latent_size", "beta", "state"],
+        ["digits_vae_latent_size3_beta1", "3", "1", "new"],
+        ["digits_vae_latent_size3_beta4", "3", "4", "new"],
+        ["digits_vae_latent_size2_beta1", "2", "1", "new"],
+        ["digits_vae_latent_size2_beta4", "2", "4", "new"],
+    ]
+    assert out.splitlines()[6] == "time: no run to go by; an estimate comes after the first one"
+    assert out.count(" at this pace") == 3 and "left: 3 of 4 runs, about" in out
+    folder = tmp_path / "outputs/digits_vae_latent_size_3_2_beta_1_4"
+    study = json.loads((folder / "study.json").read_text())
+    assert [(run["latent_size"], run["beta"]) for run in study["runs"].values()] == [
+        ([size], beta) for size in (3, 2) for beta in (1.0, 4.0)
+    ]
+    assert (folder / "heat_map.png").is_file() and "latent_size 2, beta 4" in study["means"]
+    best = max(study["means"], key=lambda group: study["means"][group]["elbo"]["mean"])
+    assert f"best ELBO: {best}, " in out
+    for room in ("model_ckpts", "outputs"):
+        shutil.rmtree(tmp_path / room / "digits_vae_latent_size2_beta4")
+    code, out, _ = cli(*GRID)
+    assert code == 0 and out.count(", done before") == 3 and "4 runs, 1 of them to train" in out
+    assert "time: about" in out and "by the records of the runs that are done" in out
+
+
+def test_a_run_that_cannot_be_is_refused_before_any_is_trained(cli, tmp_path):
+    flags = [*QUICK[:-2], "--network", "conv", "--hidden_sizes", "4,4", "4,4,4,4,4"]
+    code, _, err = cli(*flags)
+    assert code == 2 and "digits_vae_hidden_sizes4-4-4-4-4: images of 28x28 pixels" in err
+    assert_refused(cli(*QUICK, "--beta", "1", "-1"), "the run with --beta -1.0: --beta -1.0: expected a number")
+    assert files(tmp_path) == []
+
+
+def test_runs_that_exist_are_compared_as_a_study_is(cli, undrawn, trained, tmp_path):
+    trained(*GRID)
+    runs = ["digits_vae_latent_size3_beta1", "digits_vae_latent_size2_beta4"]
+    before = {path: (tmp_path / path).read_bytes() for path in files(tmp_path)}
+    code, out, _ = cli("--compare", runs[0], f"outputs/{runs[1]}", "--run_name", "mine")
+    assert code == 0 and "0 of them to train" in out
+    new = {path for path in files(tmp_path) if "outputs/mine/" in path}
+    assert before == {path: (tmp_path / path).read_bytes() for path in {*files(tmp_path)} - new}
+    names = ["heat_map.png", "loss_curves.png", "numbers.png", "rate_distortion.png", "reconstructions.png"]
+    assert files(tmp_path / "outputs/mine") == [*names, "report.html", "samples.png", "study.json", "study.md"]
+    ours, theirs = (
+        json.loads((tmp_path / f"outputs/{name}/study.json").read_text())
+        for name in ("mine", "digits_vae_latent_size_3_2_beta_1_4")
+    )
+    assert ours["runs"] == {run: theirs["runs"][run] for run in runs}
+
+
+def test_runs_without_common_images_or_numbers_are_not_compared(cli, undrawn, trained, tmp_path):
+    trained(*GRID)
+    run, other = "digits_vae_latent_size3_beta1", "digits_vae_latent_size2_beta1"
+    assert_refused(cli("--compare", run), f"--compare {run}: expected two or more runs, all different")
+    assert_refused(cli("--compare", run, f"model_ckpts/{run}"), "expected two or more runs, all different")
+    assert_refused(cli("--compare", run, other, "--beta", "3"), "--compare with --beta: it compares runs as they are")
+    assert_refused(cli("--compare", run, other, "--run_name", run), f"--run_name {run}: is the name of a run")
+    assert_refused(cli("--compare", run, "none"), "none: expected a run with its config.json, found none")
+    path = tmp_path / "model_ckpts" / other / "config.json"
+    settings = json.loads(path.read_text())
+    path.write_text(json.dumps({**settings, "data_fingerprint": "00000000"}))
+    assert_refused(
+        cli("--compare", run, other),
+        f"--compare {other}: expected the test images of {run}, but data_fingerprint is 00000000, there",
+    )
+    path.write_text(json.dumps(settings))
+    message = f"--compare {other}: expected a run that was evaluated at its end, in results.json; end it with python"
+    path.write_text(json.dumps({**settings, "num_epochs": 3}))  # stopped, after it was to be trained longer
+    assert_refused(cli("--compare", run, other), message)
+    path.write_text(json.dumps(settings))
+    (tmp_path / "outputs" / other / "results.json").unlink()
+    assert_refused(cli("--compare", run, other), message)

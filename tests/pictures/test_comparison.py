@@ -7,13 +7,17 @@ from experiment.evaluation.seeds import (
     Compared,
     Mean,
     as_markdown,
+    best_of,
+    marked,
     mean_over_seeds,
     shown,
     side_by_side,
     summarise,
     table_of,
+    varied_numbers,
 )
-from experiment.pictures.comparison import draw_curves, draw_numbers, draw_rate_distortion
+from experiment.pictures.comparison import draw_curves, draw_heat_map, draw_numbers, draw_rate_distortion
+from experiment.settings.axes import groups_of
 
 TEST = {
     "elbo": -100.0,
@@ -71,6 +75,7 @@ def test_tables_have_units_and_intervals(compared):
     assert rows[0][:2] == ["beta 1", "-102.00 +- 4.97"] and rows[1][4:] == ["0.250", "7.0"]
     lines = as_markdown(header, rows, "a remark").splitlines()
     assert lines[2].startswith("| beta 1 | -102.00 +- 4.97 |") and lines[-1] == "a remark"
+    assert as_markdown(["KL(q(z)||p(z))"], [], "").startswith("| KL(q(z)\\|\\|p(z)) |\n"), "no columns of their own"
     assert shown("recognised", Mean(0.912, 0.01, 3)) == "91.2% +- 1.0%"
 
 
@@ -81,13 +86,70 @@ def test_pictures_are_of_the_first_run_of_each_group_or_of_each_seed(compared):
     assert list(side_by_side(compared[:3])) == ["seed 0", "seed 1", "seed 2"]
 
 
+def legend_of(figure):
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
 def test_figures_show_every_run(compared):
-    points = draw_rate_distortion(compared).axes[0]
-    assert len(points.collections) >= 4 and {text.get_text() for text in points.texts} >= {"beta 1", "beta 4"}
-    curves = draw_curves(compared).axes
-    assert [axes.get_title() for axes in curves] == ["-ELBO (without beta)", "distortion", "rate"]
-    assert all(len(axes.lines) == 4 and len(axes.get_legend().get_texts()) == 2 for axes in curves)
-    np.testing.assert_array_equal(curves[0].lines[0].get_ydata(), [110.0, 110.0])
+    figure = draw_rate_distortion(compared)
+    places = [place for points in figure.axes[0].collections[:2] for place in points.get_offsets().tolist()]
+    assert places == [[20.0, 80.0]] * 4 and legend_of(figure) == ["beta 1", "beta 4"]
+    figure = draw_curves(compared)
+    assert [axes.get_title() for axes in figure.axes] == ["-ELBO (without beta)", "distortion", "rate"]
+    assert legend_of(figure) == ["beta 1", "beta 4"]
+    for panel, axes in enumerate(figure.axes):
+        assert [line.get_gid() for line in axes.lines] == [f"curve-{run}-{panel}" for run in range(4)]
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [110.0, 110.0])
     panels = {axes.get_title(): axes for axes in draw_numbers(compared).axes}
     assert set(panels) == {"ELBO, nats", "MIG (20 bins)", "active units"}
-    np.testing.assert_array_equal(panels["ELBO, nats"].lines[0].get_ydata(), [-100.0, -102.0, -104.0])
+    np.testing.assert_array_equal(panels["ELBO, nats"].lines[0].get_xdata(), [-100.0, -102.0, -104.0])
+
+
+def grid(make_config):
+    """2 x 2 runs of two seeds; the ELBO is a function of the settings and the seed."""
+    settings = [
+        {"latent_size": size, "beta": beta, "seed": seed} for size in (20, 3) for beta in (4.0, 0.5) for seed in (0, 1)
+    ]
+    configs = [make_config(**each) for each in settings]
+    names = [f"run {number}" for number in range(8)]
+    groups = groups_of(names, configs, ["latent_size", "beta"])
+    return [
+        Compared(name, group, config, {**TEST, "elbo": -100.0 - 10 * config.beta + config.num_units + config.seed}, [])
+        for name, group, config in zip(names, groups, configs, strict=True)
+    ]
+
+
+def test_a_heat_map_has_every_combination_in_order_of_its_numbers(make_config):
+    runs = grid(make_config)
+    assert varied_numbers(runs, ("latent_size", "beta")) == ("latent_size", "beta")
+    axes = draw_heat_map(runs, ("latent_size", "beta")).axes[0]
+    expected = [[-100.0 - 10 * beta + size + 0.5 for beta in (0.5, 4.0)] for size in (3, 20)]
+    np.testing.assert_allclose(axes.images[0].get_array(), expected)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["3", "20"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.5", "4"]
+    assert axes.texts[2].get_text() == "-84.50 +- 6.35"  # t_{0.975, 1} / 2
+    frame = axes.patches[0]
+    assert (frame.get_x() + frame.get_width() / 2, frame.get_y() + frame.get_height() / 2) == (0.0, 1.0)
+    assert best_of(summarise(runs)) == "best ELBO: latent_size 20, beta 0.5, -84.50 +- 6.35 nats\n"
+
+
+def test_a_heat_map_is_of_two_numbers(make_config):
+    runs = grid(make_config)
+    assert not varied_numbers(runs, ("latent_size",)) and not varied_numbers(runs, ("latent_size", "activation"))
+    assert not varied_numbers(runs, ("latent_size", "beta", "learning_rate"))
+
+
+def test_combinations_that_were_not_run_stay_empty(make_config):
+    axes = draw_heat_map(grid(make_config)[:6], ("latent_size", "beta")).axes[0]
+    assert np.isnan(axes.images[0].get_array().filled(np.nan)[0, 0]) and axes.texts[0].get_text() == ""
+
+
+def test_nats_that_do_not_compare_are_marked(make_config):
+    runs = [
+        Compared("a", "is_cvae False", make_config(), TEST, []),
+        Compared("b", "is_cvae True", make_config(is_cvae=True), TEST, []),
+        Compared("c", "likelihood mse", make_config(likelihood="mse"), TEST, []),
+    ]
+    assert [run.group for run in marked(runs)] == ["is_cvae False", "is_cvae True *", "likelihood mse *"]
+    assert best_of(summarise(marked(runs))) == ""
