@@ -113,7 +113,7 @@ def is_few(evidence):
     if evidence.config.limit and num_images == evidence.config.limit:
         flag = "leave --limit out"
     elif photographs and not evidence.config.horizontal_flip:
-        flag = "--horizontal_flip, where a mirrored image is one of the data, and more images"
+        flag = "--horizontal_flip where a mirrored image is still one of the data, and more images"
     else:
         flag = "more images"
     return Remark(

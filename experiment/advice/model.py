@@ -26,7 +26,7 @@ FEW_TEST_IMAGES = 1_000
 
 
 def is_empty(evidence):
-    """A level that carries nothing."""
+    """A level that says less than a bit of an image, or the same of all."""
     config, test = evidence.config, evidence.test
     names = level_names(len(test["rate_per_level"]))
     found = [
@@ -38,7 +38,7 @@ def is_empty(evidence):
         return None
     which = " and ".join(name for name, _, _ in found)
     return Remark(
-        f"{which} carries nothing: the posterior is the prior",
+        f"{which} {'says' if len(found) == 1 else 'say'} hardly anything of an image",
         ", ".join(f"{name}: rate {rate:.2f} nats, {active} active units" for name, rate, active in found),
         _more_rate(config) or _wake_up(config),
     )
@@ -47,7 +47,7 @@ def is_empty(evidence):
 def has_few_active(evidence):
     """Most units carry nothing."""
     config, active = evidence.config, sum(evidence.test["active_units"])
-    if active == 0 or active >= ACTIVE_SHARE * config.num_units:
+    if active >= ACTIVE_SHARE * config.num_units or is_empty(evidence):
         return None
     return Remark(
         "Most latent units carry nothing",

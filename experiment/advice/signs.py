@@ -12,7 +12,7 @@ SIGNS = (
     Sign("inverted digits", images.is_inverted, needs_images),
     Sign("copies between splits", images.has_copies, images.lacks_for_copies),
     Sign("too large a beta", model.has_much_beta, LEVELS),
-    Sign("a level that carries nothing", model.is_empty, LEVELS),
+    Sign("a level that says nothing", model.is_empty, LEVELS),
     Sign("a wrong variance", model.has_wrong_variance, model.lacks_variance),
     Sign("overfitting", curves.is_overfit, curves.lacks_validations),
     Sign("too few steps", curves.has_few_steps, curves.lacks_steps),

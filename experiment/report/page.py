@@ -48,7 +48,7 @@ def paragraph(text):
 def advice(remark):
     """A remark on the run, from results.json: its text, its evidence and what mends it."""
     text, evidence, flag = (escape(remark[name]) for name in ("text", "evidence", "flag"))
-    return f"<p><strong>{text}.</strong> Seen in: {evidence}. Mend: <code>{flag}</code></p>"
+    return f"<p><strong>{text}.</strong> Seen in: {evidence}. Mend: {flag}.</p>"
 
 
 def card(rows):

@@ -58,8 +58,8 @@ def test_a_rise_that_is_small_or_over_is_not_overfitting(last):
 def test_a_gap_is_measured_at_the_weights_that_are_kept():
     losses = [200.0, 130.0, 115.0, 110.0, 110.0]
     remark = look(GAP, evidence(rows=rows_of(losses, [195.0, 120.0, 100.0, 90.0, 60.0])))
-    assert "ELBO -90.0 nats in training and -110.0 in validation after epoch 4" in remark.evidence
-    assert look(GAP, evidence(rows=rows_of(losses, [195.0, 125.0, 112.0, 106.0, 60.0]))) is None
+    assert "ELBO -90.0 nats in training and -110.0 in validation after epoch 4, with a rate of 20.0" in remark.evidence
+    assert look(GAP, evidence(rows=rows_of(losses, [195.0, 125.0, 112.0, 101.0, 60.0]))) is None
 
 
 def test_a_beta_that_rises_and_falls_is_not_judged_by_the_course():

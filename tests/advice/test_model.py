@@ -8,7 +8,7 @@ from scipy import stats
 from experiment.advice.model import squared_error
 from experiment.evaluation.latents import moment_kl
 
-EMPTY, BETA, IDLE = "a level that carries nothing", "too large a beta", "few active units"
+EMPTY, BETA, IDLE = "a level that says nothing", "too large a beta", "few active units"
 VARIANCE, FAR, TEST = "a wrong variance", "samples far from the data", "few test images"
 HIERARCHY = {"hierarchical": True, "latent_size": [8, 4], "num_blocks": 1}
 NOTHING = {"rate": 0.01, "rate_per_level": [0.01], "active_units": [0]}
@@ -21,8 +21,10 @@ def two_levels(top_rate, top_active, **settings):
 
 def test_a_level_that_carries_nothing_is_named():
     remark = look(EMPTY, two_levels(0.3, 0))
-    assert remark.text.startswith("z2 carries nothing") and "z2: rate 0.30 nats, 0 active units" in remark.evidence
+    assert remark.text.startswith("z2 says hardly anything") and "z2: rate 0.30 nats, 0 active units" in remark.evidence
     assert look(EMPTY, two_levels(2.0, 1)) is None
+    both = evidence(config_with(**HIERARCHY), test={"rate_per_level": [0.2, 0.1], "active_units": [0, 2]})
+    assert look(EMPTY, both).text.startswith("z2 and z1 say hardly anything")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_few_units_of_many():
     remark = look(IDLE, evidence(many, test={"active_units": [6]}))
     assert remark.evidence == "6 of 128 units are active, rate 20.00 nats" and "--latent_size" in remark.flag
     assert look(IDLE, evidence(many, test={"active_units": [20]})) is None
-    assert look(IDLE, evidence(test=NOTHING)) is None  # that is a level that carries nothing
+    assert look(IDLE, evidence(many, test=NOTHING)) is None  # that is a level that carries nothing
 
 
 def test_a_beta_of_hundreds_that_switches_units_off():

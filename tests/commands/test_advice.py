@@ -64,19 +64,8 @@ def test_the_doctor_looks_at_the_images_that_were_trained_on_alone(cli, undrawn,
     (tmp_path / "masks").mkdir()
     for index in range(20):
         Image.fromarray(generator.integers(0, 2, (16, 16), np.uint8)).save(tmp_path / f"masks/{index}.png")
-    flags = [
-        "--dataset",
-        "folder",
-        "--network",
-        "mlp",
-        "--hidden_sizes",
-        "8",
-        "--image_size",
-        "16",
-        "--num_epochs",
-        "1",
-    ]
-    code, out, _ = cli(*flags, "--data_dir", "masks", "--batch_size", "8", "--cache_dir", "cache")
+    network = ["--network", "mlp", "--hidden_sizes", "8", "--image_size", "16", "--num_epochs", "1"]
+    code, out, _ = cli("--dataset", "folder", "--data_dir", "masks", "--cache_dir", "cache", *network)
     assert code == 0 and "The images are almost black" in out
     assert "The images are almost black" in cli("--doctor", "folder_vae")[1]
     Image.fromarray(np.full((16, 16), 200, np.uint8)).save(tmp_path / "masks/0.png")
