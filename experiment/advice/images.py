@@ -1,6 +1,7 @@
 """Signs in the images themselves."""
 
 from hashlib import blake2b
+from math import log2
 
 import numpy as np
 
@@ -34,11 +35,12 @@ def is_dark(evidence):
     largest = max(int(image.max()) for image in some)
     if largest == 0 or largest >= DARK_MAXIMUM:  # nothing but black is for `is_constant`
         return None
+    bits = round(log2(257 * largest))  # of files of 16 bits, whose 65535 is 255
     is_deep = DATASETS[evidence.config.dataset].has_photographs and not evidence.config.white_level
     return Remark(
         "The images are almost black: their values seem to have another range than 0 to 255",
         f"the largest value of {len(some):,} training images is {largest} of 255",
-        ("--white_level 4095 where files hold 12 bits in 16; else " if is_deep else "")
+        (f"--white_level {2**bits - 1} where files hold {bits} bits in 16; else " if is_deep else "")
         + f"save the images with {largest} brought to 255",
     )
 

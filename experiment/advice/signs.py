@@ -26,13 +26,13 @@ SIGNS = (
 
 
 def advise(evidence):
-    """The gravest remarks on a run, at most MOST_REMARKS. Of those with the same flag only the gravest is made."""
+    """The gravest remarks on a run, at most MOST_REMARKS. Of those that the same mends only the gravest is made."""
     remarks = {}
     for sign in SIGNS:
         remark = None if sign.lacks(evidence) else sign.look(evidence)
         if remark:
-            name = remark.flag.split()[0]
-            remarks.setdefault(name if name.startswith("--") else remark.text, remark)
+            is_flag = remark.flag.startswith("--")
+            remarks.setdefault(remark.flag.split()[0] if is_flag else remark.flag, remark)
     return list(remarks.values())[:MOST_REMARKS]
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from evidences import FLAT, config_with, evidence, look, rows_of
+from evidences import FLAT, config_with, dataset_of, evidence, images_of, look, rows_of
 
 from experiment.advice.signs import not_looked_at
 
@@ -35,7 +35,11 @@ def test_validation_that_rises_while_training_falls():
     remark = look(HEART, evidence(rows=rows_of(rising, falling)))
     assert "since epoch 3 of 6 validation rose by at least 4.0 nats and training fell by 15.0" in remark.evidence
     assert "weights of epoch 3 are kept" in remark.evidence
-    assert remark.flag.startswith("--weight_decay")
+    assert remark.flag == "more training images"
+    limited = evidence(config_with(limit=50), rows=rows_of(rising, falling), dataset=dataset_of(images_of(50)))
+    assert look(HEART, limited).flag == "leave --limit out"
+    photographs = config_with(dataset="folder", network="mlp", image_size=28)
+    assert look(HEART, evidence(photographs, rows=rows_of(rising, falling))).flag.startswith("--horizontal_flip")
 
 
 def test_a_run_that_gets_worse_altogether_is_not_overfit():

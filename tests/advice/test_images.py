@@ -13,11 +13,12 @@ def test_masks_of_0_and_1_are_in_another_range():
     assert "1 brought to 255" in remark.flag
 
 
-def test_12_bits_in_16_have_their_flag_where_files_are_read():
-    dark = dataset_of(images_of(50) // 16)
-    assert look("values in another range", evidence(config_with(**PHOTOGRAPHS), dataset=dark)).flag.startswith(
-        "--white_level 4095"
-    )
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_few_bits_in_16_have_their_flag_where_files_are_read(bits):
+    in_16 = images_of(50).astype(np.uint32) * (2**bits - 1) // 255
+    dark = dataset_of(np.uint8(np.rint(in_16 / 257)))
+    flag = look("values in another range", evidence(config_with(**PHOTOGRAPHS), dataset=dark)).flag
+    assert flag.startswith(f"--white_level {2**bits - 1} where files hold {bits} bits in 16; else save")
     assert look("values in another range", evidence(dataset=dark)).flag.startswith("save the images")
 
 
