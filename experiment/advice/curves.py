@@ -86,6 +86,8 @@ def has_few_steps(evidence):
     num_steps, num_epochs = _num_steps(evidence), evidence.config.num_epochs
     if num_steps >= FEW_STEPS or num_epochs == 0 or evidence.config.load_weights:
         return None
+    if not lacks_validations(evidence) and is_overfit(evidence):  # more steps would make it worse
+        return None
     return Remark(
         "The model was trained for few steps",
         f"{num_steps:,} steps of {evidence.config.batch_size} images in {num_epochs} epochs",

@@ -80,6 +80,11 @@ def test_hundreds_of_steps_are_few():
     assert look("too few steps", evidence(goes_on, rows=rows_of([3.0] * 5, steps=50))) is None
 
 
+def test_a_model_that_learns_by_heart_needs_no_more_steps():
+    rows = rows_of([200.0, 120.0, 110.0, 112.0, 114.0, 117.0], [190.0, 115.0, 100.0, 95.0, 90.0, 85.0], steps=50)
+    assert look("too few steps", evidence(rows=rows)) is None
+
+
 def test_steps_are_worked_out_from_the_protocol_where_the_rows_are_lost():
     protocol = {"training_images": 1_290, "batch_size": 128, "epochs": 10}
     assert look("too few steps", evidence(rows=[], protocol=protocol)).evidence.startswith("100 steps")
