@@ -138,7 +138,7 @@ def is_far_from_prior(evidence):
         flag = (
             "--beta 1"
             if OBJECTIVES[config.objective].is_weighted_sum and config.beta < 1
-            else (f"--beta {10 * config.beta:g}")
+            else (f"--beta {4 * config.beta:g}, which costs reconstructions")
         )
     return Remark(
         "Codes of images are not where the prior is, so samples are worse than reconstructions",

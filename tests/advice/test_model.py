@@ -110,7 +110,7 @@ def test_other_likelihoods_have_no_variance():
 def test_codes_that_lie_where_the_prior_does_not():
     remark = look(FAR, evidence(config_with(beta=0.01), test={"marginal_kl_at_least": 11.0}))
     assert "at least 11.0 of the 20.0 nats" in remark.evidence and remark.flag == "--beta 1"
-    assert look(FAR, evidence(config_with(beta=4.0), test={"marginal_kl_at_least": 11.0})).flag == "--beta 40"
+    assert look(FAR, evidence(config_with(beta=4.0), test={"marginal_kl_at_least": 11.0})).flag.startswith("--beta 16,")
     chain = evidence(config_with(**HIERARCHY, hierarchy="chain"), test={"marginal_kl_at_least": 11.0})
     assert look(FAR, chain) is None
 
