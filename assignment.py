@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import takewhile
 
-from experiment.plan import configure, is_study, plan_comparison, plan_study
+from experiment.plan import configure, find_examined, is_study, plan_comparison, plan_study
 from experiment.settings.config import flags
 from experiment.settings.datasets import DATASETS
 from experiment.settings.presets import PRESETS
@@ -107,6 +107,14 @@ def build_parser():
         help="compare runs that exist, by name or folder: what changed, numbers, curves and pictures, as of a study; "
         "nothing is trained",
     )
+    groups["output"].add_argument(
+        "--doctor",
+        nargs="?",
+        const=NEWEST,
+        metavar="RUN",
+        help="say what is wrong with a run, from the files that it left, and which flag mends it (its name or folder; "
+        "the newest of this data set and model if none is given); --data_dir says where its images are now",
+    )
     return parser
 
 
@@ -194,7 +202,7 @@ OTHER_NAMES = {
 
 def explain_unknown(word, argv):
     """What is wrong with a word that is no flag, or one value too many, and what was likely meant."""
-    names = [f"--{each.name}" for each in flags()] + ["--resume", "--seeds", "--compare"]
+    names = [f"--{each.name}" for each in flags()] + ["--resume", "--doctor", "--seeds", "--compare"]
     if not word.startswith("-"):
         before = [each for each in argv[: argv.index(word)] if each.startswith("--")]
         if not before:
@@ -244,21 +252,25 @@ def main(argv=None):
     try:
         given = parse(argv)
         resume = given.pop("resume", None)
-        runs = given.pop("compare", None)
+        runs, doctor = given.pop("compare", None), given.pop("doctor", None)
+        if runs and doctor:
+            raise ConfigError("--compare with --doctor: expected one of them")
+        examined = find_examined(given, doctor, resume) if doctor else None
         if runs:
             study = plan_comparison(runs, given, resume)
         else:
-            study = plan_study(given, resume) if is_study(given, resume) else None
-        config, resumed = (None, None) if study else configure(given, resume)
+            study = plan_study(given, resume) if is_study(given, resume) and not examined else None
+        config, resumed = (None, None) if study or examined else configure(given, resume)
         from image_data.cache import ensure_home
 
         ensure_home()
         with quiet_start():
             import tensorflow as tf
         tf.get_logger().setLevel("ERROR")  # hides warnings that each model traces its functions again
+        from experiment.advice.doctor import examine
         from experiment.files.checkpoints import CheckpointError
         from experiment.files.records import RecordError
-        from experiment.run import run_experiment
+        from experiment.run import read_data, run_experiment
         from experiment.study import run_study
         from experiment.training.loop import TrainingError
         from image_data.splits import DataError
@@ -269,6 +281,9 @@ def main(argv=None):
         return interrupted()
 
     try:
+        if examined:
+            examine(*examined, read_data)
+            return 0
         is_finished = run_study(study, command) if study else run_experiment(config, resumed, command=command)
         return 0 if is_finished else 130
     except (ConfigError, DataError, NetworkError, CheckpointError, RecordError, TrainingError) as error:

@@ -175,7 +175,7 @@ class Autoencoder:
         binary_test = binarize_once(test, config.binarization, Stream.TEST_BINARIZATION)
         inferred = self._infer(binary_test, num_codes_measured(config, len(test.images)))
         subject = Subject(self.model, config, Dataset(known, test, test), binary_test, self._infer, inferred)
-        return measure_elbo(config, inferred) | measure_further(subject, LeftOut())
+        return measure_elbo(self.model, config, inferred) | measure_further(subject, LeftOut())
 
     def draw(self, images, labels=None):
         """The pictures of every run, for these images: a dict of names and matplotlib Figures."""

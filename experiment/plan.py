@@ -82,6 +82,30 @@ def _configured(given, resume):
     return resolve(given), None
 
 
+def find_examined(given, name, resume=None):
+    """The folder of a run that --doctor names, and its Config, with the data where the given settings say.
+
+    Args:
+        given: the given settings, a dict.
+        name: the run, as the user typed it: its name, either of its folders, or NEWEST.
+        resume: the run to continue, which the doctor refuses.
+
+    Raises:
+        ConfigError: there is no such run, or a setting that says nothing of one.
+    """
+    if resume:
+        raise ConfigError("--doctor with --resume: expected one of them; --resume trains, --doctor only looks")
+    places = {"data_dir", "cache_dir", "labels"}
+    identity = {"dataset", *SELECTORS} if name == NEWEST else set()
+    if unfit := sorted(given.keys() - places - identity):
+        raise ConfigError(f"--doctor with --{unfit[0]}: expected at most --{', --'.join(sorted(places | identity))}")
+    if Path(name).resolve().parent == OUTPUTS.resolve():
+        name = Path(name).name
+    family = resolve({key: given[key] for key in identity & given.keys()}).family
+    folder = find_run(name, family, f"*{WEIGHTS_SUFFIX}")
+    return folder, replace(load_config(folder), **{key: given[key] for key in places & given.keys()})
+
+
 class Member(NamedTuple):
     """A run of a study."""
 

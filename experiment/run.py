@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_utils import load_dataset
+from experiment.advice.evidence import Evidence
+from experiment.advice.signs import advise, as_lines
 from experiment.audit import audit
 from experiment.evaluation.inference import Inference
 from experiment.evaluation.left_out import LeftOut
@@ -199,7 +201,7 @@ def evaluate(experiment, weights):
         "unreadable_images_left_out": len(dataset.unreadable),
         "training_seconds": round(training_seconds(rows, plan_steps(dataset.train, config).batch_size), 1),
     }
-    results = {"test": measure_elbo(config, inferred), "protocol": protocol}
+    results = {"test": measure_elbo(model, config, inferred), "protocol": protocol}
     write_results(run.outputs, results, table(results))
 
     scene = Scene(model, config, units, binary_test, dataset.label_names, inferred)
@@ -217,6 +219,8 @@ def evaluate(experiment, weights):
     if config.codes:
         for path in left_out.attempt("--codes", write_codes, infer, config, dataset, run.outputs) or ():
             print(path)
+    evidence = Evidence(config, rows, results, dataset)
+    results["advice"] = [remark._asdict() for remark in left_out.attempt("advice", advise, evidence) or []]
     explorer = left_out.attempt("latent explorer", explorer_data, model, config, units, binary_test)
     if left_out:
         results["left_out"] = dict(left_out)
@@ -330,6 +334,8 @@ def print_audit(lines):
 def print_results(results, config, run):
     """Print the numbers that were reached, and where everything is."""
     print("\n" + "\n".join(table(results)))
+    if results["advice"]:
+        print("\n".join(["\nAdvice", *as_lines(each.values() for each in results["advice"])]))
     print(f"\nreport: {run.outputs / REPORT_FILE}")
     if run.checkpoints.is_dir():
         print(f"weights: {run.checkpoints}/")

@@ -78,6 +78,7 @@ class Likelihood(NamedTuple):
     summary: str
     nats: dict[str, str]  # what a nat means, for each --binarization that goes with it
     is_of_8_bits: bool = False  # whether it gives probabilities of 8-bit values, so that bits per dimension are honest
+    has_one_variance: bool = False  # whether it is a Gaussian with the same variance for all pixels
     begins_at_data: bool = False  # whether its weights begin at what the variance of the training pixels says
     remark: str = ""  # what it costs, and what mends it, for the audit
 
@@ -96,6 +97,7 @@ LIKELIHOODS = {
         density="models.likelihoods:UnitGaussian",
         summary="Gaussian of unit variance",
         nats={"none": "log-density of pixels in [0, 1] under unit variance: half the squared error plus a constant"},
+        has_one_variance=True,
         remark="a variance of 1 is far above the error of pixels in [0, 1]: little KL, blurred reconstructions; "
         "--likelihood gaussian learns the variance",
     ),
@@ -103,6 +105,7 @@ LIKELIHOODS = {
         density="models.likelihoods:Gaussian",
         summary="Gaussian of one learned variance",
         nats={"none": "log-density of pixels in [0, 1] under one learned variance; either sign is possible"},
+        has_one_variance=True,
         begins_at_data=True,
     ),
     "discretized_logistic": Likelihood(

@@ -148,5 +148,11 @@ class Likelihood(keras.layers.Layer):
             for name, value in self.first_weights.items()
         ]
 
+    @property
+    def variance(self):
+        """The one variance of all pixels in [0, 1], a number; None where the density has no such variance."""
+        density = self(tf.zeros((1, 1, 1, self.parameters_per_channel)))
+        return float(tf.exp(density.log_var)) if isinstance(density, Gaussian) else None
+
     def call(self, parameters):
         return self.density.from_parameters(parameters, *self.learned)

@@ -52,6 +52,25 @@ def information(mean, log_var, rate, seed):
     return Information(float(mutual_information), float(rate - mutual_information))
 
 
+def moment_kl(mean, log_var):
+    """A lower bound of KL(q(z) || p(z)) that does not depend on how many images there are: nats.
+
+        sum_j KL(N(m_j, v_j) || N(0, 1)) <= KL(q(z) || N(0, I)),  m_j and v_j the mean and the variance of q(z_j)
+
+    Of all densities with these moments the Gaussian is the nearest to a Gaussian prior. The mutual information of
+    `information` ends at log N, and the marginal KL beside it grows by what is cut off there.
+
+    Args:
+        mean: of the posteriors, [N, L].
+        log_var: of the posteriors, [N, L].
+
+    Reference: Cover & Thomas (2006), theorem 8.6.5.
+    """
+    mean, log_var = mean.astype(np.float64), log_var.astype(np.float64)
+    variance = mean.var(axis=0) + np.exp(log_var).mean(axis=0)
+    return float(0.5 * np.sum(variance + mean.mean(axis=0) ** 2 - 1 - np.log(variance)))
+
+
 def linear_probe_accuracy(train_codes, train_classes, test_codes, test_classes):
     """The test accuracy of a logistic regression from codes [N, units] to classes [N]."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))

@@ -13,7 +13,7 @@ from experiment.evaluation.disentanglement.modularity import modularity
 from experiment.evaluation.disentanglement.sap import sap
 from experiment.evaluation.inference import Inference, Inferred
 from experiment.evaluation.labels import BAYES_SAMPLES, BayesRule, recognition
-from experiment.evaluation.latents import information, linear_probe_accuracy
+from experiment.evaluation.latents import information, linear_probe_accuracy, moment_kl
 from experiment.evaluation.likelihood import LogEvidence, bits_per_dim, estimate_elbo, estimate_iw_bound
 from experiment.evaluation.reconstruction import SSIM_WINDOW, reconstruction_errors, structural_similarity
 from experiment.settings.config import Config
@@ -55,9 +55,13 @@ def num_codes_measured(config, num_images):
     return num_images if config.evaluate else 0
 
 
-def measure_elbo(config, inferred):
-    """The numbers of every evaluation: the ELBO, its terms, and bits per dimension where they are valid."""
+def measure_elbo(model, config, inferred):
+    """The numbers of every evaluation: the ELBO and its terms; of a likelihood of one variance this variance; bits per
+    dimension where they are valid.
+    """
     numbers = estimate_elbo(inferred, config.level_sizes[::-1])._asdict()
+    if (variance := model.likelihood.variance) is not None:
+        numbers["likelihood_variance"] = variance
     if LIKELIHOODS[config.likelihood].is_of_8_bits:
         numbers["bits_per_dim"] = bits_per_dim(numbers["elbo"], config.image_shape)
     return numbers
@@ -116,7 +120,10 @@ def choose_num_samples(subject, jit_compile):
 def measure_information(subject):
     """Mutual information between images and codes of the top level, and the distance of q(z) from the prior: nats."""
     rate = float(subject.inferred.rate[:, 0].mean())
-    return information(*subject.inferred.top_posterior, rate, subject.config.seed)._asdict()
+    posterior = subject.inferred.top_posterior
+    return information(*posterior, rate, subject.config.seed)._asdict() | {
+        "marginal_kl_at_least": moment_kl(*posterior)
+    }
 
 
 def measure_linear_probe(subject):

@@ -19,6 +19,7 @@ ROWS = {
     "bits_per_dim": ("bits per dim", "bits", "lower is better; an upper bound"),
     "mutual_information": ("I(x; z)", NATS, "of the top level; at most log {num_images:,}"),
     "marginal_kl": ("KL(q(z)||p(z))", NATS, "of the top level"),
+    "marginal_kl_at_least": ("KL at least", NATS, "from the means and variances of q(z)"),
     "reconstruction_mse": ("MSE", "", "of pixels in [0, 1]"),
     "reconstruction_psnr": ("PSNR", "dB", "higher is better"),
     "reconstruction_ssim": ("SSIM", "", "higher is better"),

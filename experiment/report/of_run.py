@@ -1,7 +1,17 @@
 """The report of a run."""
 
 from experiment.evaluation.results import heading, left_out_of, numbers, verdict
-from experiment.report.page import card, explorer, numbers_table, page, paragraph, picture, section, vector_graphic
+from experiment.report.page import (
+    advice,
+    card,
+    explorer,
+    numbers_table,
+    page,
+    paragraph,
+    picture,
+    section,
+    vector_graphic,
+)
 from experiment.settings.words import name_of
 
 GLOSSARY = (
@@ -32,6 +42,7 @@ def report_of_run(name, config, lines, results, charts, pictures, units, explore
             numbers_table(numbers(results)),
             *map(paragraph, [*verdict(results), *left_out_of(results), GLOSSARY]),
         ),
+        *([section("Advice", *map(advice, results["advice"]))] if results["advice"] else []),
         section("Rates and curves", *map(vector_graphic, charts)),
         section("Pictures", *map(picture, pictures)),
         section("Protocol", card(results["protocol"].items())),

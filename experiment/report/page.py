@@ -45,6 +45,12 @@ def paragraph(text):
     return f"<p>{escape(text)}</p>"
 
 
+def advice(remark):
+    """A remark on the run, from results.json: its text, its evidence and what mends it."""
+    text, evidence, flag = (escape(remark[name]) for name in ("text", "evidence", "flag"))
+    return f"<p><strong>{text}.</strong> Seen in: {evidence}. Mend: {flag}.</p>"
+
+
 def card(rows):
     """A table of names and texts, (name, text) each. Nested dicts are written out."""
     lines = [f"<tr><th>{escape(str(name))}</th><td>{escape(spelled_out(value))}</td></tr>" for name, value in rows]

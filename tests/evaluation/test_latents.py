@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
-from experiment.evaluation.latents import information, linear_probe_accuracy
+from experiment.evaluation.latents import information, linear_probe_accuracy, moment_kl
 
 
 def test_information_and_marginal_kl_of_separate_posteriors():
@@ -34,6 +34,26 @@ def test_information_is_that_of_a_loop():
     log_q = [stats.norm.logpdf(each, mean, np.exp(0.5 * log_var)).sum(axis=1) for each in z]
     expected = np.mean([each[row] - logsumexp(each) + np.log(300) for row, each in enumerate(log_q)])
     assert information(mean, log_var, 0.0, seed=5).mutual_information == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_moments_of_gaussian_codes_hold_their_whole_divergence():
+    """m ~ N(1, 3), z = m + N(0, 0.5): z ~ N(1, 3.5), and KL(N(m, v) || N(0, 1)) has a closed form."""
+    mean = 1 + np.sqrt(3) * np.random.default_rng(0).standard_normal((200_000, 1))
+    expected = 0.5 * (3.5 + 1 - 1 - np.log(3.5))
+    assert moment_kl(mean, np.full(mean.shape, np.log(0.5))) == pytest.approx(expected, rel=0.01)
+
+
+def test_the_moments_of_two_clouds_hold_a_part_of_their_divergence():
+    """q(z) = 1/2 N(-2, 0.1) + 1/2 N(2, 0.1), whose divergence is integrated."""
+    mean, variance, z = np.array([[-2.0], [2.0]]), 0.1, np.linspace(-6, 6, 20_001)
+    q = stats.norm.pdf(z, mean, np.sqrt(variance)).mean(axis=0)
+    whole = np.trapezoid(q * (np.log(np.maximum(q, 1e-300)) - stats.norm.logpdf(z)), z)
+    assert 0.4 * whole < moment_kl(mean, np.full(mean.shape, np.log(variance))) < whole
+
+
+def test_codes_like_the_prior_have_no_divergence_of_moments():
+    mean = np.sqrt(0.8) * np.random.default_rng(0).standard_normal((50_000, 3))
+    assert moment_kl(mean, np.full(mean.shape, np.log(0.2))) == pytest.approx(0.0, abs=1e-3)
 
 
 def test_a_linear_probe_reads_what_is_there_and_nothing_else():

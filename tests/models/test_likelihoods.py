@@ -128,3 +128,11 @@ def test_a_learned_variance_begins_at_that_of_the_training_pixels(variance, log_
     assert float(density.log_var) == pytest.approx(log_var, abs=1e-5)
     (weight,) = layer.trainable_weights
     assert weight.name == "log_var"
+
+
+@pytest.mark.parametrize(
+    "name, variance", [("bernoulli", None), ("discretized_logistic", None), ("mse", 1.0), ("gaussian", 0.07)]
+)
+def test_a_gaussian_says_its_variance(name, variance):
+    assert layer_of(name, pixel_variance=0.07).variance == (variance and pytest.approx(variance, rel=1e-5))
+    assert LIKELIHOODS[name].has_one_variance == (variance is not None)

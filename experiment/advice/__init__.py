@@ -1,0 +1,1 @@
+"""Advice: what a run's own numbers say is wrong with it, and the flag that mends it."""
