@@ -45,7 +45,7 @@ from experiment.tables.of_splits import split_of_folder, write_codes, write_scor
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
 from image_data.photographs import Reading
-from image_data.splits import DataError, DataMissing, Dataset, is_one_hot, pixel_variance
+from image_data.splits import DataError, DataMissing, Dataset, pixel_variance
 from models.build import build_model, lay_out_model
 from models.catalog import LIKELIHOODS, OBJECTIVES
 from models.noise import Stream
@@ -301,7 +301,7 @@ def settle_with_data(config, dataset, resumed=None):
         )
     if config.embed and len(dataset.test.images) < 4:
         raise DataError(f"--embed: expected at least 4 test images, found {len(dataset.test.images)}")
-    has_attributes = config.traits.is_conditional and not is_one_hot(dataset.train.labels)
+    has_attributes = config.traits.is_conditional and not dataset.has_classes
     found = {"image_shape": image_shape, "label_names": label_names, "has_attributes": has_attributes}
     if LIKELIHOODS[config.likelihood].begins_at_data and config.image_shape is None:
         found["pixel_variance"] = pixel_variance(dataset.train.images) or None

@@ -39,6 +39,7 @@ from experiment.run import is_of, read_data, run_experiment, settle_with_data
 from experiment.settings.axes import differences, groups_of, rows_of
 from experiment.settings.refusals import ConfigError
 from experiment.settings.words import nats_of
+from experiment.training.loop import TrainingError
 from experiment.training.preprocessing import binarize_once
 from image_data.splits import DataError, DataMissing
 from models.build import lay_out_model
@@ -67,9 +68,14 @@ def run_study(study, command=""):
         _refuse_impossible(study, dataset)
     if left:
         print(f"time: {_estimate(study)}")
-    if not _train(study, command):
+    failed = _train(study, command)
+    if failed is None:
         return False
-    compare(study, dataset, command)
+    trained = [member for member in study.members if member.run.name not in failed]
+    if not trained:
+        run, reason = next(iter(failed.items()))
+        raise TrainingError(f"no run of the study could be trained; {run}: {reason}")
+    compare(study._replace(members=tuple(trained)), dataset, command, failed)
     return True
 
 
@@ -107,8 +113,8 @@ def _estimate(study):
 
 
 def _train(study, command):
-    """Train the runs that are not done. Returns False where the user stopped."""
-    measured, left = [], [member for member in study.members if not member.is_done]
+    """Train the runs that are not done. Returns the runs that diverged, name -> reason; None where the user stopped."""
+    failed, measured, left = {}, [], [member for member in study.members if not member.is_done]
     for number, member in enumerate(study.members, 1):
         state = ", done before" if member.is_done else ""
         print(f"\nrun {number} of {len(study.members)}: {member.run.name}{state}")
@@ -117,16 +123,21 @@ def _train(study, command):
         keras.backend.clear_session()
         begun, new = (member.run, None) if member.is_begun else (None, member.run)
         started = time.monotonic()
-        if not run_experiment(member.config, begun, new, command):
-            print("the same command continues the study")
-            return False
         left.remove(member)
+        try:
+            if not run_experiment(member.config, begun, new, command):
+                print("the same command continues the study")
+                return None
+        except TrainingError as error:  # the others are trained and compared all the same
+            failed[member.run.name] = str(error)
+            print(f"{member.run.name}: {error}")
+            continue
         if new:
             measured.append((time.monotonic() - started, member.config.num_epochs))
         if left and measured:
             expected = seconds_per_epoch(measured) * sum(each.config.num_epochs for each in left)
             print(f"\nleft: {len(left)} of {len(study.members)} runs, about {in_words(expected)} at this pace")
-    return True
+    return failed
 
 
 def _refuse_impossible(study, dataset):
@@ -145,16 +156,19 @@ def _refuse_impossible(study, dataset):
             raise type(error)(f"{member.run.name}: {error}") from None
 
 
-def compare(study, dataset, command):
+def compare(study, dataset, command, failed=None):
     """Write the comparison of a Study whose runs are done into its folder; pictures that fail are left out by name.
 
     Args:
         study: a Study.
         dataset: its Dataset, or None where the images are not there.
         command: the line that asked for it.
+        failed: the runs that could not be trained, name -> reason.
     """
     compared = _compared(study)
     summary, left_out = summarise(compared), LeftOut()
+    for run, reason in (failed or {}).items():
+        left_out.add(run, reason)
     table, remark = table_of(summary), _remark(compared, command)
     charts = {
         "rate_distortion": lambda: draw_rate_distortion(compared),

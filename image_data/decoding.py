@@ -40,6 +40,7 @@ FURTHER_BANDS = "the bands behind the colours are left out; --bands picks others
 DARK = (
     "16 bits of which no pixel uses the highest four, so that it is dark; if its white is 4095, say --white_level 4095"
 )
+FLOATS = "floats, of which {white} is taken for white; if it is another, say --white_level"
 BLANK = "drawn in {background} on a transparent ground, which is made {background}: nothing is to be seen"
 
 # Of a file with damaged metadata Pillow warns, of a bomb too: here a file is either right or refused, with a reason,
@@ -295,6 +296,7 @@ def _to_8_bits(values, bits, white_level, remarks, is_grey):
         low, high = values.min(), values.max()
         if low < 0 or high > 255:
             raise UnreadableImage(f"float pixels from {low} to {high}, expected 0 to 1 or 0 to 255, or --white_level")
+        remarks.append(FLOATS.format(white=1 if high <= 1 else 255))
         return (values * (255 if high <= 1 else 1)).round().astype(np.uint8)
     if kind == "i" or bits > 16:
         depth = f"{'signed ' if kind == 'i' else ''}{bits} bits"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from image_data.photographs import named, shown
+from image_data.photographs import named, shown, told_apart
 from image_data.splits import DataError, counted, one_hot
 
 DELIMITERS = ",;\t"
@@ -24,7 +24,10 @@ def read_csv(path):
     """The rows of a .csv file, by the delimiter that its header holds most of."""
     text = read_text(path)
     delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
-    return list(csv.reader(StringIO(text), skipinitialspace=True, delimiter=delimiter))
+    try:
+        return list(csv.reader(StringIO(text), skipinitialspace=True, delimiter=delimiter))
+    except csv.Error as error:  # such as a quote that nothing closes
+        raise DataError(f"{shown(path)}: expected a .csv file, found {error}; is a quote left open?") from error
 
 
 def by_file(path, table, num_values, mend="fetch it again"):
@@ -84,7 +87,7 @@ def with_labels(collection, path):
         names, words = header[1:], f"attributes: {len(header) - 1}"
     instead = "" if collection.labels is None else ", in place of those of the folders"
     note = f"labels from {shown(path)}{instead}; {words} ({named(names)})"
-    return collection._replace(labels=labels, label_names=tuple(map(shown, names)), notes=(*collection.notes, note))
+    return collection._replace(labels=labels, label_names=told_apart(names), notes=(*collection.notes, note))
 
 
 def _finder(collection):

@@ -36,6 +36,12 @@ class Dataset(NamedTuple):
     unreadable: tuple[tuple[str, str], ...] = ()  # (file, reason) of the files left out
 
     @property
+    def has_classes(self):
+        """Whether each image of every split has exactly one label."""
+        splits = (self.train, self.validation, self.test)
+        return all(split.labels is not None and is_one_hot(split.labels) for split in splits)
+
+    @property
     def image_shape(self):
         """(H, W, C)."""
         return tuple(map(int, self.train.images.shape[1:]))
@@ -49,8 +55,8 @@ def refuse_other_images(images):
     if images.dtype != np.uint8 or len(images.shape) != 4:
         found = f"{np.dtype(getattr(images.dtype, 'as_numpy_dtype', images.dtype))} {list(images.shape)}"
         raise DataError(
-            f"images {found}: expected uint8 [N, H, W, C] from 0 to 255; np.uint8(np.rint(255 * images)) makes them of "
-            "floats from 0 to 1"
+            f"images {found}: expected uint8 [N, H, W, C] from 0 to 255; floats from 0 to 1 become such by "
+            "image_data.given.grey_values, which refuses others, and grey images by images[..., np.newaxis]"
         )
 
 

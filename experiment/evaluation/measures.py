@@ -19,7 +19,7 @@ from experiment.evaluation.reconstruction import SSIM_WINDOW, reconstruction_err
 from experiment.settings.config import Config
 from experiment.training.execution import plan_execution
 from experiment.training.preprocessing import binarize_once
-from image_data.splits import Dataset, Split, is_one_hot, take
+from image_data.splits import Dataset, Split, take
 from models.catalog import LIKELIHOODS
 from models.noise import Stream
 
@@ -41,8 +41,7 @@ class Subject(NamedTuple):
     @property
     def has_classes(self):
         """Whether each image has exactly one label."""
-        labels = self.dataset.train.labels
-        return labels is not None and is_one_hot(labels)
+        return self.dataset.has_classes
 
     @property
     def has_factors(self):
@@ -197,7 +196,7 @@ def several_classes(subject):
     for name in ("train", "test"):
         found = getattr(subject.dataset, name).labels.any(axis=0).sum()
         if found < 2:
-            return f"it tells classes apart; expected {name} images of at least 2, found {found}"
+            return f"it tells classes apart; expected {name} images of at least 2 classes, found {found}"
     return ""
 
 

@@ -100,6 +100,8 @@ def restore_weights(model, path):
             f"{path}: expected weights of {model.name} with {model.count_params():,} parameters, as in "
             f"{CONFIG_FILE} beside it; found others ({reason})"
         ) from error
+    if not all(np.isfinite(weight).all() for weight in model.weights):
+        raise CheckpointError(f"{path}: holds numbers that are not finite; restore it from a copy, or train again")
 
 
 def weights_checksum(path):
@@ -119,9 +121,8 @@ def _known_checksums(path):
     checksum_path = _checksum_path(path)
     if not checksum_path.is_file():
         raise CheckpointError(f"{checksum_path}: no such file; expected the checksum that was saved with {path.name}")
-    return {
-        line.split()[0] for line in checksum_path.read_text(encoding="utf-8", errors="replace").splitlines() if line
-    }
+    lines = map(str.split, checksum_path.read_text(encoding="utf-8", errors="replace").splitlines())
+    return {words[0] for words in lines if words}
 
 
 # --- Training state ---------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def choose(flag, references, config, dataset):
     """
     images, labels, names = [], [], []
     for reference in references:
-        if reference.removeprefix("-").isdecimal() or reference.startswith(CLASS):
+        if is_index(reference) or reference.startswith(CLASS):
             index = _index(flag, reference, dataset)
             images.append(dataset.test.images[index])
             labels.append(dataset.test.labels[index] if config.traits.is_conditional else None)
@@ -55,12 +55,19 @@ def choose(flag, references, config, dataset):
     return Chosen(np.stack(images), np.stack(labels) if config.traits.is_conditional else None, tuple(names))
 
 
+def is_index(reference):
+    """Whether a text is the index of an image: a number, with no more digits than any array has rows."""
+    return reference.removeprefix("-").isdecimal() and len(reference) < 12
+
+
 def _index(flag, reference, dataset):
     if dataset is None:
         raise ConfigError(f"{flag} {reference}: there are no test images; expected --data_dir, or paths of files")
     num_images = len(dataset.test.images)
     if reference.startswith(CLASS):
         name = reference.partition(":")[2]
+        if not dataset.label_names:
+            raise ConfigError(f"{flag} {reference}: these images have no classes; expected indices or paths of files")
         if name not in dataset.label_names:
             raise ConfigError(f"{flag} {reference}: no such class; expected one of {_some(dataset.label_names)}")
         of_class = dataset.test.labels[:, dataset.label_names.index(name)]

@@ -228,3 +228,12 @@ def test_runs_without_common_images_or_numbers_are_not_compared(cli, undrawn, tr
     path.write_text(json.dumps(settings))
     (tmp_path / "outputs" / other / "results.json").unlink()
     assert_refused(cli("--compare", run, other), message)
+
+
+def test_a_run_that_diverges_is_named_and_the_others_are_compared(cli, undrawn, uncompared, tmp_path):
+    code, out, err = cli(*QUICK, "--beta", "1", "1e29", "4")
+    assert code == 0, err
+    (card,) = (tmp_path / "outputs").glob("*/study.json")
+    card = json.loads(card.read_text())
+    assert set(card["runs"]) == {"digits_vae_beta1", "digits_vae_beta4"}
+    assert "not finite" in card["left_out"]["digits_vae_beta1e+29"] and "left out: digits_vae_beta1e+29" in out

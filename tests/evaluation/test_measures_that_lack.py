@@ -28,7 +28,7 @@ def subject(make_config, labels=None, factors=None, image_shape=(8, 8, 1), **set
 @pytest.mark.parametrize("name", ["linear probe", "Bayes' rule", "recognition"])
 def test_one_class_cannot_be_told_apart(make_config, name):
     one, two = np.uint8([[1, 0]] * 5), np.uint8([[1, 0]] * 4 + [[0, 1]])
-    assert "expected train images of at least 2, found 1" in MEASURES[name].lacks(subject(make_config, one))
+    assert "expected train images of at least 2 classes, found 1" in MEASURES[name].lacks(subject(make_config, one))
     assert MEASURES[name].lacks(subject(make_config, two)) == ""
 
 

@@ -185,3 +185,15 @@ def test_a_disk_without_room_is_noticed_before_hdf5_meets_its_end(saved, monkeyp
 def test_config_is_written_beside_the_weights(make_config, tmp_path):
     save_config(make_config(), tmp_path)
     assert '"latent_size": [\n    3\n  ]' in (tmp_path / "config.json").read_text()
+
+
+def test_weights_that_are_not_finite_are_refused(make_config, tmp_path):
+    config = make_config()
+    model = build_model(config)
+    model.weights[0].assign(np.full(model.weights[0].shape, np.nan))
+    path = save_model_weights(model, config, tmp_path)
+    with pytest.raises(CheckpointError, match="weights.h5: holds numbers that are not finite; restore it"):
+        load_weights(path)
+    path.with_name(f"{path.name}.sha256").write_text("   \n")
+    with pytest.raises(CheckpointError, match="its checksum is not the one in"):
+        load_weights(path)

@@ -9,7 +9,7 @@ from PIL import Image
 from data_utils import load_dataset
 from image_data.folders import collect_folder
 from image_data.lists import with_labels
-from image_data.photographs import Reading
+from image_data.photographs import Collection, Reading
 from image_data.splits import DataError
 
 FILES = ("a/1.png", "a/2.png", "b/1.png", "b/3.png", "caf\u00e9.png")
@@ -124,3 +124,13 @@ def test_labels_go_with_their_images(tmp_path):
         assert (split.images[:, 0, 0, 0] // 20 % 3).tolist() == split.labels.argmax(axis=1).tolist()
     assert dataset.label_names == ("0", "1", "2")
     assert any("in place of those of the folders; classes: 3 (0, 1, 2)" in note for note in dataset.notes)
+
+
+def test_names_that_print_alike_stay_apart_and_an_open_quote_is_named(tmp_path):
+    collection = Collection(tmp_path, ("0.png", "1.png"), ("train", "train"))
+    path = tmp_path / "latin.csv"
+    path.write_bytes(b"file,label\n0.png,caf\xe8\n1.png,caf\xe9\n")
+    assert len(set(with_labels(collection, path).label_names)) == 2
+    path.write_text('file,label\n0.png,"cat\n' + "1.png,dog\n" * 20_000)
+    with pytest.raises(DataError, match="expected a .csv file, found field larger .*; is a quote left open?"):
+        with_labels(collection, path)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from image_data.splits import Split, checksum, counted, one_hot, take
+from image_data.splits import Dataset, Split, checksum, counted, one_hot, take
 
 
 def test_checksum_changes_with_any_image_or_label(split):
@@ -31,3 +31,10 @@ def test_counted():
 
 def test_one_hot():
     assert one_hot([2, 0], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_labels_are_classes_where_every_image_of_every_split_has_one():
+    images, one, two = np.zeros((2, 3, 3, 1), np.uint8), np.uint8([[1, 0], [0, 1]]), np.uint8([[1, 1], [0, 1]])
+    known, several, none = (Split(images, labels) for labels in (one, two, None))
+    assert Dataset(known, known, known).has_classes
+    assert not any(Dataset(known, *rest).has_classes for rest in ((several, known), (known, several), (known, none)))

@@ -282,3 +282,11 @@ def test_what_does_not_say_what_its_values_mean_is_refused_but_for_faxes(compres
     else:
         with pytest.raises(UnreadableImage, match="TIFF of 1 band of 1 bits, which does not say of what"):
             decode(path, FORM)
+
+
+@pytest.mark.parametrize("white", [1, 255])
+def test_what_is_taken_for_white_in_floats_is_said(white, tmp_path):
+    tifffile.imwrite(tmp_path / "floats.tif", np.linspace(0, white, 81, dtype=np.float32).reshape(9, 9))
+    image = read_image(tmp_path / "floats.tif", ImageForm(9, 1, "center"))
+    assert f"floats, of which {white} is taken for white; if it is another, say --white_level" in image.remarks
+    assert image.pixels.max() == 255

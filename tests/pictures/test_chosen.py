@@ -96,6 +96,10 @@ def test_a_class_is_its_first_test_image(make_config, split, dataset, reference)
     assert choose("--traverse", (reference,), make_config(), dataset).names == (f"test image {first}",)
     with pytest.raises(ConfigError, match="--traverse class:3: no such class; expected one of zero, one, two"):
         choose("--traverse", ("class:3",), make_config(), dataset)
+    with pytest.raises(ConfigError, match="class:3: these images have no classes; expected indices or paths"):
+        choose("--traverse", ("class:3",), make_config(), dataset._replace(label_names=()))
+    with pytest.raises((ConfigError, OSError), match="999"):
+        choose("--traverse", ("9" * 5000,), make_config(), dataset)
     none = dataset._replace(test=split._replace(labels=split.labels * [1, 1, 0]))
     with pytest.raises(ConfigError, match="no test image of this class"):
         choose("--traverse", (reference,), make_config(), none)
