@@ -136,7 +136,7 @@ def draw_interpolations(scene, chosen):
         [f"{pair}, {path}" for pair in pairs for path in PATHS],
     )
     moving = decode(0.5 - 0.5 * np.cos(ANGLES))  # there and back, slow at the ends
-    frames = animation(np.moveaxis(moving, (2, 1), (0, 1)), f"{title}there and back", list(PATHS), pairs)
+    frames = animation(np.moveaxis(moving, 2, 0), f"{title}there and back", pairs, list(PATHS))
     return {"chosen_interpolation": picture, "chosen_interpolation_moving": frames}
 
 

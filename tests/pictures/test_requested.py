@@ -98,6 +98,9 @@ def test_interpolations_end_at_reconstructions_between_the_images(make_config, s
         np.testing.assert_allclose(images[row, 1], means[start], atol=1e-5)
         np.testing.assert_allclose(images[row, -2], means[end], atol=1e-5)
         np.testing.assert_allclose(images[row, -1], split.images[end] / 255)
+    frame, _, row_names, column_names = grids[1]
+    assert (row_names, column_names, frame.shape[:2]) == (list(pairs), ["straight", "spherical"], (2, 2))
+    np.testing.assert_allclose(frame[1], [means[2], means[2]], atol=1e-5)
     codes = model.encode(batch)[0].numpy()
     half = model.decode((codes[:1] / 2 + codes[1:2] / 2,)).mean.numpy()[0]
     np.testing.assert_allclose(images[0, 5], half, atol=1e-5)
