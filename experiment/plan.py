@@ -64,7 +64,7 @@ def _configured(given, resume):
                 "--resume with --load_weights: expected one of them; --resume continues a stopped run, "
                 "--load_weights starts a new one from saved weights"
             )
-        folder = find_run(resume, resolve(identity).family, STATE_FILE)
+        folder = find_run(resume, resolve(identity), STATE_FILE)
         if folder.resolve().parent != CHECKPOINTS.resolve():
             raise ConfigError(f"--resume {resume}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
         run = Run(folder.resolve().name)
@@ -73,7 +73,7 @@ def _configured(given, resume):
         return resolve_resumed(given, load_config(folder)), run
     if "load_weights" in given:
         name = given["load_weights"]
-        folder = find_run(name, resolve(identity).family, f"*{WEIGHTS_SUFFIX}")
+        folder = find_run(name, resolve(identity), f"*{WEIGHTS_SUFFIX}")
         saved = load_config(folder)
         if given.get("preset") and saved.preset != name:  # not the first stage of the published result
             given = {**given, "preset": None}

@@ -83,8 +83,10 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
     try:
         dataset = dataset or read_data(config)
     except DataMissing as missing:
-        if config.num_epochs or config.evaluate or config.iw_samples or config.has_attributes:
+        if not config.load_weights:
             raise
+        if config.num_epochs or config.evaluate or config.iw_samples or config.has_attributes:
+            raise DataMissing(missing.found) from missing
         return draw_without_data(config, missing)
     config = settle_with_data(config, dataset, resumed)
     num_train = len(dataset.train.images)
@@ -145,9 +147,8 @@ def draw_without_data(config, missing):
 
     Raises: ConfigError where a picture needs test images.
     """
-    for name in ("traverse", "embed"):
-        if getattr(config, name):
-            raise ConfigError(f"--{name}: it needs test images, and there are none ({missing})")
+    if config.embed:
+        raise ConfigError(f"--embed: it needs test images, and there are none ({missing.found})")
     chosen, left_out = choose_all(config, None), LeftOut()
     model = build_model(config)
     restore_weights(model, config.load_weights)
@@ -155,7 +156,7 @@ def draw_without_data(config, missing):
     figures = draw_samples_alone(model, config, left_out)
     scene = Scene(model, config, units=None, test=None, label_names=config.label_names, inferred=None)
     figures |= draw_requested(scene, chosen, left_out)
-    print(f"no data: {missing}\nonly what needs none is drawn; numbers and the report need test images")
+    print(f"no data: {missing.found}\nonly what needs none is drawn; numbers and the report need test images")
     for path in write_figures(run.outputs, figures, left_out):
         print(path)
     export(model, config, config.load_weights, run, left_out)

@@ -87,7 +87,9 @@ def collect_folder(name, data_dir):
     labels, label_names, note = _labels(files, classes)
     if label_names and empty:
         note += f"; no image in: {named(empty)}"
-    return Collection(root, files, groups, labels, label_names, tuple(notes + [note] if note else notes))
+    named_train = {place.split_folder for place in arrangement.places if place and place.split == "train"}
+    train_folders = tuple(sorted(named_train - {None}))
+    return Collection(root, files, groups, labels, label_names, tuple(notes + [note] if note else notes), train_folders)
 
 
 def _with_place(file, place):

@@ -125,7 +125,8 @@ def _download(name, cached):
     except Exception as error:  # Keras raises a bare Exception where the network fails
         raise DataMissing(
             f"{name} is neither at {cached} nor could it be downloaded ({error}): put {_mnist_layout(name)} into a "
-            "folder and give it as --data_dir, or use --dataset digits, which needs no network"
+            "folder and give it as --data_dir",
+            ", or use --dataset digits, which needs no network",
         ) from error
 
 
@@ -136,7 +137,8 @@ def load_binarized_mnist(data_dir):
     if not path.is_file():
         raise DataMissing(
             f"{path}: no such file; expected the fixed binarisation of MNIST (Larochelle & Murray 2011) with arrays "
-            "x_train, x_valid, x_test [N, 784] of 0 and 1, there or in --data_dir; --dataset digits needs no file"
+            "x_train, x_valid, x_test [N, 784] of 0 and 1, there or in --data_dir",
+            "; --dataset digits needs no file",
         )
     arrays = pick(read_npz(path), ("x_train", "x_valid", "x_test"), path)
     splits = []

@@ -58,6 +58,7 @@ class Collection(NamedTuple):
     labels: np.ndarray | None = None  # uint8 [N, Y]
     label_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    train_folders: tuple[str, ...] = ()  # the folders named as training splits
 
 
 def load_photographs(collection, reading, limit=None):
@@ -73,21 +74,19 @@ def load_photographs(collection, reading, limit=None):
     Raises:
         DataError: files cannot be read and reading.skip_unreadable is not set, or too few images are left.
     """
-    notes = collection.notes + _notes_of_groups(collection)
-    collection = reorder(collection, stratified_order(collection))
-    num_found = len(collection.files)
+    found = collection = reorder(collection, stratified_order(collection))
     # The splits are shares of the files that can be read. Which these are is known beforehand where all must be.
     is_known = limit is not None and not reading.skip_unreadable
     if is_known:
         collection = first_of_each_group(divided(collection, reading), limit)
-    is_whole = len(collection.files) == num_found
+    is_whole = len(collection.files) == len(found.files)
     images, record = cached_images(collection.root, collection.files, reading.form, reading.cache_dir, is_whole)
     unreadable = record["unreadable"]
     if unreadable and not reading.skip_unreadable:
         raise DataError(refusal(f"--data_dir {shown(collection.root)}", len(collection.files), unreadable))
-    collection = reorder(collection, [index for index, file in enumerate(collection.files) if file not in unreadable])
     if not is_known:
-        collection = divided(collection, reading)
+        found = reorder(found, [index for index, file in enumerate(found.files) if file not in unreadable])
+        collection = divided(found, reading)
 
     everything = Split(images, collection.labels, names=np.array(collection.files, dtype=object))
     splits = {}
@@ -98,7 +97,9 @@ def load_photographs(collection, reading, limit=None):
         **splits,
         label_names=collection.label_names,
         fingerprint=checksum(everything._replace(images=np.array(record["checksums"], np.uint32))),
-        notes=notes + _notes_of_images(collection, splits["train"], record, images.filename),
+        notes=found.notes
+        + _notes_of_groups(found, reading)
+        + _notes_of_images(collection, splits["train"], record, images.filename),
         unreadable=tuple(unreadable.items()),
     )
 
@@ -280,11 +281,14 @@ def refusal(given, num_files, unreadable):
     )
 
 
-def _notes_of_groups(collection):
+def _notes_of_groups(collection, reading):
+    """What is held out of the images to train on: 'test: 3 of the 28 in train2017'."""
     missing = [name for name in ("validation", "test") if name not in collection.groups]
     if not missing:
         return ()
-    return (f"{' and '.join(missing)} images are taken from the others, each class alike, by a hash of names",)
+    sizes, num_there = split_sizes(collection, reading), collection.groups.count("train")
+    there = f"in {named(collection.train_folders)}" if collection.train_folders else "images"
+    return (", ".join(f"{name}: {sizes[name]:,} of the {num_there:,} {there}" for name in missing),)
 
 
 def _notes_of_images(collection, train, record, array_path):

@@ -11,7 +11,16 @@ class DataError(ValueError):
 
 
 class DataMissing(DataError):
-    """A data set of which no file was found: saved weights can be drawn from without it."""
+    """A data set of which no file was found: saved weights can be drawn from without it.
+
+    Args:
+        found: the error in one line.
+        instead: another data set that would do, for those who train anew.
+    """
+
+    def __init__(self, found, instead=""):
+        super().__init__(found + instead)
+        self.found = found
 
 
 class Split(NamedTuple):

@@ -19,16 +19,20 @@ class BayesRule:
     def __init__(self, model, image_shape, class_shares, seed, jit_compile):
         """class_shares, p(y) [Y]; seed, of the run; jit_compile, whether XLA compiles the program."""
         self._shares = class_shares
-        self._log_evidence = LogEvidence(
-            model, image_shape, BAYES_SAMPLES, seed, jit_compile, "Bayes' rule, each class"
-        )
+        self._log_evidence = LogEvidence(model, image_shape, BAYES_SAMPLES, seed, jit_compile)
 
-    def __call__(self, split):
-        """The share of the images of a Split, with one-hot labels [N, Y], whose label it finds."""
+    def __call__(self, split, progress=lambda num_images: None):
+        """The share of the images of a Split, with one-hot labels [N, Y], whose label it finds.
+
+        Args:
+            split: a Split.
+            progress: told of images as they end, once for each class.
+        """
         log_joint = []
         for label, share in zip(np.eye(len(self._shares), dtype=np.uint8), self._shares, strict=True):
             if share > 0:
-                bound = self._log_evidence(split.images, np.tile(label, (len(split.images), 1))) + np.log(share)
+                labels = np.tile(label, (len(split.images), 1))
+                bound = self._log_evidence(split.images, labels, progress) + np.log(share)
             else:
                 bound = np.full(len(split.images), -np.inf)
             log_joint.append(bound)

@@ -82,7 +82,9 @@ def estimate_iw_bound(model, images, labels, num_samples, seed, jit_compile=Fals
 
     Reference: Burda et al. (2016), eq. 8 and 14.
     """
-    bounds = LogEvidence(model, images.shape[1:], num_samples, seed, jit_compile, "bound")(images, labels)
+    evidence = LogEvidence(model, images.shape[1:], num_samples, seed, jit_compile)
+    with progress_bar(f"bound, K = {num_samples:,}", len(images)) as bar:
+        bounds = evidence(images, labels, bar.update)
     return ImportanceWeightedEstimate(
         iw_bound=float(bounds.mean()),
         iw_nll=float(-bounds.mean()),
@@ -95,27 +97,30 @@ def estimate_iw_bound(model, images, labels, num_samples, seed, jit_compile=Fals
 class LogEvidence:
     """The importance-weighted bound of every image. Its program is compiled once."""
 
-    def __init__(self, model, image_shape, num_samples, seed, jit_compile, name):
+    def __init__(self, model, image_shape, num_samples, seed, jit_compile):
         chunk = min(num_samples, max(1, PIXELS_PER_CHUNK // (IMAGES_PER_CHUNK * prod(image_shape))))
         self._log_evidence = compile_log_evidence(model, num_samples, chunk, jit_compile)
-        self._name, self._seed = f"{name}, K = {num_samples:,}", seed
+        self._seed = seed
 
-    def __call__(self, images, labels):
-        """Images [N, H, W, C], labels or None -> log 1/K sum_k w_k, nats [N]."""
+    def __call__(self, images, labels, progress=lambda num_images: None):
+        """Images [N, H, W, C], labels or None -> log 1/K sum_k w_k, nats [N]; progress is told of images as they end."""
 
         def of_batch(index, images, labels):
             return self._log_evidence(images, labels, noise_seed(self._seed, Stream.IMPORTANCE_SAMPLES, index)).numpy()
 
         bounds = []
         rows = cut_full(len(images), IMAGES_PER_CHUNK)  # a smaller last batch would need a second compilation
-        with (
-            ThreadPoolExecutor(BATCHES_AT_ONCE) as pool,
-            tqdm(total=len(images), desc=self._name, unit=" images", dynamic_ncols=True) as bar,
-        ):
+        with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
             for of_images in over_batches(of_batch, (images, labels), rows, pool.map):
-                bounds.extend(of_images[: len(images) - len(bounds)])
-                bar.update(len(bounds) - bar.n)
+                new = of_images[: len(images) - len(bounds)]
+                bounds.extend(new)
+                progress(len(new))
         return np.array(bounds, np.float64)
+
+
+def progress_bar(name, num_images):
+    """A bar that counts images, on a terminal."""
+    return tqdm(total=num_images, desc=name, unit=" images", dynamic_ncols=True, disable=None)
 
 
 def compile_log_evidence(model, num_samples, chunk, jit_compile):

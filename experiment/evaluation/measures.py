@@ -5,6 +5,8 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from experiment.evaluation.disentanglement.beta_vae import beta_vae_score
 from experiment.evaluation.disentanglement.dci import dci
 from experiment.evaluation.disentanglement.factor_vae import factor_vae_score
@@ -14,7 +16,7 @@ from experiment.evaluation.disentanglement.sap import sap
 from experiment.evaluation.inference import Inference, Inferred
 from experiment.evaluation.labels import BAYES_SAMPLES, BayesRule, recognition
 from experiment.evaluation.latents import information, linear_probe_accuracy, moment_kl
-from experiment.evaluation.likelihood import LogEvidence, bits_per_dim, estimate_elbo, estimate_iw_bound
+from experiment.evaluation.likelihood import LogEvidence, bits_per_dim, estimate_elbo, estimate_iw_bound, progress_bar
 from experiment.evaluation.reconstruction import SSIM_WINDOW, reconstruction_errors, structural_similarity
 from experiment.settings.config import Config
 from experiment.training.execution import plan_execution
@@ -101,9 +103,7 @@ def choose_num_samples(subject, jit_compile):
     """K for the bound: 5000, or the largest number that a trial says PATIENCE allows."""
     split, num_images = subject.binary_test, len(subject.binary_test.images)
     trial, trial_samples = take(split, slice(20)), NUMBERS_OF_SAMPLES[-1]
-    evidence = LogEvidence(
-        subject.model, split.images.shape[1:], trial_samples, subject.config.seed, jit_compile, "trial"
-    )
+    evidence = LogEvidence(subject.model, split.images.shape[1:], trial_samples, subject.config.seed, jit_compile)
     evidence(trial.images, trial.labels)  # compiles
     started = time.monotonic()
     evidence(trial.images, trial.labels)
@@ -173,7 +173,8 @@ def measure_bayes_rule(subject):
     per_image = (time.monotonic() - started) / len(trial.images)
     num_images = min(len(split.images), max(len(trial.images), int(PATIENCE / per_image)))
     print(f"Bayes' rule, {num_images:,} images, {len(shares)} classes: about {num_images * per_image:.0f} s")
-    accuracy = rule(take(split, slice(num_images)))
+    with progress_bar("Bayes' rule, all classes", num_images * np.count_nonzero(shares)) as bar:
+        accuracy = rule(take(split, slice(num_images)), bar.update)
     return {
         "bayes_accuracy": accuracy,
         "bayes_num_importance_samples": BAYES_SAMPLES,

@@ -91,14 +91,43 @@ def newest_run(family, file):
     return trained[-1]
 
 
-def find_run(name, family, file):
+def newest_like(asked, file):
+    """The newest run whose saved settings have the data set and model of a Config, whatever the run's name.
+
+    It is the one whose `file` was written last. Runs that came with their weights alone come behind those that were
+    trained here. Raises ConfigError if there is none.
+    """
+    wanted, found, damaged = (asked.dataset, asked.model), [], ""
+    for folder in sorted({path.parent for path in CHECKPOINTS.glob(f"*/{file}")}):
+        try:
+            saved = load_config(folder)
+        except ConfigError as error:
+            damaged = f"; {error}"
+            continue
+        if (saved.dataset, saved.model) == wanted:
+            written = max(path.stat().st_mtime_ns for path in folder.glob(file))
+            found.append(((folder / STATE_FILE).is_file(), written, folder.name))
+    if not found:
+        raise ConfigError(
+            f"no saved run of dataset {wanted[0]} and model {wanted[1]} in {CHECKPOINTS}/ ({_known_runs()}): train it "
+            f"first, or name another run{damaged}"
+        )
+    return Run(max(found)[-1])
+
+
+def find_run(name, asked, file):
     """The folder of a run's config.json, from what a user typed: NEWEST, or the run's name, folder or weights.
+
+    Args:
+        name: as it was typed.
+        asked: a Config. NEWEST is the newest run of its run_name or, without one, of its data set and model.
+        file: a pattern; NEWEST has such a file.
 
     Raises:
         ConfigError: there is no such run.
     """
     if name == NEWEST:
-        return newest_run(family, file).checkpoints
+        return (newest_run(asked.run_name, file) if asked.run_name else newest_like(asked, file)).checkpoints
     folder = Path(name).parent if name.endswith(WEIGHTS_SUFFIX) else Path(name)
     for candidate in (CHECKPOINTS / name, folder):
         if (candidate / CONFIG_FILE).is_file():

@@ -1,6 +1,7 @@
 """Arrays -> matplotlib Figures. It saves nothing, and knows no model and no file."""
 
 from functools import cache
+from math import ceil
 
 import numpy as np
 from anyascii import anyascii
@@ -15,6 +16,7 @@ DPI = 150
 CELL_PIXELS = 96  # approximate side of an image in a grid
 MOVING_CELL_PIXELS = 64  # the same in an animation, which has many frames
 GRID_PIXELS = 900  # minimum width of a grid with few columns
+TITLE_PIXELS = 500  # width to which a title may widen a narrow grid; a longer one is wrapped
 GAP = 2  # between images, in pixels of an image
 MARGIN = 15
 
@@ -56,12 +58,15 @@ def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CEL
     wanted = max(cell_pixels, min(GRID_PIXELS // num_columns, 2 * cell_pixels))
     scale = max(1, round(wanted / width))
     grid_height, grid_width = scale * canvas.shape[0], scale * canvas.shape[1]
-    names, lines = row_names, title.split("\n")
-    left = MARGIN + 11 * max((len(name) for name in names), default=0)
-    figure_width = max(left + grid_width + MARGIN, 13 * max(map(len, lines)))
-    longest = max((len(name) for name in column_names), default=0)
-    is_upright = 13 * longest > scale * width
-    above = 0 if not longest else 13 * longest if is_upright else 25
+    names = row_names
+    left = MARGIN + max((text_pixels(name, 8) + 10 for name in names), default=0)
+    figure_width = left + grid_width + MARGIN
+    least_width = 2 * MARGIN + min(TITLE_PIXELS, max(text_pixels(line, 9) for line in title.split("\n")))
+    figure_width = max(figure_width, least_width)
+    lines = [part for line in title.split("\n") for part in wrapped(line, 9, figure_width - 2 * MARGIN)]
+    longest = max((text_pixels(name, 8) for name in column_names), default=0)
+    is_upright = longest > scale * width
+    above = 0 if not longest else 15 + longest if is_upright else 25
     figure_height = MARGIN + 29 * len(lines) + above + grid_height + MARGIN
     figure = Figure(figsize=(figure_width / DPI, figure_height / DPI), dpi=DPI)
     axes = figure.add_axes(
@@ -83,8 +88,28 @@ def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CEL
     )
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.text(MARGIN / figure_width, 1 - 12 / figure_height, title, fontsize=9, va="top", parse_math=False)
+    figure.text(MARGIN / figure_width, 1 - 12 / figure_height, "\n".join(lines), fontsize=9, va="top", parse_math=False)
     return figure
+
+
+def text_pixels(text, size):
+    """The width of a line of text of this size (points) in pixels of a figure."""
+    font = get_font(findfont("DejaVu Sans"))
+    font.set_size(size, DPI)
+    font.set_text(text, 0.0)
+    return ceil(font.get_width_height()[0] / 64)  # it counts in 64ths of a pixel
+
+
+def wrapped(line, size, pixels):
+    """A line of text as lines that are no wider than so many pixels, but for words that are."""
+    lines = [""]
+    for word in line.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and text_pixels(longer, size) > pixels:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def scatter(points, classes, names, title):

@@ -48,10 +48,10 @@ class Scene(NamedTuple):
 
     model: Any
     config: Config
-    units: Units
-    test: Split  # as the model sees it
+    units: Units | None  # None without test images
+    test: Split | None  # as the model sees it
     label_names: tuple[str, ...]  # of the labels of the test images
-    inferred: Inferred  # of the test images
+    inferred: Inferred | None  # of the test images
 
 
 def draw_requested(scene, chosen, left_out):
@@ -141,18 +141,28 @@ def draw_interpolations(scene, chosen):
         [f"{pair}, {path}" for pair in pairs for path in PATHS],
     )
     moving = decode(0.5 - 0.5 * np.cos(ANGLES))  # there and back, slow at the ends
-    frames = animation(np.moveaxis(moving, (2, 1), (0, 1)), f"{title}there and back", list(PATHS), pairs)
+    frames = animation(np.moveaxis(moving, 2, 0), f"{title}there and back", pairs, list(PATHS))
     return {"chosen_interpolation": picture, "chosen_interpolation_moving": frames}
 
 
 def draw_traversals(scene, chosen):
-    """What some units do to an image, each on its own: a picture for each image, and an animation."""
+    """What some units do to an image, each on its own: a picture for each image, and an animation.
+
+    They are the units that were asked for, else those of highest rate; without test images, which alone tell the rates,
+    the first ones of the top level.
+    """
     model, config, units = scene.model, scene.config, scene.units
-    moved = list(config.traverse_units) or units.by_rate[:UNITS_SHOWN]
-    names = [
-        f"{unit_name(config, unit)}, {units.rates[unit]:.2f} nats{'' if units.is_active[unit] else ', inactive'}"
-        for unit in moved
-    ]
+    if units:
+        moved = list(config.traverse_units) or units.by_rate[:UNITS_SHOWN]
+        names = [
+            f"{unit_name(config, unit)}, {units.rates[unit]:.2f} nats{'' if units.is_active[unit] else ', inactive'}"
+            for unit in moved
+        ]
+        remark = f"rates are means over {units.num_images:,} test images"
+    else:
+        moved = list(config.traverse_units or range(min(UNITS_SHOWN, config.level_sizes[-1])))
+        names = [unit_name(config, unit) for unit in moved]
+        remark = "not sorted by rate, as there is no data"
     reach = config.traverse_range
     values = np.linspace(-reach, reach, COLUMNS)
     given = f"from -{reach:g} to {reach:g} standard deviations of its prior"
@@ -168,8 +178,7 @@ def draw_traversals(scene, chosen):
         original = np.broadcast_to(one.images / 255.0, (len(moved), *one.images.shape))
         pictures[f"traversal_{index}"] = image_grid(
             np.concatenate([original, along(values)], axis=1),
-            f"{name_of(config)}: one unit a row, {given}\n"
-            f"first column: {name}; rates are means over {units.num_images:,} test images",
+            f"{name_of(config)}: one unit a row, {given}\nfirst column: {name}; {remark}",
             names,
             ["image", *(f"{value:g}" for value in values)],
         )

@@ -18,10 +18,11 @@ from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
 from experiment.files.names import load_config
 from experiment.files.records import read_metrics
-from experiment.run import is_of, read_data
+from experiment.run import is_of, read_data, run_experiment
 from experiment.settings.combine import resolve
 from experiment.training.preprocessing import make_batch
 from image_data.photographs import Reading
+from image_data.splits import DataMissing
 from models.noise import noise_seed
 
 
@@ -208,7 +209,7 @@ def test_saved_weights_draw_without_their_data(cli, few_frames, tmp_path, photog
     photographs.rename(tmp_path / "elsewhere")
     generate = ["--load_weights", "folder_cvae", "--num_epochs", "0"]
     ends = [str(tmp_path / "elsewhere" / name) for name in ("coast/0.png", "forest/0.png")]
-    code, out, _ = cli(*generate, "--interpolate", *ends)
+    code, out, _ = cli(*generate, "--interpolate", *ends, "--traverse", ends[0])
     assert code == 0 and "no data: --data_dir" in out and "found nothing there" in out
     drawn = tmp_path / "outputs/folder_cvae_generated"
     assert files(drawn) == [
@@ -216,15 +217,25 @@ def test_saved_weights_draw_without_their_data(cli, few_frames, tmp_path, photog
         "chosen_interpolation_moving.gif",
         "classes.png",
         "samples.png",
+        "traversal_0.png",
+        "traversal_0_moving.gif",
     ]
     for name in ("samples.png", "classes.png"):
         assert (drawn / name).read_bytes() == (trained / name).read_bytes()
     for asked, message in {
         ("--interpolate", "0", "1"): "--interpolate 0: there are no test images; expected --data_dir, or paths",
-        ("--traverse", ends[0]): "--traverse: it needs test images, and there are none",
+        ("--embed",): "--embed: it needs test images, and there are none",
         ("--evaluate",): "found nothing there",
     }.items():
         assert_refused(cli(*generate, *asked), message)
+
+
+def test_other_data_are_no_advice_to_those_who_load_weights(make_config, tmp_path):
+    given = {"dataset": "binarized_mnist", "data_dir": str(tmp_path), "num_epochs": 1}
+    with pytest.raises(DataMissing, match="in --data_dir; --dataset digits needs no file"):
+        run_experiment(make_config(**given))
+    with pytest.raises(DataMissing, match="of 0 and 1, there or in --data_dir$"):
+        run_experiment(make_config(**given, load_weights="model_ckpts/vae.weights.h5"))
 
 
 def test_weights_of_photographs_go_to_another_folder_of_any_size(cli, undrawn, tmp_path, photographs):

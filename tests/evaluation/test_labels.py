@@ -1,11 +1,15 @@
 """Classes through a model, and of what it generates."""
 
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from tqdm import tqdm
 
 from experiment.evaluation.labels import BayesRule, recognition
-from image_data.splits import Split
+from experiment.evaluation.measures import Subject, measure_bayes_rule
+from image_data.splits import Dataset, Split
 from models.base import OneLevelModel
 from models.distributions import DiagonalGaussian
 from models.likelihoods import Bernoulli
@@ -51,6 +55,22 @@ def test_the_shares_of_classes_decide_where_images_do_not():
     assert rule(split) == np.mean(CLASSES == 2)
     never = BayesRule(RowOfLabel(), (6, 6, 1), np.array([0.5, 0.5, 0.0]), seed=0, jit_compile=False)
     assert never(Split(images_of(CLASSES), LABELS)) == np.mean(CLASSES != 2), "a class without training images"
+
+
+def test_one_bar_counts_the_images_of_all_classes_and_a_trial_has_none(monkeypatch, make_config):
+    bars = []
+
+    class Bar(tqdm):
+        def __init__(self, **options):
+            super().__init__(**{**options, "disable": False, "file": io.StringIO()})
+            bars.append(self)
+
+    monkeypatch.setattr("experiment.evaluation.likelihood.tqdm", Bar)
+    split = Split(images_of(CLASSES), LABELS)
+    config = make_config((6, 6, 1), is_cvae=True)
+    subject = Subject(RowOfLabel(), config, Dataset(split, split, split), split, None, None)
+    assert measure_bayes_rule(subject)["bayes_accuracy"] == 1
+    assert [(bar.desc, bar.n, bar.total) for bar in bars] == [("Bayes' rule, all classes", 270, 270)]
 
 
 def test_the_memory_of_bayes_rule_does_not_grow_with_classes(monkeypatch):

@@ -1,12 +1,13 @@
 """Names of runs: an older run is never touched, and the one that is meant is found."""
 
+import os
 import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from experiment.files.names import Run, command_line, find_run, load_config, newest_run, next_free_run
+from experiment.files.names import Run, command_line, find_run, load_config, newest_like, newest_run, next_free_run
 from experiment.plan import configure
 from experiment.settings.combine import resolve
 from experiment.settings.presets import PRESETS
@@ -58,10 +59,40 @@ def test_newest_is_the_highest_number_that_was_trained():
 def test_a_run_is_found_by_name_folder_and_file():
     folder = make_run("mnist_vae").checkpoints
     for name in ("mnist_vae", "newest", str(folder), str(folder / "vae.weights.h5")):
-        assert find_run(name, "mnist_vae", "state.npz") == folder
+        assert find_run(name, resolve({}), "state.npz") == folder
     Path("config.json").write_text("{}")  # of something else, in the folder that the program is started in
     with pytest.raises(ConfigError, match="mnist_cvae: expected a run with its config.json, found none"):
-        find_run("mnist_cvae", "mnist_vae", "state.npz")
+        find_run("mnist_cvae", resolve({}), "state.npz")
+
+
+def written(run, seconds):
+    """The run, whose files were written at this time."""
+    for path in run.checkpoints.iterdir():
+        os.utime(path, (seconds, seconds))
+    return run
+
+
+def test_newest_is_of_the_data_and_model_whatever_its_name():
+    first = written(make_run("mnist_vae"), 1)
+    second = written(make_run("wide", hidden_sizes=(600,)), 2)
+    written(make_run("mnist_vae_2", dataset="digits"), 3)  # a run that only bears the name
+    written(make_run("labelled", is_cvae=True), 4)
+    (written(make_run("shipped"), 5).checkpoints / "state.npz").unlink()
+    (written(make_run("damaged"), 6).checkpoints / "config.json").write_text("{")
+    for file in ("state.npz", "*.weights.h5"):
+        assert newest_like(resolve({}), file) == second
+    assert find_run("newest", resolve({"run_name": "mnist_vae"}), "state.npz").name == "mnist_vae_2"
+    assert configure({}, resume="newest")[1] == second
+    assert configure({"is_cvae": True, "load_weights": "newest"})[0].load_weights.startswith("model_ckpts/labelled/")
+    written(first, 7)  # it was trained on
+    assert newest_like(resolve({}), "state.npz") == first
+    with pytest.raises(ConfigError, match="no saved run of dataset digits and model cvae .*damaged/config.json"):
+        newest_like(resolve({"dataset": "digits", "is_cvae": True}), "state.npz")
+
+
+def test_weights_that_came_with_the_project_will_do_where_none_were_trained():
+    (make_run("shipped").checkpoints / "state.npz").unlink()
+    assert find_run("newest", resolve({}), "*.weights.h5").name == "shipped"
 
 
 def test_configure_reads_the_settings_of_the_run_that_is_meant(tmp_path):

@@ -1,6 +1,7 @@
 """Folders of images: order, splits, the cache, and files that cannot be read."""
 
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -356,7 +357,21 @@ def test_a_group_that_is_missing_is_taken_from_the_training_images_alone(missing
     numbers = {name: sorted(index for _, index in colours(getattr(dataset, name))) for name in ("train", missing, kept)}
     assert numbers[kept] == there and len(numbers[missing]) == 1
     assert sorted(numbers["train"] + numbers[missing]) == sorted(set(range(9)) - set(there))
-    assert any(note.startswith(f"{missing} images are taken from the others") for note in dataset.notes)
+    assert f"{missing}: 1 of the 6 images" in dataset.notes
+
+
+def test_what_is_held_out_is_counted_with_the_folder_that_it_is_taken_from(tmp_path):
+    write_images(tmp_path, ["train2017"], num_images=28)
+    write_images(tmp_path, ["val2017"], num_images=2)
+    (tmp_path / "train2017" / "broken.png").touch()
+    dataset = load_dataset("folder", tmp_path, reading=READING._replace(skip_unreadable=True))
+    assert "test: 3 of the 28 in train2017" in dataset.notes and len(dataset.test.images) == 3
+    (tmp_path / "train2017" / "broken.png").unlink()
+    assert "test: 3 of the 28 in train2017" in load_dataset("folder", tmp_path, limit=2, reading=READING).notes
+    shutil.rmtree(tmp_path / "val2017")
+    (tmp_path / "train2017").rename(tmp_path / "ash")
+    notes = load_dataset("folder", tmp_path, reading=READING).notes
+    assert "validation: 6 of the 28 images, test: 3 of the 28 images" in notes
 
 
 def test_ucmerced_with_all_its_odd_sizes(real_data):

@@ -115,3 +115,14 @@ def test_names_in_any_script_are_legible(recwarn):
     render(image_grid(np.zeros((1, 1, 8, 8, 1)), "森林", ["猫"], ["बिल्ली"]))
     render(scatter(np.zeros((4, 2)), np.array([0, 1, 0, 1]), ("猫", "犬"), "森林"))
     assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
+
+
+def test_a_long_title_is_wrapped_and_does_not_widen_a_narrow_grid():
+    words = "CVAE, conv, on mnist: interpolation of z and label y between posterior means"
+    figure = image_grid(np.zeros((1, 2, 28, 28, 1)), f"{words}\nthere and back", column_names=["straight", "spherical"])
+    figure.canvas.draw()
+    width, (title,) = figure.bbox.width, figure.texts
+    assert title.get_text().replace("\n", " ") == f"{words} there and back"
+    assert title.get_window_extent().x1 <= width
+    assert figure.axes[0].bbox.width > 0.7 * width
+    assert {label.get_rotation() for label in figure.axes[0].get_xticklabels()} == {0}

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from experiment.evaluation.left_out import LeftOut
 from experiment.pictures import requested
 from experiment.pictures.chosen import Chosen
-from experiment.pictures.codes import Units
+from experiment.pictures.codes import Units, decode_moved, unit_name
 from experiment.pictures.requested import Scene, draw_requested
 from image_data.splits import Split
 from models.build import build_model
@@ -98,9 +98,29 @@ def test_interpolations_end_at_reconstructions_between_the_images(make_config, s
         np.testing.assert_allclose(images[row, 1], means[start], atol=1e-5)
         np.testing.assert_allclose(images[row, -2], means[end], atol=1e-5)
         np.testing.assert_allclose(images[row, -1], split.images[end] / 255)
+    frame, _, row_names, column_names = grids[1]
+    assert (row_names, column_names, frame.shape[:2]) == (list(pairs), ["straight", "spherical"], (2, 2))
+    np.testing.assert_allclose(frame[1], [means[2], means[2]], atol=1e-5)
     codes = model.encode(batch)[0].numpy()
     half = model.decode((codes[:1] / 2 + codes[1:2] / 2,)).mean.numpy()[0]
     np.testing.assert_allclose(images[0, 5], half, atol=1e-5)
+
+
+@pytest.mark.parametrize("asked, moved", [({}, [0, 1, 2]), ({"traverse_units": (4, 1)}, [4, 1])])
+def test_traversals_without_data_move_units_that_were_asked_for_or_the_first_of_the_top_level(
+    make_config, split, grids, asked, moved
+):
+    config = make_config(binarization="none", traverse=("5",), **HIERARCHY, **asked)
+    model, chosen = build_model(config), chosen_from(split, config, 5)
+    scene = Scene(model, config, units=None, test=None, label_names=(), inferred=None)
+    requested.draw_traversals(scene, chosen)
+    images, title, row_names, _ = grids[0]
+    assert row_names == [unit_name(config, unit) for unit in moved]
+    assert "not sorted by rate, as there is no data" in title
+    batch = requested.as_seen(chosen, config)
+    for row, unit in enumerate(moved):
+        lowest = decode_moved(model, config, batch, [unit], np.array([[-3.0]]))[0]
+        np.testing.assert_allclose(images[row, 1], lowest, atol=1e-5)
 
 
 def test_traversals_name_the_units_of_most_rate_first(make_config, split, grids):
