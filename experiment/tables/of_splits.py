@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from experiment.evaluation.likelihood import progress_bar
 from experiment.pictures.chosen import form_of, label_of_file
 from experiment.tables.rows import columns_of, rows_of, unit_columns
 from experiment.tables.writing import write_table
@@ -45,7 +45,7 @@ def write_rows(infer, config, splits, label_names, folder, stem):
     )
 
     def batches():
-        with tqdm(total=total, desc=stem, unit=" images", dynamic_ncols=True) as bar:
+        with progress_bar(stem, total) as bar:
             for name, split in splits.items():
                 for row in rows_of(infer, config, split, config.iw_samples):
                     yield columns_of(row, config, split, name, label_names, width)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiment.evaluation.likelihood import LogEvidence, excess
+from experiment.evaluation.likelihood import LogEvidence, excess, progress_bar
 from experiment.settings.words import level_names
 from experiment.training.execution import plan_execution
 from image_data.complexity import code_lengths
@@ -46,8 +46,9 @@ def rows_of(infer, config, split, num_samples=0):
     bounds = None
     if num_samples:
         jit_compile = plan_execution(config).jit_compile
-        evidence = LogEvidence(infer.model, config.image_shape, num_samples, config.seed, jit_compile, "bound")
-        bounds = evidence(split.images, split.labels)
+        evidence = LogEvidence(infer.model, config.image_shape, num_samples, config.seed, jit_compile)
+        with progress_bar(f"bound, K = {num_samples:,}", len(split.images)) as bar:
+            bounds = evidence(split.images, split.labels, bar.update)
     start = 0
     for batch in infer.batches(split):
         at = slice(start, start + len(batch.codes))
