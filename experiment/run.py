@@ -149,7 +149,8 @@ def evaluate(experiment, weights):
 
     scene = Scene(model, config, units, binary_test, dataset.label_names, inferred)
     figures = draw_always(model, config, dataset.test, binary_test, left_out)
-    figures |= draw_requested(scene, chosen, left_out)
+    requested = draw_requested(scene, chosen, left_out)
+    figures |= requested
     charts = draw_charts(config, rows, units, left_out)
     pictures = write_figures(run.outputs, figures, left_out)
     write_figures(run.outputs, charts, left_out)
@@ -165,7 +166,8 @@ def evaluate(experiment, weights):
     report = report_of_run(run.name, config, lines, results, charts.values(), pictures, units, explorer)
     write_report(run.outputs, report)
     if is_finished:
-        print_results(results, config, run)
+        asked = {"samples", *requested} if config.num_epochs == 0 else {*requested}
+        print_results(results, config, run, [path for path in pictures if path.stem in asked])
     return is_finished
 
 
@@ -265,10 +267,12 @@ def print_audit(lines):
         print(f"{name:>12}  {text}")
 
 
-def print_results(results, config, run):
-    """Print the numbers that were reached, and where everything is."""
-    print("\n" + "\n".join(table(results)))
-    print(f"\nreport: {run.outputs / REPORT_FILE}")
+def print_results(results, config, run, pictures):
+    """Print the numbers that were reached, and where everything is, with the paths of pictures that were asked for."""
+    print("\n" + "\n".join(table(results)) + "\n")
+    for path in pictures:
+        print(path)
+    print(f"report: {run.outputs / REPORT_FILE}")
     if run.checkpoints.is_dir():
         print(f"weights: {run.checkpoints}/")
     if config.tensorboard:
