@@ -28,7 +28,6 @@ def audit(config, model, dataset, run):
     device = f"{len(gpus)} GPU" if gpus else f"CPU, {os.cpu_count()} cores, oneDNN {one_dnn}"
     condition = f", given {len(config.label_names)} labels" if config.traits.is_conditional else ""
     pixels = f"{height} x {width} x {channels} = {prod(config.image_shape):,} pixels"
-    mean_beta = f"beta_norm {beta_norm(config):.3g}, its value if both terms were means, over pixels and over units"
     return [
         (
             "model",
@@ -42,9 +41,20 @@ def audit(config, model, dataset, run):
         ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
         ("nats", nats_of(config)),
         *(("remark", remark) for remark in remarks_on(config)),
-        ("loss", describe_loss(config) + (f" ({mean_beta})" if OBJECTIVES[config.objective].is_weighted_sum else "")),
-        ("training", describe_training(config)),
+        *(lines_of_training(config) if config.num_epochs else []),
         ("device", f"{device}, {keras.config.dtype_policy().name}"),
-        *([("weights", f"begins with {config.load_weights}")] if config.load_weights else []),
+        *(
+            [("weights", f"{'begins with ' if config.num_epochs else ''}{config.load_weights}")]
+            if config.load_weights
+            else []
+        ),
         ("writes to", f"{run.checkpoints}/ and {run.outputs}/" if config.num_epochs else f"{run.outputs}/"),
     ]
+
+
+def lines_of_training(config):
+    """The lines of what training descends, and how."""
+    loss = describe_loss(config)
+    if OBJECTIVES[config.objective].is_weighted_sum:
+        loss += f" (beta_norm {beta_norm(config):.3g}, its value if both terms were means, over pixels and over units)"
+    return [("loss", loss), ("training", describe_training(config))]

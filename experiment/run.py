@@ -207,7 +207,8 @@ def evaluate(experiment, weights):
 
     scene = Scene(model, config, units, binary_test, dataset.label_names, inferred)
     figures = draw_always(model, config, dataset.test, binary_test, left_out)
-    figures |= draw_requested(scene, chosen, left_out)
+    requested = draw_requested(scene, chosen, left_out)
+    figures |= requested
     charts = draw_charts(config, rows, units, left_out)
     pictures = write_figures(run.outputs, figures, left_out)
     write_figures(run.outputs, charts, left_out)
@@ -234,7 +235,8 @@ def evaluate(experiment, weights):
         files = [path for path in sorted(run.outputs.iterdir()) if path.is_file() and path.name != TRACKERS_FILE]
         for tracker in trackers:
             tracker.end(rows[-1]["step"] if rows else 0, results["test"], files)
-        print_results(results, config, run)
+        asked = {"samples", *requested} if config.num_epochs == 0 else {*requested}
+        print_results(results, config, run, [path for path in pictures if path.stem in asked])
     return is_finished
 
 
@@ -332,12 +334,14 @@ def print_audit(lines):
         print(f"{name:>12}  {text}")
 
 
-def print_results(results, config, run):
-    """Print the numbers that were reached, and where everything is."""
-    print("\n" + "\n".join(table(results)))
+def print_results(results, config, run, pictures):
+    """Print the numbers that were reached, and where everything is, with the paths of pictures that were asked for."""
+    print("\n" + "\n".join(table(results)) + "\n")
     if results["advice"]:
-        print("\n".join(["\nAdvice", *as_lines(each.values() for each in results["advice"])]))
-    print(f"\nreport: {run.outputs / REPORT_FILE}")
+        print("\n".join(["Advice", *as_lines(each.values() for each in results["advice"]), ""]))
+    for path in pictures:
+        print(path)
+    print(f"report: {run.outputs / REPORT_FILE}")
     if run.checkpoints.is_dir():
         print(f"weights: {run.checkpoints}/")
     if config.tensorboard:

@@ -57,6 +57,16 @@ def train(model, config, dataset, run, infer, trackers, resumed=None):
             f"--num_epochs {config.num_epochs}: {run.name} has made {first_step // plan.steps_per_epoch} epochs "
             "already; expected at least as many, or --load_weights to train anew from its weights"
         )
+    if resumed:
+        is_finished = first_step == plan.num_steps
+        print(
+            f"{run.name}: "
+            + (
+                "already finished; it is evaluated again"
+                if is_finished
+                else f"continues at {place_of(first_step, plan)}"
+            )
+        )
     save_config(config, run.checkpoints)
     save_state(state, config, run.checkpoints)
     run.outputs.mkdir(parents=True, exist_ok=True)
@@ -231,5 +241,12 @@ def report_end(state, plan, run):
         print(f"skipped {num_skipped} of {step:,} steps, whose loss or gradient was not finite")
     if step < plan.num_steps:
         again = command_line("python", "assignment.py", "--resume", run.name)
-        print(f"stopped at step {step:,} of {plan.num_steps:,}; continue with: {again}")
+        print(f"stopped at {place_of(step, plan)}; continue with: {again}")
     return step == plan.num_steps
+
+
+def place_of(step, plan):
+    """'step 31 of 372, in epoch 3 of 31', or 'step 24 of 372, after epoch 2 of 31'."""
+    epoch, within = divmod(step, plan.steps_per_epoch)
+    words = f"in epoch {epoch + 1}" if within or step == 0 else f"after epoch {epoch}"
+    return f"step {step:,} of {plan.num_steps:,}, {words} of {plan.num_steps // plan.steps_per_epoch}"

@@ -29,6 +29,13 @@ def test_audit_says_what_is_trained_and_where_it_goes(make_config, split):
     assert "model_ckpts/trial/" in lines["writes to"] and "outputs/trial/" in lines["writes to"]
 
 
+def test_audit_of_saved_weights_says_nothing_of_training(make_config, split):
+    config = make_config(num_epochs=0, load_weights="model_ckpts/trial/vae.weights.h5")
+    lines = dict(audit(config, build_model(config), Dataset(split, split, split), Run("drawn")))
+    assert not lines.keys() & {"loss", "training"}
+    assert lines["weights"] == "model_ckpts/trial/vae.weights.h5"
+
+
 def test_audit_says_what_convolutions_are_made_of(make_config, split):
     config = make_config(network="conv", encoder_normalization="batch", upsampling="resize")
     lines = dict(audit(config, build_model(config), Dataset(split, split, split), Run("trial")))

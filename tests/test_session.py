@@ -5,7 +5,7 @@ import io
 import pytest
 
 from experiment.evaluation.likelihood import ElboEstimate
-from experiment.session import WIDTH, Screen
+from experiment.session import WIDTH, Screen, place_of
 from experiment.training.loop import Plan, Progress
 
 PLAN = Plan(batch_size=8, steps_per_epoch=4, num_steps=8)
@@ -77,3 +77,10 @@ def test_the_bar_says_that_it_compiles_and_leaves_that_out_of_its_rate(make_conf
     assert "compiling   0%" in compiling and "epoch" not in compiling
     assert "epoch 1/2  50%" in shown[-1] and "loss 120.0 = 110.0 + 10.0" in shown[-1] and "16.0 images/s" in shown[-1]
     assert all(len(line) <= WIDTH for line in shown)
+
+
+def test_where_a_run_is_is_told_in_steps_and_epochs():
+    plan = Plan(batch_size=8, steps_per_epoch=12, num_steps=372)
+    assert place_of(31, plan) == "step 31 of 372, in epoch 3 of 31"
+    assert place_of(24, plan) == "step 24 of 372, after epoch 2 of 31"
+    assert place_of(0, plan) == "step 0 of 372, in epoch 1 of 31"

@@ -103,7 +103,7 @@ class LogEvidence:
         self._seed = seed
 
     def __call__(self, images, labels, progress=lambda num_images: None):
-        """Images [N, H, W, C], labels or None -> log 1/K sum_k w_k, nats [N]; progress is told how many have ended."""
+        """Images [N, H, W, C], labels or None -> log 1/K sum_k w_k, nats [N]. `progress` is told of images done."""
 
         def of_batch(index, images, labels):
             return self._log_evidence(images, labels, noise_seed(self._seed, Stream.IMPORTANCE_SAMPLES, index)).numpy()

@@ -19,6 +19,7 @@ GRID_PIXELS = 900  # minimum width of a grid with few columns
 TITLE_PIXELS = 500  # width to which a title may widen a narrow grid; a longer one is wrapped
 GAP = 2  # between images, in pixels of an image
 MARGIN = 15
+MOST_MARKERS = 30  # epochs that are marked on a curve
 
 
 @cache
@@ -143,38 +144,51 @@ def loss_curve(train, validation, title):
         validation: a dict of arrays epoch, elbo, loss, and rates and active_units, dicts of arrays by level.
         title: of the figure.
     """
-    figure = Figure(figsize=(13, 3.6), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(13, 4.6), dpi=DPI, layout="constrained")
     figure.suptitle(legible(title), fontsize=10, parse_math=False)
     left, middle, right = figure.subplots(1, 3)
+    # Thin, with small markers and none of many epochs: it hides no training curve.
+    marker = "." if len(validation["epoch"]) <= MOST_MARKERS else None
+    of_validation = {"linewidth": 1, "markersize": 4, "marker": marker}
     left.plot(train["epoch"], train["loss"], label="training loss", color="tab:blue")
     left.plot(train["epoch"], train["distortion"], label="training reconstruction loss", color="tab:green", ls="--")
-    left.plot(validation["epoch"], -validation["elbo"], label="validation -ELBO", color="tab:red", marker=".")
+    left.plot(validation["epoch"], -validation["elbo"], label="validation -ELBO", color="tab:red", **of_validation)
     if not np.allclose(validation["loss"], -validation["elbo"]):
-        left.plot(validation["epoch"], validation["loss"], label="validation loss", color="tab:purple", marker=".")
+        left.plot(validation["epoch"], validation["loss"], label="validation loss", color="tab:purple", **of_validation)
     left.set_ylim(*_settled_limits(train, validation))
+    _note_what_is_above(left, "training loss", train["loss"])
     left.set_ylabel("nats per image")
     total = np.sum(list(train["rates"].values()), axis=0)
     if len(train["rates"]) > 1:
         middle.plot(train["epoch"], total, label="training KL of all levels", color="black", linewidth=1)
     for name, rate in train["rates"].items():
         (line,) = middle.plot(train["epoch"], rate, label=f"training KL of {name}")
-        middle.plot(validation["epoch"], validation["rates"][name], color=line.get_color(), marker=".", ls=":")
-    middle.plot([], [], color="black", marker=".", ls=":", label="validation")
+        middle.plot(validation["epoch"], validation["rates"][name], color=line.get_color(), ls=":", **of_validation)
     middle.set_ylabel("nats per image")
     highest = [rate.max() for rate in validation["rates"].values() if len(rate)]
     middle.set_ylim(0, 1.1 * max([np.percentile(total, 98), *highest]) + 1e-3)
+    _note_what_is_above(middle, "training KL", total)
     for name, num_units in validation["active_units"].items():
-        right.plot(validation["epoch"], num_units, label=f"active units of {name}", marker=".")
+        right.plot(validation["epoch"], num_units, label=f"active units of {name}", **of_validation)
     right.set_ylabel("units, on validation images")
     right.set_ylim(bottom=0)
     for axes in (left, middle, right):
         axes.set_xlabel("epoch")
+        axes.set_xlim(0, max(1, ceil(max(train["epoch"].max(initial=0), validation["epoch"].max(initial=0)))))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        # Where curves seldom are: to look for the best place is slow.
-        place = "lower right" if axes is right else "upper right"
-        axes.legend(loc=place, fontsize=8 if len(train["rates"]) < 5 else 6)
+        num_columns, size = (1, 8) if axes is left or len(train["rates"]) < 5 else (3, 6)
+        title = "dotted: validation" if axes is middle else None
+        # Below the axes, where no curve is.
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
+        axes.legend(**below, fontsize=size, ncols=num_columns, title=title, title_fontsize=size)
     return figure
+
+
+def _note_what_is_above(axes, name, values):
+    """A line above the frame on a curve that leaves it: training begins far above all that follows."""
+    if len(values) and values.max() > axes.get_ylim()[1]:
+        axes.set_title(f"{name} begins above the frame, its highest is {values.max():,.5g}", fontsize=8)
 
 
 def _settled_limits(train, validation):
@@ -188,27 +202,37 @@ def _settled_limits(train, validation):
 
 
 def unit_rates(rates, is_active, title):
-    """The rate (KL) of every unit as a bar, sorted within its level.
+    """The rate (KL) of every unit as a bar, sorted within its level, with the unit's number below it where it fits.
 
     Args:
-        rates: nats, a dict of arrays by level.
+        rates: nats, a dict of arrays by level. Units are counted through all levels in their order.
         is_active: a dict of arrays by level.
         title: one line.
     """
     figure = Figure(figsize=(13, 3), dpi=DPI, layout="constrained")
     figure.suptitle(legible(title), fontsize=10, parse_math=False)
     axes = figure.subplots()
-    start = 0
+    start = num_before = 0
+    places, numbers = [], []
     for name, rate in rates.items():
         order = np.argsort(-rate, kind="stable")
         active, edges = is_active[name][order], start + np.arange(len(rate) + 1)
         words = f"{name}, {int(active.sum()):,} of {len(rate):,} active"
         shown = axes.stairs(np.where(active, rate[order], 0.0), edges, fill=True, label=words)
         axes.stairs(np.where(active, 0.0, rate[order]), edges, fill=True, color=shown.get_facecolor(), alpha=0.3)
-        start = edges[-1] + max(1, len(rate) // 20)
+        places += list(edges[:-1] + 0.5)
+        numbers += [str(num_before + unit) for unit in order]
+        start, num_before = edges[-1] + max(1, len(rate) // 20), num_before + len(rate)
     axes.set_xlabel("units, sorted by rate within their level; pale: not active")
     axes.set_ylabel("rate, nats per image")
-    axes.set_xticks([])
+    axes.set_xlim(-0.5, edges[-1] + 0.5)
+    pixels_per_bar = 0.9 * figure.bbox.width / (edges[-1] + 1)
+    is_wide = max(text_pixels(number, 6) for number in numbers) + 4 <= pixels_per_bar
+    if is_wide or text_pixels("88", 6) <= pixels_per_bar:
+        axes.set_xticks(places, numbers, fontsize=6, rotation=0 if is_wide else 90)
+        axes.tick_params(axis="x", length=0, pad=2)
+    else:
+        axes.set_xticks([])
     axes.legend(loc="upper right", fontsize=8)
     return figure
 

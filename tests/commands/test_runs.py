@@ -220,6 +220,7 @@ def test_ctrl_c_in_the_evaluation_says_what_is_saved(cli, undrawn, trained, tmp_
     monkeypatch.setattr("experiment.run.measure_further", interrupt)
     code, out, _ = cli("--resume", "digits_vae", "--evaluate")
     assert code == 130 and "evaluate again with: python assignment.py --resume digits_vae" in out
+    assert "digits_vae: already finished; it is evaluated again\n" in out
     assert (tmp_path / "outputs/digits_vae/results.json").is_file()
 
 
@@ -235,7 +236,8 @@ def test_a_run_from_loaded_weights_can_be_resumed_and_a_resumed_run_loaded(cli, 
     trained(*QUICK)
     assert cli("--dataset", "digits", "--load_weights", "--num_epochs", "1")[0] == 0
     (tmp_path / "model_ckpts/digits_vae/vae.weights.h5").unlink()
-    assert cli("--resume", "digits_vae_2", "--num_epochs", "2")[0] == 0
+    code, out, _ = cli("--resume", "digits_vae_2", "--num_epochs", "2")
+    assert code == 0 and re.search(r"digits_vae_2: continues at step \d+ of \d+, after epoch 1 of 2\n", out)
     assert cli("--load_weights", "digits_vae_2", "--num_epochs", "0")[0] == 0
     assert_refused(cli("--resume", "digits_vae_2", "--num_epochs", "1"), "digits_vae_2 has made 2 epochs already")
     assert_refused(cli("--resume", "digits_vae_2", "--num_epochs", "0"), "--num_epochs 0")
@@ -353,7 +355,10 @@ def test_ctrl_c_saves_and_says_how_to_continue(tmp_path, cli, undrawn):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "continue with: python assignment.py --resume digits_vae" in out
+    assert re.search(
+        r"stopped at step [\d,]+ of [\d,]+, (in|after) epoch \d+ of 2000; continue with: python assignment.py --resume",
+        out,
+    )
     assert "Traceback" not in err
     last = read_metrics(metrics)[-1]["epoch"]
     assert cli("--resume", "digits_vae", "--num_epochs", last + 1)[0] == 0

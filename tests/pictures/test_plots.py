@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from experiment.pictures.plots import DPI, image_grid, legible, loss_curve, scatter
+from experiment.pictures.plots import DPI, image_grid, legible, loss_curve, scatter, unit_rates
 
 
 def render(figure):
@@ -126,3 +126,47 @@ def test_a_long_title_is_wrapped_and_does_not_widen_a_narrow_grid():
     assert title.get_window_extent().x1 <= width
     assert figure.axes[0].bbox.width > 0.7 * width
     assert {label.get_rotation() for label in figure.axes[0].get_xticklabels()} == {0}
+
+
+def falling(num_epochs, steps_per_epoch=10):
+    """Curves for loss_curve that begin far above what follows."""
+    steps, epochs = np.arange(1, steps_per_epoch * num_epochs + 1) / steps_per_epoch, np.arange(1.0, num_epochs + 1)
+    train, validation = 100 + 400 * np.exp(-5 * steps), 100 + 400 * np.exp(-5 * epochs)
+    units = {"rates": {"z": epochs}, "active_units": {"z": epochs}}
+    return {"epoch": steps, "loss": train, "distortion": train, "rates": {"z": steps}}, {
+        "epoch": epochs,
+        "elbo": -validation,
+        "loss": validation,
+        **units,
+    }
+
+
+def test_what_leaves_the_frame_of_a_loss_curve_is_noted():
+    train, validation = falling(10)
+    left, middle, _ = loss_curve(train, validation, "a title").axes
+    assert left.get_ylim()[1] < train["loss"].max()
+    assert left.get_title() == f"training loss begins above the frame, its highest is {train['loss'].max():.5g}"
+    flat = {**train, "loss": train["distortion"] * 0 + 100.0, "distortion": train["distortion"] * 0 + 90.0}
+    assert loss_curve(flat, validation, "a title").axes[0].get_title() == ""
+
+
+def test_legends_of_a_loss_curve_lie_below_it_and_ticks_are_whole_epochs():
+    for num_epochs in (1, 3, 40):
+        figure = loss_curve(*falling(num_epochs), "a title")
+        figure.canvas.draw()
+        for axes in figure.axes:
+            assert axes.get_legend().get_window_extent().y1 <= axes.get_window_extent().y0
+            ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= num_epochs]
+            assert len(ticks) > 1 and all(tick == int(tick) for tick in ticks)
+            shown = [line.get_color() for line in axes.get_legend().get_lines()]
+            assert shown == [line.get_color() for line in axes.lines if not line.get_label().startswith("_")]
+
+
+def test_bars_of_units_bear_their_numbers_where_these_fit():
+    rates = {"z2": np.array([0.1, 3.0, 2.0]), "z1": np.array([1.0, 4.0])}
+    active = {name: rate > 0.5 for name, rate in rates.items()}
+    axes = unit_rates(rates, active, "a title").axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "0", "4", "3"]
+    np.testing.assert_allclose(axes.get_xticks(), [0.5, 1.5, 2.5, 4.5, 5.5])
+    many = unit_rates({"z": np.arange(500.0)}, {"z": np.ones(500, bool)}, "a title").axes[0]
+    assert len(many.get_xticks()) == 0
