@@ -101,8 +101,8 @@ def find_examined(given, name, resume=None):
         raise ConfigError(f"--doctor with --{unfit[0]}: expected at most --{', --'.join(sorted(places | identity))}")
     if Path(name).resolve().parent == OUTPUTS.resolve():
         name = Path(name).name
-    family = resolve({key: given[key] for key in identity & given.keys()}).family
-    folder = find_run(name, family, f"*{WEIGHTS_SUFFIX}")
+    asked = resolve({key: given[key] for key in identity & given.keys()})
+    folder = find_run(name, asked, f"*{WEIGHTS_SUFFIX}")
     return folder, replace(load_config(folder), **{key: given[key] for key in places & given.keys()})
 
 
@@ -151,8 +151,10 @@ def plan_study(given, resume=None):
         )
     if "seed" in given and seeds:
         raise ConfigError("--seed with --seeds: expected one of them")
-    if "score" in given or 0 in (given.get("num_epochs"), *axes.get("num_epochs", ())):
-        raise ConfigError("--num_epochs 0 or --score of several runs: a study trains; expected at least 1 epoch")
+    if "score" in given:
+        raise ConfigError("--score with --seeds or several values: it trains nothing; expected --load_weights RUN")
+    if 0 in (given.get("num_epochs"), *axes.get("num_epochs", ())):
+        raise ConfigError("--num_epochs 0 of several runs: a study trains; expected at least 1 epoch")
     shared = {name: value for name, value in given.items() if name != "seeds"}
     grid = {**axes, **({"seed": seeds} if seeds else {})}
     choices = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
@@ -233,7 +235,7 @@ def _test_images_of(member):
 def _existing(name, places):
     """A Member that is done, from the name or the folder of a run; places are settings of where its images are."""
     is_of_outputs = Path(name).resolve().parent == OUTPUTS.resolve()
-    folder = find_run(Path(name).name if is_of_outputs else name, resolve({}).family, STATE_FILE)
+    folder = find_run(Path(name).name if is_of_outputs else name, resolve({}), STATE_FILE)
     if folder.resolve().parent != CHECKPOINTS.resolve():
         raise ConfigError(f"--compare {name}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
     run, config = Run(folder.resolve().name), load_config(folder)

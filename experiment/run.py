@@ -1,11 +1,13 @@
 """One run: from a Config to data, model, training, evaluation, pictures and files."""
 
+import json
 import time
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from atomic_files import write_text
 from data_utils import load_dataset
 from experiment.advice.evidence import Evidence
 from experiment.advice.signs import advise, as_lines
@@ -41,6 +43,7 @@ from experiment.settings.config import Config, flags
 from experiment.settings.formats import refuse_missing_packages
 from experiment.settings.refusals import ConfigError
 from experiment.settings.values import IMAGES
+from experiment.settings.words import nats_of
 from experiment.tables.of_splits import split_of_folder, write_codes, write_scores
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
@@ -79,7 +82,7 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
     """
     refuse_missing_packages(config.export)
     if config.score:
-        return score_folder(config)
+        return score_folder(config, command)
     try:
         dataset = dataset or read_data(config)
     except DataMissing as missing:
@@ -163,13 +166,24 @@ def draw_without_data(config, missing):
     return run
 
 
-def score_folder(config):
-    """Write the table of the images in a folder, and draw the most and the least unusual of them."""
+def score_folder(config, command):
+    """Write the table of the images in a folder, what made it, and pictures of the most and the least unusual."""
     split = split_of_folder(config, config.score)
     model, left_out = build_model(config), LeftOut()
     restore_weights(model, config.load_weights)
     infer, run = Inference(model, config.seed), new_run(config)
     paths = list(write_scores(infer, config, split, run.outputs))
+    card = {
+        "images": config.score,
+        "num_images": len(split.images),
+        "weights": config.load_weights,
+        "weights_sha256": weights_checksum(config.load_weights),
+        "num_importance_samples": config.iw_samples,
+        "unit": f"nats per image: {nats_of(config)}",
+        "command": command,
+        **environment(),
+    }
+    write_text(run.outputs / "scores.json", json.dumps(card, indent=2) + "\n")
     if config.anomalies:
         scene = Scene(model, config, None, split, config.label_names, infer(split))
         paths += write_figures(run.outputs, draw_anomalies(scene, None), left_out)

@@ -15,6 +15,8 @@ GAP_SHARE = 0.5
 # Adam at a learning rate of 0.001 moves a weight by at most about 1 within so many steps.
 FEW_STEPS = 1_000
 ENOUGH_STEPS = 2_000
+# Before so many steps no weight has moved far enough to know an image: a rise is noise.
+STEPS_TO_LEARN_BY_HEART = 100
 
 
 def lacks_validations(evidence):
@@ -45,6 +47,8 @@ def is_still_falling(evidence):
 
 def is_overfit(evidence):
     """The validation loss rose after its best, while the training loss fell."""
+    if 0 < _num_steps(evidence) < STEPS_TO_LEARN_BY_HEART:
+        return None
     rows, losses, training = evidence.validation, _losses(evidence), _mean_training(evidence, "loss")
     distortion = _mean_training(evidence, "distortion")
     best = losses.index(min(losses))

@@ -12,6 +12,7 @@ from data_utils import cut_full, over_batches
 from experiment.training.execution import compiled
 from experiment.training.preprocessing import make_batch
 from models.bounds import log_weight
+from models.catalog import LIKELIHOODS
 from models.distributions import repeat_rows
 from models.noise import ALGORITHM, Stream, noise_seed
 
@@ -151,10 +152,13 @@ def compile_log_evidence(model, num_samples, chunk, jit_compile):
     return log_evidence
 
 
-def excess(bound, lengths):
+def excess(bound, lengths, config):
     """How much longer a model's code of an image is than a lossless one: nats [N].
 
-        -log p(x) - L(x)
+        -log P(x) - L(x)
+
+    P is the probability of the 8-bit values. Where the model has a density p of pixels in [0, 1], a value is 1/255
+    wide: log P(x) = log p(x) - D log 255, D = H W C.
 
     A bound of log p(x) alone favours images that are simple, whatever they show (Nalisnick et al. 2019). What is left
     beyond the complexity tells the unusual from the complex. Higher is more unusual.
@@ -162,10 +166,12 @@ def excess(bound, lengths):
     Args:
         bound: of log p(x), nats [N]: the ELBO or the importance-weighted bound.
         lengths: L(x), nats [N], see `image_data.complexity.code_length`.
+        config: of the model.
 
     Reference: Serra et al. (2020), eq. 2.
     """
-    return -bound - lengths
+    width = prod(config.image_shape) * log(255.0) if LIKELIHOODS[config.likelihood].has_one_variance else 0.0
+    return width - bound - lengths
 
 
 def standard_error(values):

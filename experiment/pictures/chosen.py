@@ -131,6 +131,6 @@ def label_of_file(flag, path, config):
     if name is None:
         raise ConfigError(
             f"{flag} {shown(path)}: the model is given labels, and this file is in {shown(folders[0])}/; expected a "
-            f"folder named as one of {_some(config.label_names)}, or a test image"
+            f"folder named as one of {_some(config.label_names)}"
         )
     return one_hot(np.array(config.label_names.index(name)), len(config.label_names))

@@ -262,7 +262,10 @@ def draw_anomalies(scene, chosen):
     lengths = np.concatenate([code_lengths(scene.test.images[at]) for at in cut(len(elbo), CODED_AT_ONCE)])
     words = {
         "elbo": (-elbo, "-ELBO: nats that the model needs for an image"),
-        "excess": (excess(elbo, lengths), "-ELBO less the length of a lossless code: nats (Serra et al. 2020)"),
+        "excess": (
+            excess(elbo, lengths, scene.config),
+            "-ELBO less the length of a lossless code: nats (Serra et al. 2020)",
+        ),
     }
     return {f"unusual_by_{name}": _ranked(scene, *words[name]) for name in words}
 

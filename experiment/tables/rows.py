@@ -55,7 +55,7 @@ def rows_of(infer, config, split, num_samples=0):
         elbo = batch.terms.elbo.numpy()
         iw_bound = None if bounds is None else bounds[at]
         lengths = code_lengths(split.images[at])
-        unusual = excess(elbo if iw_bound is None else iw_bound, lengths)
+        unusual = excess(elbo if iw_bound is None else iw_bound, lengths, config)
         yield Row(at, Scores(elbo, *batch.terms, iw_bound, lengths, unusual), batch.codes)
         start = at.stop
 

@@ -37,8 +37,11 @@ def test_scores_are_those_of_the_evaluation_image_by_image(make_config, split, f
     assert np.mean(together["iw_bound"]) > np.mean(together["elbo"]) - 5.0
 
 
-def test_excess_is_what_the_model_needs_beyond_a_lossless_code():
-    np.testing.assert_array_equal(excess(np.array([-100.0, -50.0]), np.array([30.0, 60.0])), [70.0, -10.0])
+def test_excess_is_what_the_model_needs_beyond_a_lossless_code(make_config):
+    bounds, lengths = np.array([-100.0, -50.0]), np.array([30.0, 60.0])
+    np.testing.assert_array_equal(excess(bounds, lengths, make_config()), [70.0, -10.0])
+    density = excess(bounds, lengths, make_config(likelihood="gaussian"))
+    np.testing.assert_allclose(density, np.array([70.0, -10.0]) + 64 * np.log(255), rtol=1e-12)
 
 
 def test_a_table_holds_every_image_of_every_split(make_config, split, few_at_once, tmp_path):

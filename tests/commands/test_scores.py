@@ -1,0 +1,41 @@
+"""Tables and pictures of images, by running their commands."""
+
+import csv
+import json
+
+import numpy as np
+from conftest import QUICK, assert_refused, files
+from PIL import Image
+
+
+def test_codes_and_scores_of_the_same_images_agree(cli, undrawn, trained, tmp_path):
+    """New images that are the test images, in their order, score as these do."""
+    trained(*QUICK, "--codes", "--anomalies")
+    outputs = tmp_path / "outputs/digits_vae"
+    arrays, results = np.load(outputs / "codes.npz"), json.loads((outputs / "results.json").read_text())
+    is_test = arrays["split"] == "test"
+    assert len(is_test) == 580 and np.isclose(arrays["elbo"][is_test].mean(), results["test"]["elbo"], rtol=1e-6)
+    assert {"unusual_by_elbo.png", "unusual_by_excess.png"} <= set(files(outputs))
+
+    from data_utils import load_dataset
+
+    (tmp_path / "new").mkdir()
+    for index, image in enumerate(load_dataset("digits", limit=200).test.images):
+        Image.fromarray(image[..., 0]).save(tmp_path / f"new/{index:03}.png")
+    code, out, err = cli("--load_weights", "digits_vae", "--score", "new", "--anomalies")
+    assert code == 0, err
+    scored = tmp_path / "outputs/digits_vae_generated"
+    names = ["scores.csv", "scores.json", "scores.npz", "unusual_by_elbo.png", "unusual_by_excess.png"]
+    assert files(scored) == names and "scores.csv" in out
+    new = np.load(scored / "scores.npz")
+    order = np.argsort(new["image"])
+    assert new["image"][order][7] == "007.png" and set(new["split"]) == {"new"}
+    np.testing.assert_allclose(new["code_length"][order], arrays["code_length"][is_test], rtol=0.2)
+    with open(scored / "scores.csv") as file:
+        assert len(list(csv.DictReader(file))) == 200
+    assert len(json.loads((scored / "scores.json").read_text())["weights_sha256"]) == 64
+
+    (tmp_path / "new/007.png").write_bytes(b"no image")
+    assert_refused(cli("--load_weights", "digits_vae", "--score", "new"), "--score new: 1 of 200 files cannot be read")
+    assert_refused(cli("--load_weights", "digits_vae", "--score", "nowhere"), "--score nowhere: found no such folder")
+    assert_refused(cli("--score", "new"), "--score new: expected --load_weights RUN as well, the model that scores")
