@@ -76,7 +76,7 @@ def test_the_doctor_looks_at_the_images_that_were_trained_on_alone(cli, undrawn,
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--doctor"], "no saved run named mnist_vae"),
+        (["--doctor"], "no saved run of dataset mnist and model vae"),
         (["--doctor", "nothing"], "nothing: expected a run with its config.json"),
         (["--doctor", "nothing", "--beta", "4"], "--doctor with --beta: expected at most --cache_dir"),
         (["--doctor", "nothing", "--resume"], "--doctor with --resume: expected one of them"),
