@@ -24,6 +24,7 @@ SENTENCES = {  # of the numbers that not every run has
     "bits_per_dim": "Bits per dim are the nats of an image, in bits, for each value of its 8-bit pixels.",
     "mutual_information": "I(x; z) is the part of the rate that tells images apart.",
     "marginal_kl": "KL(q(z)||p(z)) is the rest of it: how far the codes of all images together are from the prior.",
+    "marginal_kl_at_least": "KL at least is a lower bound of the same, from the means and variances of codes.",
     "reconstruction_mse": "MSE is the mean squared error of reconstructions.",
     "reconstruction_psnr": "PSNR is the same error in decibels.",
     "reconstruction_ssim": "SSIM is how alike images and reconstructions are in structure; 1 is equal.",
@@ -33,7 +34,7 @@ SENTENCES = {  # of the numbers that not every run has
     "recognised": "Recognised are generated images that it takes for what was asked; smooth ones are easier than real.",
     "mig_histogram": "MIG is how much more a factor's best unit knows of it than the second best.",
     "factor_vae_score": "FactorVAE and beta-VAE scores tell which factor was held fixed from the codes.",
-    "dci_disentanglement": "DCI is whether a unit serves one factor, a factor needs one unit, and codes predict factors.",
+    "dci_disentanglement": "DCI is whether a unit serves one factor, a factor needs one, and codes predict factors.",
     "sap": "SAP is the gap between a factor's two best units in predicting it.",
     "modularity": "Modularity is whether each unit knows of one factor only.",
 }
