@@ -9,7 +9,6 @@ import errno
 import os
 import shlex
 import sys
-from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import takewhile
 
@@ -224,22 +223,6 @@ def fail(message):
     sys.exit(2)
 
 
-@contextmanager
-def quiet_start():
-    """A context to import TensorFlow in: sets its environment, and hides the messages of its start."""
-    # Failures raise exceptions. The log, even at level error, holds only remarks of the graph optimiser.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    stderr, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(silence)
-
-
 def main(argv=None):
     """Run the program. Returns the exit code: 0, 130 if the user stopped it, 141 if the reader of the output closed it.
 
@@ -264,8 +247,8 @@ def main(argv=None):
         from image_data.cache import ensure_home
 
         ensure_home()
-        with quiet_start():
-            import tensorflow as tf
+        from experiment.training.quiet import tf
+
         tf.get_logger().setLevel("ERROR")  # hides warnings that each model traces its functions again
         from experiment.advice.doctor import examine
         from experiment.files.checkpoints import CheckpointError

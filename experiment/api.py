@@ -8,12 +8,14 @@
 They run the same code as the command line: settings are its flags, as keywords, and a run has the same files.
 """
 
+from experiment.training.quiet import tf
+
+# isort: split
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from data_utils import cut, limited, over_batches
 from experiment.evaluation.inference import Inference

@@ -47,3 +47,17 @@ def test_flags_in_documents_are_flags():
 def test_tests_that_are_named_are_there(page):
     for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", page.read_text()):
         assert f"def {name}(" in (PROJECT / "tests" / file).read_text(), f"{file}::{name}"
+
+
+def test_every_number_has_its_line_and_its_sentence():
+    from experiment.evaluation.results import ROWS
+    from experiment.report.of_run import SENTENCES, glossary
+
+    page = (PROJECT / "docs/numbers.md").read_text()
+    for key, (name, *_) in ROWS.items():
+        shown = name.replace("|", "\\|")
+        assert re.search(rf"^\| {re.escape(shown)} \| `{key}` \| ", page, re.MULTILINE), key
+    of_every_run = {"elbo", "distortion", "rate"}
+    with_another = {"beta_vae_score", "mig_sampled", "dci_completeness", "dci_informativeness"}
+    assert set(SENTENCES) == set(ROWS) - of_every_run - with_another
+    assert "Bayes' rule" in glossary({"bayes_accuracy": 0.9}) and "Bayes' rule" not in glossary({"elbo": -100.0})

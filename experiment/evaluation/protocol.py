@@ -1,6 +1,7 @@
 """The protocol of a run: how its numbers were measured. It stands beside them in results.json."""
 
 from experiment.settings.words import describe_loss, describe_training, evidence_of, nats_of
+from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import BINARIZATION_SEED
 
 
@@ -23,15 +24,16 @@ def protocol_of(config, dataset, origin):
         "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
         "seed": config.seed,
         "model": config.model,
-        **training_of(config),
+        **training_of(config, dataset),
         "first_weights": config.load_weights if config.num_epochs else None,
         **origin,
     }
 
 
-def training_of(config):
+def training_of(config, dataset):
     """What the protocol says of training. For loaded weights, the config.json beside them says it."""
     if config.num_epochs == 0:
         return {"training": "none; that of the weights is beside them"}
     loss = f"{describe_loss(config)}; {describe_training(config)}"
-    return {"training": loss, "epochs": config.num_epochs, "batch_size": config.batch_size}
+    batch_size = plan_steps(dataset.train, config).batch_size  # what the training images allowed
+    return {"training": loss, "epochs": config.num_epochs, "batch_size": batch_size}

@@ -117,6 +117,8 @@ def title_of(key):
 
 def shown(key, mean):
     """A Mean as text: '-101.21 +- 0.30'."""
+    if key == "active_units" and mean.half_width is None:
+        return f"{mean.mean:g}"
     digits = 1 if key == "active_units" else 2 if key in ROWS and ROWS[key][1] == NATS else 3
     if key in ROWS and ROWS[key][1] == SHARE:
         interval = "" if mean.half_width is None else f" +- {mean.half_width:.1%}"

@@ -332,7 +332,8 @@ def panels(numbers, title):
                 axes.errorbar(mean, at + 0.2, xerr=half_width, fmt="|", color="black", capsize=3)
         axes.set_title(name, fontsize=9, parse_math=False)
         axes.tick_params(labelsize=8)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        are_whole = all(float(value).is_integer() for values, *_ in groups.values() for value in values)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=are_whole))
         axes.grid(alpha=0.3)
     everywhere[0].set_yticks(range(len(names)), list(map(legible, names)), parse_math=False)
     everywhere[0].set_ylim(len(names) - 0.5, -0.5)  # the first group on top, as in the table

@@ -16,6 +16,11 @@ def card(config):
     return protocol_of(config, SimpleNamespace(**splits), ORIGIN)
 
 
+def test_batches_are_as_large_as_the_images_allowed(make_config):
+    assert card(make_config(batch_size=64))["batch_size"] == 30
+    assert card(make_config(batch_size=8))["batch_size"] == 8
+
+
 def test_the_limit_the_training_images_and_the_command_are_named(make_config):
     limited = card(make_config(limit=7))
     assert limited["limit"] == 7 and limited["split"] == "first 7 images of test"

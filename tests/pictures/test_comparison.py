@@ -72,7 +72,7 @@ def test_runs_are_summed_up_by_group(compared):
 def test_tables_have_units_and_intervals(compared):
     header, rows = table_of(summarise(compared))
     assert header == ["", "ELBO, nats", "distortion, nats", "rate, nats", "MIG (20 bins)", "active units"]
-    assert rows[0][:2] == ["beta 1", "-102.00 +- 4.97"] and rows[1][4:] == ["0.250", "7.0"]
+    assert rows[0][:2] == ["beta 1", "-102.00 +- 4.97"] and rows[1][4:] == ["0.250", "7"]
     lines = as_markdown(header, rows, "a remark").splitlines()
     assert lines[2].startswith("| beta 1 | -102.00 +- 4.97 |") and lines[-1] == "a remark"
     assert as_markdown(["KL(q(z)||p(z))"], [], "").startswith("| KL(q(z)\\|\\|p(z)) |\n"), "no columns of their own"
