@@ -24,16 +24,20 @@ def protocol_of(config, dataset, origin):
         "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
         "seed": config.seed,
         "model": config.model,
-        **training_of(config, dataset),
+        **training_of(config, plan_steps(dataset.train, config).batch_size),
         "first_weights": config.load_weights if config.num_epochs else None,
         **origin,
     }
 
 
-def training_of(config, dataset):
-    """What the protocol says of training. For loaded weights, the config.json beside them says it."""
+def training_of(config, batch_size):
+    """What the protocol says of training. For loaded weights, the config.json beside them says it.
+
+    Args:
+        config: a Config.
+        batch_size: images in a batch, at most as many as there are to train on.
+    """
     if config.num_epochs == 0:
         return {"training": "none; that of the weights is beside them"}
     loss = f"{describe_loss(config)}; {describe_training(config)}"
-    batch_size = plan_steps(dataset.train, config).batch_size  # what the training images allowed
     return {"training": loss, "epochs": config.num_epochs, "batch_size": batch_size}

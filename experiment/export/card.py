@@ -147,7 +147,7 @@ def _protocol(config, weights):
         "binarization": trained.binarization,
         "unit": f"nats per image: {nats_of(trained)}",
         "seed": trained.seed,
-        **training_of(trained),
+        **training_of(trained, trained.batch_size),
         "exported_with": {"tensorflow": tf.__version__} | {package: version(package) for package in packages},
     }
 
