@@ -60,6 +60,8 @@ def train(images=None, labels=None, validation=None, test=None, label_names=(), 
         KeyboardInterrupt: the user stopped it; what it printed says how to go on.
     """
     given, dataset = _settings_of(settings), None
+    if images is not None and given.keys() & {"dataset", "data_dir"}:
+        raise ConfigError("dataset or data_dir beside images: expected one of them")
     if isinstance(images, (str, Path)):
         given |= {"dataset": "arrays" if str(images).endswith(".npz") else "folder", "data_dir": str(images)}
     elif images is not None:
@@ -113,7 +115,7 @@ class Autoencoder:
         return decode_means(self.model, levels, self._labels(labels, len(codes)))
 
     def sample(self, num_images, labels=None, temperature=1.0, seed=0):
-        """Images from the prior: the means of p(x|z), [N, H, W, C] in [0, 1]."""
+        """Images from the prior: the means of p(x|z), [N, H, W, C] in [0, 1]. The same seed gives the same images."""
         labels = self._labels(labels, num_images)
         labels = None if labels is None else tf.constant(labels, tf.float32)
         return self.model.sample(num_images, noise_seed(seed, Stream.SAMPLES), labels, temperature).numpy()
@@ -143,6 +145,8 @@ class Autoencoder:
         paths = {"straight": straight, "spherical": spherical}
         if path not in paths:
             raise ConfigError(f"path {path}: expected straight or spherical")
+        if len(first) != len(second):
+            raise DataError(f"{len(first)} and {len(second)} images: expected pairs, as many of one as of the other")
         ends = [self.encode(images, labels) for images in (first, second)]
         between = paths[path](*ends, np.linspace(0.0, 1.0, num_steps))
         labels = self._labels(labels, len(between))
@@ -214,7 +218,14 @@ def _settings_of(keywords):
         if name not in known:
             close = get_close_matches(name, known, n=1)
             raise ConfigError(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in keywords.items()}
+    return {name: _plain(value) for name, value in keywords.items()}
+
+
+def _plain(value):
+    """A setting as Config holds it: numbers of Python for numpy's, tuples for lists and arrays."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _pair(images):

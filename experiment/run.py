@@ -53,6 +53,10 @@ from models.build import build_model, lay_out_model
 from models.catalog import LIKELIHOODS, OBJECTIVES
 from models.noise import Stream
 
+OTHER_IMAGES = (
+    "WARNING: not the images that the weights were trained with, or other splits of them: training images may be tested"
+)
+
 
 class Experiment(NamedTuple):
     """A run that is about to be trained, measured and drawn."""
@@ -91,6 +95,8 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
         if config.num_epochs or config.evaluate or config.iw_samples or config.has_attributes:
             raise DataMissing(missing.found) from missing
         return draw_without_data(config, missing)
+    if config.num_epochs == 0 and not config.limit and config.data_fingerprint not in (None, dataset.fingerprint):
+        dataset = dataset._replace(notes=(*dataset.notes, OTHER_IMAGES))
     config = settle_with_data(config, dataset, resumed)
     num_train = len(dataset.train.images)
     if config.batch_size > num_train:
@@ -150,8 +156,9 @@ def draw_without_data(config, missing):
 
     Raises: ConfigError where a picture needs test images.
     """
-    if config.embed:
-        raise ConfigError(f"--embed: it needs test images, and there are none ({missing.found})")
+    for name in ("embed", "anomalies", "codes"):
+        if getattr(config, name):
+            raise ConfigError(f"--{name}: it needs the images of the data set, and there are none ({missing.found})")
     chosen, left_out = choose_all(config, None), LeftOut()
     model = build_model(config)
     restore_weights(model, config.load_weights)

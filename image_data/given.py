@@ -42,6 +42,8 @@ def images_of(images, image_shape=None, name="images"):
     if images.dtype == np.uint8 and images.ndim == 3:
         images = images[..., np.newaxis]
     refuse_other_images(images)
+    if images.shape[-1] not in (1, 3):
+        raise DataError(f"{name} uint8 {list(images.shape)}: expected C = 1 or 3 in [N, H, W, C], the channels last")
     if len(images) == 0 or (image_shape and images.shape[1:] != tuple(image_shape)):
         wanted = "at least one image" if image_shape is None else f"[N, {', '.join(map(str, image_shape))}]"
         raise DataError(f"{name} uint8 {list(images.shape)}: expected {wanted}")
@@ -64,7 +66,8 @@ def labels_of(labels, num_images, num_labels=None, name="labels"):
     error = DataError(
         f"{name} {labels.dtype} {list(labels.shape)}: {expected}, or 0 and 1 [{num_images}, {num_labels or 'Y'}]"
     )
-    if len(labels.shape) not in (1, 2) or len(labels) != num_images or not np.isin(labels, np.arange(10_000)).all():
+    is_numeric = labels.dtype.kind in "biuf" and labels.ndim in (1, 2)
+    if not is_numeric or len(labels) != num_images or not np.isin(labels, np.arange(10_000)).all():
         raise error
     if labels.ndim == 1:
         num_labels = num_labels or int(labels.max()) + 1
@@ -111,7 +114,8 @@ def given_dataset(given, label_names=()):
             num_labels = labels.shape[1]
         if splits and (labels is None) != (splits["train"].labels is None):
             raise DataError(f"y_{name}: expected labels for all splits, or for none")
-        splits[name] = Split(images, labels)
+        rows = np.arange(len(images)).astype(str).astype(object)  # by which tables find an image in its array
+        splits[name] = Split(images, labels, names=rows)
     splits = _held_out(splits)
     names = tuple(label_names) or tuple(map(str, range(num_labels or 0)))
     return Dataset(**splits, label_names=names)

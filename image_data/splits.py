@@ -29,7 +29,7 @@ class Split(NamedTuple):
     images: np.ndarray  # uint8 [N, H, W, C], in memory or memory-mapped
     labels: np.ndarray | None = None  # uint8 [N, Y], one-hot or multi-hot; None without labels
     factors: np.ndarray | None = None  # int [N, F], what the images were rendered from; None if unknown
-    names: np.ndarray | None = None  # [N], of the files that the images come from; None for images of an array
+    names: np.ndarray | None = None  # [N], of files, or of rows in the array that the images come from
 
 
 class Dataset(NamedTuple):

@@ -34,7 +34,7 @@ def test_every_listing_of_the_page_runs(undrawn, tmp_path, monkeypatch, digits):
 
 def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
     """The same images in the same splits and the same settings: the same weights, to the bit, and the same numbers."""
-    flags = [*QUICK[2:], "--likelihood", "bernoulli", "--binarization", "dynamic", "--is_cvae"]
+    flags = [*QUICK[4:], "--likelihood", "bernoulli", "--binarization", "dynamic", "--is_cvae"]
     np.savez(
         "all.npz",
         **{
@@ -45,7 +45,12 @@ def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
     )
     assert cli("--dataset", "arrays", "--data_dir", "all.npz", "--run_name", "shell", *flags)[0] == 0
     pairs = [(split.images, split.labels.argmax(axis=1)) for split in digits[:3]]
-    settings = {"num_epochs": 2, "hidden_sizes": [16], "likelihood": "bernoulli", "binarization": "dynamic"}
+    settings = {
+        "num_epochs": np.int64(2),
+        "hidden_sizes": np.array([16]),
+        "likelihood": "bernoulli",
+        "binarization": "dynamic",
+    }
     mine = train(*pairs[0], validation=pairs[1], test=pairs[2], is_cvae=True, run_name="python", **settings)
     shell = load("shell")
     for one, other in zip(mine.model.weights, shell.model.weights, strict=True):
@@ -54,6 +59,12 @@ def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
     assert mine.score(*pairs[2]).elbo.mean() == pytest.approx(mine.results["test"]["elbo"], rel=1e-6)
     assert mine.evaluate(*pairs[2], iw_samples=2)["elbo"] == mine.results["test"]["elbo"]
     np.testing.assert_array_equal(mine.encode(*pairs[2]), shell.encode(digits.test.images, digits.test.labels))
+    np.savez("other.npz", x_train=digits.test.images, y_train=digits.test.labels)
+    code, out, _ = cli("--load_weights", "shell", "--num_epochs", "0", "--data_dir", "other.npz")
+    assert code == 0 and "WARNING: not the images that the weights were trained with" in out
+    assert "WARNING" not in cli("--load_weights", "shell", "--num_epochs", "0")[1]
+    code, _, err = cli("--load_weights", "shell", "--num_epochs", "0", "--data_dir", "gone.npz", "--anomalies")
+    assert code == 2 and "--anomalies: it needs the images of the data set" in err
     assert "train(images, " in mine.results["protocol"]["command"]
 
     images, classes = pairs[2]
@@ -63,6 +74,7 @@ def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
         lambda: mine.encode(images): "labels: expected 200 for a conditional model, of 0, 1",
         lambda: mine.encode(images / 255, classes): "images float64 .*: expected uint8",
         lambda: mine.encode(images[:, :7], classes): r"images uint8 \[200, 7, 28, 1\]: expected \[N, 28, 28, 1\]",
+        lambda: mine.interpolate(images[:2], images[:3], labels=classes[:2]): "2 and 3 images: expected pairs",
         lambda: mine.decode(np.zeros((2, 3)), classes[:2]): r"codes \[2, 3\]: expected \[N, 15\]",
         lambda: mine.sample(2, labels=[3, 10]): "labels int64 .*: expected 2 class numbers from 0 to 9",
     }.items():
@@ -72,6 +84,7 @@ def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
         lambda: train(images, latent_dims=3): "latent_dims: no such setting; did you mean latent_size",
         lambda: mine.interpolate(images, images, path="bent", labels=classes): "path bent: expected straight or",
         lambda: load("nowhere"): "nowhere: expected a run",
+        lambda: train(images, dataset="digits"): "dataset or data_dir beside images: expected one of them",
     }.items():
         with pytest.raises(ConfigError, match=message):
             wrong()

@@ -224,7 +224,7 @@ def test_saved_weights_draw_without_their_data(cli, few_frames, tmp_path, photog
         assert (drawn / name).read_bytes() == (trained / name).read_bytes()
     for asked, message in {
         ("--interpolate", "0", "1"): "--interpolate 0: there are no test images; expected --data_dir, or paths",
-        ("--embed",): "--embed: it needs test images, and there are none",
+        ("--embed",): "--embed: it needs the images of the data set, and there are none",
         ("--evaluate",): "found nothing there",
     }.items():
         assert_refused(cli(*generate, *asked), message)

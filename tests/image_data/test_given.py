@@ -21,6 +21,8 @@ def test_missing_splits_are_taken_from_the_training_images_each_class_alike():
     by_image = {image.tobytes(): number for image, number in zip(IMAGES, CLASSES, strict=True)}
     for image, label in zip(dataset.train.images, dataset.train.labels, strict=True):
         assert by_image[image.tobytes()] == label.argmax(), "labels stay with their images"
+    for split in dataset[:3]:
+        np.testing.assert_array_equal(split.images[..., 0], IMAGES[split.names.astype(int)], "rows of x_train")
 
 
 def test_given_splits_are_as_given():
@@ -47,12 +49,18 @@ def test_an_npz_file_is_a_data_set(tmp_path):
         (IMAGES.astype(int), r"images int64 \[40, 6, 5\]: expected uint8"),
         (IMAGES[0], r"images uint8 \[6, 5\]: expected uint8"),
         (IMAGES[:0], r"images uint8 \[0, 6, 5, 1\]: expected \[N, 6, 5, 1\]"),
+        (IMAGES[:, None], r"images uint8 \[40, 1, 6, 5\]: expected C = 1 or 3 .* the channels last"),
         (IMAGES[:, :4], r"images uint8 \[40, 4, 5, 1\]: expected \[N, 6, 5, 1\]"),
     ],
 )
 def test_other_images_are_refused(images, message):
     with pytest.raises(DataError, match=message):
         images_of(images, (6, 5, 1))
+
+
+def test_labels_of_text_are_refused():
+    with pytest.raises(DataError, match="expected 40 class numbers from 0, or 0 and 1"):
+        labels_of(CLASSES.astype(str), 40)
 
 
 @pytest.mark.parametrize(
