@@ -9,14 +9,13 @@ import errno
 import os
 import shlex
 import sys
-from difflib import get_close_matches
 from itertools import takewhile
 
 from experiment.plan import configure, find_examined, is_study, plan_comparison, plan_study
 from experiment.settings.config import flags
 from experiment.settings.datasets import DATASETS
 from experiment.settings.presets import PRESETS
-from experiment.settings.refusals import ConfigError, chosen_by, typed
+from experiment.settings.refusals import ConfigError, chosen_by, meant_by, typed
 from experiment.settings.values import NEWEST
 from models.catalog import MODELS, OBJECTIVES
 
@@ -180,28 +179,9 @@ def gathered(words, holds_several):
     return words[0] if len(words) == 1 and not holds_several else tuple(words)
 
 
-# What other programs call our flags.
-OTHER_NAMES = {
-    "--lr": "--learning_rate",
-    "--epochs": "--num_epochs",
-    "--batch": "--batch_size",
-    "--bs": "--batch_size",
-    "--latent_dim": "--latent_size",
-    "--z_dim": "--latent_size",
-    "--data": "--data_dir",
-    "--data_path": "--data_dir",
-    "--cvae": "--is_cvae",
-    "--loss": "--objective",
-    "--kl_weight": "--beta",
-    "--model": "--is_cvae and --hierarchical",
-    "--name": "--run_name",
-    "--checkpoint": "--load_weights",
-}
-
-
 def explain_unknown(word, argv):
     """What is wrong with a word that is no flag, or one value too many, and what was likely meant."""
-    names = [f"--{each.name}" for each in flags()] + ["--resume", "--doctor", "--seeds", "--compare"]
+    names = [each.name for each in flags()] + ["resume", "doctor", "seeds", "compare"]
     if not word.startswith("-"):
         before = [each for each in argv[: argv.index(word)] if each.startswith("--")]
         if not before:
@@ -209,12 +189,10 @@ def explain_unknown(word, argv):
         flag = before[-1]
         after = argv[len(argv) - argv[::-1].index(flag) :]
         values = " ".join(takewhile(lambda each: not each.startswith("--"), after))
-        several = f"; did you mean {flag}s {values}?" if f"{flag}s" in names else ""
+        several = f"; did you mean {flag}s {values}?" if f"{flag}s".lstrip("-") in names else ""
         return f"{flag} {values}: expected one value{several}"
-    name = word.split("=")[0].replace("-", "_")
-    name = f"--{name.lstrip('_')}"
-    close = [OTHER_NAMES[name]] if name in OTHER_NAMES else get_close_matches(name, names, n=1)
-    return f"{word}: no such flag" + (f"; did you mean {close[0]}?" if close else "")
+    name = word.split("=")[0].replace("-", "_").lstrip("_")
+    return f"{word}: no such flag{meant_by(name, names, '--')}"
 
 
 def fail(message):
@@ -247,9 +225,7 @@ def main(argv=None):
         from image_data.cache import ensure_home
 
         ensure_home()
-        from experiment.training.quiet import tf
-
-        tf.get_logger().setLevel("ERROR")  # hides warnings that each model traces its functions again
+        from experiment.training.runtime import tf  # isort: skip
         from experiment.advice.doctor import examine
         from experiment.files.checkpoints import CheckpointError
         from experiment.files.records import RecordError

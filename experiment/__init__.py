@@ -4,8 +4,5 @@ import os
 
 # TensorFlow reads these when it is imported, and whoever imports from here imports it later.
 os.environ["KERAS_BACKEND"] = "tensorflow"
-# Operations that run beside each other share out their threads anew each time, and on images of 128x128 and more the
-# sums of the convolutions' gradients then do not always round alike.
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 # TensorFlow uses oneDNN by itself on newer CPUs only; on others convolutions train 1.3 to 1.8 times as fast with it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

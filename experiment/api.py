@@ -8,11 +8,10 @@
 They run the same code as the command line: settings are its flags, as keywords, and a run has the same files.
 """
 
-from experiment.training.quiet import tf
+from experiment.training.runtime import tf
 
 # isort: split
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,7 @@ from experiment.pictures.codes import AT_ONCE, by_level, decode_means, spherical
 from experiment.plan import configure
 from experiment.run import run_experiment
 from experiment.settings.config import flags
-from experiment.settings.refusals import ConfigError
+from experiment.settings.refusals import ConfigError, meant_by
 from experiment.tables.rows import Scores, rows_of
 from experiment.training.preprocessing import binarize_once, binarize_when_read, make_batch
 from image_data.given import given_dataset, grey_values, images_of, labels_of
@@ -105,8 +104,9 @@ class Autoencoder:
     def decode(self, codes, labels=None):
         """The means of p(x|z), [N, H, W, C] in [0, 1], for codes [N, units]."""
         codes = np.asarray(codes, np.float32)
-        if codes.ndim != 2 or codes.shape[1] != self.config.num_units:
-            raise DataError(f"codes {list(codes.shape)}: expected [N, {self.config.num_units}]")
+        if codes.ndim != 2 or codes.shape[1] != self.config.num_units or not np.isfinite(codes).all():
+            found = "" if np.isfinite(codes).all() else ", some not finite"
+            raise DataError(f"codes {list(codes.shape)}{found}: expected finite numbers [N, {self.config.num_units}]")
         shapes = self.config.level_shapes[::-1]
         levels = by_level(self.config, codes).values()
         levels = [level.reshape(-1, *shape) for level, shape in zip(levels, shapes, strict=True)]
@@ -116,7 +116,9 @@ class Autoencoder:
 
     def sample(self, num_images, labels=None, temperature=1.0, seed=0):
         """Images from the prior: the means of p(x|z), [N, H, W, C] in [0, 1]. The same seed gives the same images."""
-        labels = self._labels(labels, num_images)
+        labels = self._labels(labels, _whole("num_images", num_images, 1))
+        if not 0 <= temperature < np.inf:
+            raise ConfigError(f"temperature {temperature}: expected at least 0; 1 is the prior")
         labels = None if labels is None else tf.constant(labels, tf.float32)
         return self.model.sample(num_images, noise_seed(seed, Stream.SAMPLES), labels, temperature).numpy()
 
@@ -138,7 +140,7 @@ class Autoencoder:
         Args:
             first: images that the paths begin with, [N, ...].
             second: those that they end with.
-            num_steps: images on each path, with its ends.
+            num_steps: images on each path, with its ends, at least 2.
             labels: of all images of each path.
             path: "straight", or "spherical", which stays where the prior has its mass.
         """
@@ -148,7 +150,7 @@ class Autoencoder:
         if len(first) != len(second):
             raise DataError(f"{len(first)} and {len(second)} images: expected pairs, as many of one as of the other")
         ends = [self.encode(images, labels) for images in (first, second)]
-        between = paths[path](*ends, np.linspace(0.0, 1.0, num_steps))
+        between = paths[path](*ends, np.linspace(0.0, 1.0, _whole("num_steps", num_steps, 2)))
         labels = self._labels(labels, len(between))
         labels = None if labels is None else np.repeat(labels, num_steps, axis=0)
         images = self.decode(between.reshape(-1, between.shape[-1]), labels)
@@ -162,7 +164,7 @@ class Autoencoder:
             labels: of a conditional model.
             iw_samples: K of the importance-weighted bound; 0 for none.
         """
-        rows = rows_of(self._infer, self.config, self._split(images, labels), iw_samples)
+        rows = rows_of(self._infer, self.config, self._split(images, labels), _whole("iw_samples", iw_samples))
         columns = zip(*(row.scores for row in rows), strict=True)
         return Scores(*(None if each[0] is None else np.concatenate(each) for each in columns))
 
@@ -175,9 +177,9 @@ class Autoencoder:
             train: a pair (images, labels) for the measures that are fitted on training images, or None.
             iw_samples: K of the importance-weighted bound; 0 for as many as take a quarter of an hour.
         """
-        config = replace(self.config, evaluate=True, iw_samples=iw_samples)
+        config = replace(self.config, evaluate=True, iw_samples=_whole("iw_samples", iw_samples))
         test = self._with_any_labels(images, labels)
-        known = test._replace(labels=None) if train is None else self._with_any_labels(*train)
+        known = test._replace(labels=None) if train is None else self._with_any_labels(*_pair(train))
         binary_test = binarize_once(test, config.binarization, Stream.TEST_BINARIZATION)
         inferred = self._infer(binary_test, num_codes_measured(config, len(test.images)))
         subject = Subject(self.model, config, Dataset(known, test, test), binary_test, self._infer, inferred)
@@ -195,8 +197,10 @@ class Autoencoder:
         return binarize_when_read(split, self.config.binarization, Stream.TEST_BINARIZATION)
 
     def _labels(self, labels, num_images):
-        """uint8 labels [N, Y] for the model; None for a model without."""
+        """uint8 labels [N, Y] for the model; None for a model without, which refuses some."""
         if not self.config.traits.is_conditional:
+            if np.size(labels if labels is not None else ()):
+                raise DataError(f"labels: expected none, since {self.name} is not conditional; leave them out")
             return None
         if labels is None:
             names = ", ".join(self.config.label_names[:10])
@@ -216,8 +220,7 @@ def _settings_of(keywords):
     known = {each.name for each in flags()}
     for name in keywords:
         if name not in known:
-            close = get_close_matches(name, known, n=1)
-            raise ConfigError(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+            raise ConfigError(f"{name}: no such setting{meant_by(name, known)}")
     return {name: _plain(value) for name, value in keywords.items()}
 
 
@@ -226,6 +229,13 @@ def _plain(value):
     if isinstance(value, (list, tuple, np.ndarray)):
         return tuple(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _whole(name, value, smallest=0):
+    """A whole number as int. Raises ConfigError for another value, or a smaller one."""
+    if not isinstance(value, (int, np.integer)) or value < smallest:
+        raise ConfigError(f"{name} {value}: expected a whole number, at least {smallest}")
+    return int(value)
 
 
 def _pair(images):

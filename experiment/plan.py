@@ -78,7 +78,10 @@ def _configured(given, resume):
         if given.get("preset") and saved.preset != name:  # not the first stage of the published result
             given = {**given, "preset": None}
         path = Path(name) if name.endswith(WEIGHTS_SUFFIX) else folder / f"{saved.model}{WEIGHTS_SUFFIX}"
-        return resolve_loaded({**given, "load_weights": str(path)}, saved), None
+        config = resolve_loaded({**given, "load_weights": str(path)}, saved)
+        if config.num_epochs == 0 and "run_name" not in given:
+            config = replace(config, run_name=folder.resolve().name)  # what is made of a run is named after it
+        return config, None
     return resolve(given), None
 
 

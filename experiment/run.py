@@ -20,7 +20,7 @@ from experiment.evaluation.results import compare_with_published, table
 from experiment.export.write import EXPORT_FOLDER, write_export
 from experiment.files.checkpoints import restore_weights, save_card, weights_checksum, weights_path
 from experiment.files.environment import environment
-from experiment.files.names import METRICS_FILE, REPORT_FILE, Run, command_line, next_free_run
+from experiment.files.names import METRICS_FILE, REPORT_FILE, Run, command_line, how_to_resume, next_free_run
 from experiment.files.records import (
     read_metrics,
     training_seconds,
@@ -175,10 +175,12 @@ def draw_without_data(config, missing):
 
 def score_folder(config, command):
     """Write the table of the images in a folder, what made it, and pictures of the most and the least unusual."""
-    split = split_of_folder(config, config.score)
+    split, unreadable = split_of_folder(config, config.score)
     model, left_out = build_model(config), LeftOut()
     restore_weights(model, config.load_weights)
     infer, run = Inference(model, config.seed), new_run(config)
+    if unreadable:
+        write_unreadable(run.outputs, unreadable)
     paths = list(write_scores(infer, config, split, run.outputs))
     card = {
         "images": config.score,
@@ -266,9 +268,7 @@ def measure_patiently(subject, results, run, left_out):
     try:
         results["test"] |= measure_further(subject, left_out)
     except KeyboardInterrupt:
-        again = "the same command"
-        if subject.config.num_epochs:
-            again = command_line("python", "assignment.py", "--resume", run.name)
+        again = how_to_resume(run, subject.config) if subject.config.num_epochs else "the same command"
         print(f"stopped in the evaluation; all else is saved; evaluate again with: {again}")
         return False
     results |= compare_with_published(subject.config, results["test"])
@@ -341,8 +341,9 @@ def is_of(dataset, config, fingerprint):
 
 def new_run(config):
     """Create a run with its own folders, under a name that no older run has."""
+    made = "" if config.num_epochs else "_scores" if config.score else "_generated"
     while True:
-        run = next_free_run(config.family if config.num_epochs > 0 else f"{config.family}_generated")
+        run = next_free_run(config.family + made)
         try:
             run.create(has_checkpoints=config.num_epochs > 0)
         except FileExistsError:  # another process took the name between the two lines above

@@ -6,11 +6,10 @@ from math import isfinite
 
 import numpy as np
 from tqdm.auto import tqdm
-from tqdm.notebook import tqdm_notebook
 
 from experiment.evaluation.likelihood import estimate_elbo
 from experiment.files.checkpoints import restore_state, save_config, save_model_weights, save_state
-from experiment.files.names import command_line
+from experiment.files.names import how_to_resume
 from experiment.files.records import MetricsLog, write_figure
 from experiment.files.tensorboard import Board
 from experiment.pictures.always import draw_reconstructions, draw_samples
@@ -19,6 +18,7 @@ from experiment.settings.refusals import ConfigError
 from experiment.training.interruption import Interruption
 from experiment.training.loop import TrainingError, fit, plan_steps
 from experiment.training.preprocessing import binarize_once
+from experiment.training.progress import IN_NOTEBOOK, SHOWN
 from experiment.training.state import TrainingState
 from experiment.training.validation import LossEvaluator
 from image_data.splits import take
@@ -27,7 +27,6 @@ from models.noise import Stream
 
 HISTOGRAM_IMAGES = 2_000
 WIDTH = 79  # of a line on the screen
-IN_NOTEBOOK = issubclass(tqdm, tqdm_notebook)  # as tqdm.auto has found
 
 
 def train(model, config, dataset, run, infer, trackers, resumed=None):
@@ -93,7 +92,7 @@ def train(model, config, dataset, run, infer, trackers, resumed=None):
                 last_save = time.monotonic()
             if interruption.requested:
                 break
-    return report_end(state, plan, run)
+    return report_end(state, plan, config, run)
 
 
 class AfterEpoch:
@@ -178,7 +177,8 @@ class Screen:
             bar_format="{desc} {percentage:3.0f}% |{bar}| {rate_fmt}{postfix}",
             unit=" images",
             unit_scale=True,
-            **({} if IN_NOTEBOOK else {"ncols": WIDTH, "disable": None}),  # none where standard error is a file
+            ncols=None if IN_NOTEBOOK else WIDTH,
+            **SHOWN,
         )
 
     def show(self, progress):
@@ -234,14 +234,13 @@ def _terms_of(progress):
     return progress.loss, progress.distortion, sum(progress.rate_per_level)
 
 
-def report_end(state, plan, run):
+def report_end(state, plan, config, run):
     """Print how many steps were skipped and how to continue a stopped run. Returns whether the run is finished."""
     step, num_skipped = int(state.step.numpy()), int(state.num_skipped.numpy())
     if num_skipped:
         print(f"skipped {num_skipped} of {step:,} steps, whose loss or gradient was not finite")
     if step < plan.num_steps:
-        again = command_line("python", "assignment.py", "--resume", run.name)
-        print(f"stopped at {place_of(step, plan)}; continue with: {again}")
+        print(f"stopped at {place_of(step, plan)}; continue with: {how_to_resume(run, config)}")
     return step == plan.num_steps
 
 

@@ -169,7 +169,8 @@ def compare(study, dataset, command, failed=None):
     summary, left_out = summarise(compared), LeftOut()
     for run, reason in (failed or {}).items():
         left_out.add(run, reason)
-    table, remark = table_of(summary), _remark(compared, command)
+    best = best_of(compared, summary)
+    table, remark = table_of(summary), " ".join(filter(None, [best, _remark(compared, command)]))
     charts = {
         "rate_distortion": lambda: draw_rate_distortion(compared),
         **({"loss_curves": lambda: draw_curves(compared)} if any(run.rows for run in compared) else {}),
@@ -185,7 +186,7 @@ def compare(study, dataset, command, failed=None):
     different = differences([run.config for run in compared])
     write_study(folder, _card(compared, summary, different, remark, left_out), as_markdown(*table, remark))
     write_report(folder, report_of_study(study.name, compared, different, table, remark, charts, paths))
-    print(f"\n{as_markdown(*table, remark)}\n{best_of(summary)}\nreport: {folder / REPORT_FILE}")
+    print(f"\n{as_markdown(*table, remark)}\nreport: {folder / REPORT_FILE}")
 
 
 def _compared(study):

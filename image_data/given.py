@@ -118,7 +118,16 @@ def given_dataset(given, label_names=()):
         splits[name] = Split(images, labels, names=rows)
     splits = _held_out(splits)
     names = tuple(label_names) or tuple(map(str, range(num_labels or 0)))
-    return Dataset(**splits, label_names=names)
+    return Dataset(**splits, label_names=names, notes=_missing_labels(splits["train"].labels, names))
+
+
+def _missing_labels(labels, names):
+    """A warning of labels that no training image has, as a tuple of notes."""
+    missing = [] if labels is None else [names[index] for index in np.flatnonzero(labels.sum(axis=0) == 0)]
+    if not missing:
+        return ()
+    some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+    return (f"WARNING: {len(missing)} of {len(names)} labels have no training image: {some}; number them from 0 on",)
 
 
 def _held_out(splits):

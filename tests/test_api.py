@@ -58,6 +58,8 @@ def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
     assert mine.results["test"] == shell.results["test"]
     assert mine.score(*pairs[2]).elbo.mean() == pytest.approx(mine.results["test"]["elbo"], rel=1e-6)
     assert mine.evaluate(*pairs[2], iw_samples=2)["elbo"] == mine.results["test"]["elbo"]
+    with pytest.raises(DataError, match="labels: expected none, since vae_1l is not conditional; leave them out"):
+        load(PROJECT / "model_ckpts/vae_1l").encode(*pairs[2])
     np.testing.assert_array_equal(mine.encode(*pairs[2]), shell.encode(digits.test.images, digits.test.labels))
     np.savez("other.npz", x_train=digits.test.images, y_train=digits.test.labels)
     code, out, _ = cli("--load_weights", "shell", "--num_epochs", "0", "--data_dir", "other.npz")
@@ -75,8 +77,11 @@ def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
         lambda: mine.encode(images / 255, classes): "images float64 .*: expected uint8",
         lambda: mine.encode(images[:, :7], classes): r"images uint8 \[200, 7, 28, 1\]: expected \[N, 28, 28, 1\]",
         lambda: mine.interpolate(images[:2], images[:3], labels=classes[:2]): "2 and 3 images: expected pairs",
-        lambda: mine.decode(np.zeros((2, 3)), classes[:2]): r"codes \[2, 3\]: expected \[N, 15\]",
+        lambda: mine.decode(np.zeros((2, 3)), classes[:2]): r"codes \[2, 3\]: expected finite numbers \[N, 15\]",
         lambda: mine.sample(2, labels=[3, 10]): "labels int64 .*: expected 2 class numbers from 0 to 9",
+        lambda: mine.decode(
+            np.full((2, 15), np.nan), classes[:2]
+        ): r"codes \[2, 15\], some not finite: expected finite",
     }.items():
         with pytest.raises(DataError, match=message):
             wrong()
@@ -84,6 +89,11 @@ def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
         lambda: train(images, latent_dims=3): "latent_dims: no such setting; did you mean latent_size",
         lambda: mine.interpolate(images, images, path="bent", labels=classes): "path bent: expected straight or",
         lambda: load("nowhere"): "nowhere: expected a run",
+        lambda: train(images, lr=0.1): "lr: no such setting; did you mean learning_rate",
+        lambda: mine.sample(-1, labels=[]): "num_images -1: expected a whole number, at least 1",
+        lambda: mine.sample(1, labels=[0], temperature=-1.0): "temperature -1.0: expected at least 0",
+        lambda: mine.score(images, classes, iw_samples=2.5): "iw_samples 2.5: expected a whole number, at least 0",
+        lambda: mine.interpolate(images[:1], images[:1], 1, labels=[0]): "num_steps 1: expected a whole number",
         lambda: train(images, dataset="digits"): "dataset or data_dir beside images: expected one of them",
     }.items():
         with pytest.raises(ConfigError, match=message):

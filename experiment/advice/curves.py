@@ -94,7 +94,7 @@ def has_few_steps(evidence):
         return None
     return Remark(
         "The model was trained for few steps",
-        f"{num_steps:,} steps of {evidence.config.batch_size} images in {num_epochs} epochs",
+        f"{num_steps:,} steps of {_batch_size(evidence):,} images in {num_epochs} epochs",
         f"--num_epochs {ceil(ENOUGH_STEPS * num_epochs / num_steps)}",
     )
 
@@ -126,6 +126,11 @@ def _num_steps(evidence):
         return evidence.rows[-1]["step"]
     protocol = evidence.results.get("protocol", {})
     return protocol.get("training_images", 0) // protocol.get("batch_size", 1) * protocol.get("epochs", 0)
+
+
+def _batch_size(evidence):
+    """The images in a batch, which are fewer than --batch_size where there are not as many to train on."""
+    return evidence.results.get("protocol", {}).get("batch_size", evidence.config.batch_size)
 
 
 def _less_by_heart(evidence):

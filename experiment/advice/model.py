@@ -156,6 +156,8 @@ def has_few_test_images(evidence):
         flag = "leave --limit out"
     elif config.image_size:
         flag = f"--test_split above {config.test_split:g}, and --seeds"
+    elif config.dataset == "arrays":
+        flag = "more test images, and several seeds"
     else:
         flag = "--seeds 0 1 2"
     return Remark(

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
 from data_utils import cut_full, over_batches
 from experiment.training.execution import compiled
 from experiment.training.preprocessing import make_batch
+from experiment.training.progress import progress_bar
 from models.bounds import log_weight
 from models.catalog import LIKELIHOODS
 from models.distributions import repeat_rows
@@ -117,11 +117,6 @@ class LogEvidence:
                 bounds.extend(new)
                 progress(len(new))
         return np.array(bounds, np.float64)
-
-
-def progress_bar(name, num_images):
-    """A bar that counts images, on a terminal."""
-    return tqdm(total=num_images, desc=name, unit=" images", dynamic_ncols=True, disable=None)
 
 
 def compile_log_evidence(model, num_samples, chunk, jit_compile):

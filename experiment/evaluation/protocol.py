@@ -20,6 +20,7 @@ def protocol_of(config, dataset, origin):
         "split": "test" if config.limit is None else f"first {len(dataset.test.images)} images of test",
         "limit": config.limit,
         "training_images": len(dataset.train.images),
+        "validation_images": len(dataset.validation.images),
         "binarization": config.binarization,
         "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
         "seed": config.seed,

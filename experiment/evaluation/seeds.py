@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t
+from scipy.stats import norm, t
 
 from experiment.evaluation.results import NATS, ROWS, SHARE
 from experiment.settings.axes import number_of
@@ -11,6 +11,7 @@ from experiment.settings.config import Config
 from experiment.settings.words import evidence_of, nats_of
 
 CONFIDENCE = 0.95
+NORMAL_95 = float(norm.ppf(0.5 + CONFIDENCE / 2))
 
 
 class Compared(NamedTuple):
@@ -90,12 +91,31 @@ def has_intervals(compared):
     return len({run.group for run in compared}) < len(compared)
 
 
-def best_of(summary):
-    """The group of the highest ELBO in words: 'best ELBO: beta 1, -101.21 +- 0.30 nats'; '' where there is none."""
+def best_of(compared, summary):
+    """The group of the highest ELBO in words, with those that chance may place below it; '' where there is none.
+
+    A group is told apart from the best where the 95 % intervals of the two do not meet: over seeds, or, of a single
+    run, over the test images.
+    """
     if len(summary) < 2 or any(group.endswith(" *") for group in summary):
         return ""
-    group = max(summary, key=lambda name: summary[name]["elbo"].mean)
-    return f"best ELBO: {group}, {shown('elbo', summary[group]['elbo'])} nats\n"
+    errors = {run.group: run.test["elbo_standard_error"] for run in compared}
+    best = max(summary, key=lambda group: summary[group]["elbo"].mean)
+
+    def half_width(group):
+        over_seeds = summary[group]["elbo"].half_width
+        return NORMAL_95 * errors[group] if over_seeds is None else over_seeds
+
+    def meets_best(group):
+        distance = summary[best]["elbo"].mean - summary[group]["elbo"].mean
+        return group != best and distance <= half_width(best) + half_width(group)
+
+    rivals = "; ".join(filter(meets_best, summary))
+    words = f"Best ELBO: {best}, {shown('elbo', summary[best]['elbo'])} nats"
+    words += f"; not told apart from it: {rivals}" if rivals else ""
+    if has_intervals(compared):
+        return f"{words}."
+    return f"{words}. One run each: --seeds 0 1 2 shows what chance does."
 
 
 def varied_numbers(compared, axes):

@@ -23,6 +23,13 @@ def command_line(*words):
     return shlex.join(map(str, words))
 
 
+def how_to_resume(run, config):
+    """What continues a run that was stopped, as it is typed: a command, or a call where its images came from Python."""
+    if config.dataset == "arrays" and not config.data_dir:
+        return f"train(images, resume={run.name!r}, ...) with the same images"
+    return command_line("python", "assignment.py", "--resume", run.name)
+
+
 def as_file_name(text):
     """A text as the name of a file on any system, such as that of a class: 'cats/dogs?' -> 'cats_dogs_'."""
     return re.sub(r"[^\w.-]", "_", text)[:40]

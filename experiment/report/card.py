@@ -24,7 +24,7 @@ from experiment.api import load
 
 model = load("{name}")
 images = model.sample({num_images}{labels})  # {shape}, from 0 to 1
-plt.imsave("samples.png", np.hstack(images).squeeze(), cmap="gray", vmin=0, vmax=1)
+plt.imsave("samples.png", np.hstack(images){grey})
 ```"""
 
 
@@ -42,7 +42,8 @@ def model_card(name, config, results):
         _header(name, config, results),
         f"# {name}",
         f"A {_kind(config)}, trained on {config.dataset}: {DATASETS[config.dataset].source}. Images of {height} x "
-        f"{width} x {channels}, {_latents(config)}, {describe_network(config)}, likelihood {config.likelihood}.",
+        f"{width} x {channels}, {_latents(config)}, {describe_network(config)}, likelihood {config.likelihood}."
+        f"{_labels(config)}",
         "## Numbers",
         f"{heading(compared)}.",
         "\n".join(["| | | |", "|---|---:|---|", *map(_row, numbers(compared))]),
@@ -101,6 +102,10 @@ def _latents(config):
     return f"{config.num_units} latent units{levels}"
 
 
+def _labels(config):
+    return f" Labels, in order: {', '.join(config.label_names)}." if config.label_names else ""
+
+
 def _row(number):
     name = f"of which {number.name.removeprefix('of ')}" if number.is_detail else number.name
     cells = [cell.replace("|", "\\|") for cell in (name, number.number, number.words)]
@@ -124,6 +129,7 @@ def _use(name, config):
         name=name,
         labels=f", labels=range({num_images})" if config.label_names else "",
         num_images=num_images,
+        grey='[..., 0], cmap="gray", vmin=0, vmax=1' if config.image_shape[-1] == 1 else "",
         shape=f"[{num_images}, {', '.join(map(str, config.image_shape))}]"
         + (", one of each label" if config.label_names else ""),
     )

@@ -191,10 +191,11 @@ def _settle(values, given):
 def _refuse_settings_without_meaning(config, given):
     """Raise ConfigError for a given setting that the network or the data set does not use."""
     network, dataset = NETWORKS.get(config["network"]), DATASETS.get(config["dataset"])
+    of_new_images = {"skip_unreadable"} if given.get("score") else set()  # these are files, whatever it was trained on
     for each in flags():
-        if given.get(each.name, each.default) == each.default:
+        if given.get(each.name, each.default) == each.default or each.name in of_new_images:
             continue
-        shown = received(each.name, given[each.name])
+        shown = as_flag(each.name, given[each.name])
         if network and each.name in NETWORK_SETTINGS - network.settings.keys():
             fitting = " or ".join(name for name, entry in NETWORKS.items() if each.name in entry.settings)
             raise ConfigError(f"{shown} with --network {config['network']}: expected --network {fitting}")

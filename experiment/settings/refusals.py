@@ -1,11 +1,38 @@
 """Combinations of settings that cannot be run, and why."""
 
+from difflib import get_close_matches
+
 from experiment.settings.datasets import DATASETS
 from models.catalog import LIKELIHOODS, MODELS, OBJECTIVES, SELECTORS
 
 
 class ConfigError(ValueError):
     """A setting, or a combination of settings, that cannot be run. One line: received, expected, what to do."""
+
+
+# What other programs call our settings.
+OTHER_NAMES = {
+    "lr": "learning_rate",
+    "epochs": "num_epochs",
+    "batch": "batch_size",
+    "bs": "batch_size",
+    "latent_dim": "latent_size",
+    "z_dim": "latent_size",
+    "data": "data_dir",
+    "data_path": "data_dir",
+    "cvae": "is_cvae",
+    "loss": "objective",
+    "kl_weight": "beta",
+    "model": "is_cvae hierarchical",
+    "name": "run_name",
+    "checkpoint": "load_weights",
+}
+
+
+def meant_by(name, known, dash=""):
+    """'; did you mean learning_rate?' for a name that is none of the known ones, or '' where none is near."""
+    close = OTHER_NAMES[name].split() if name in OTHER_NAMES else get_close_matches(name, known, n=1)
+    return f"; did you mean {' and '.join(dash + each for each in close)}?" if close else ""
 
 
 def received(name, value):

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from experiment.evaluation.likelihood import progress_bar
 from experiment.pictures.chosen import form_of, label_of_file
 from experiment.tables.rows import columns_of, rows_of, unit_columns
 from experiment.tables.writing import write_table
 from experiment.training.preprocessing import binarize_when_read
+from experiment.training.progress import progress_bar
 from image_data.folders import find_images
 from image_data.photographs import cached_images, refusal, shown
 from image_data.splits import DataError, Split
@@ -55,7 +55,9 @@ def write_rows(infer, config, splits, label_names, folder, stem):
 
 
 def split_of_folder(config, folder):
-    """The images below a folder as a model sees them: a Split, which reads and binarises them when they are asked for.
+    """The images below a folder as a model sees them, and those that cannot be read.
+
+    The Split reads and binarises them when they are asked for; the others are a dict, file -> reason.
 
     They are resized as the training images were; for a model of arrays (MNIST) they have its size. For a conditional
     model the label of an image is the nearest folder above it that is named as a label.
@@ -66,7 +68,8 @@ def split_of_folder(config, folder):
     """
     flag, root = f"--score {shown(folder)}", Path(folder)
     if not root.is_dir():
-        raise DataError(f"{flag}: found no such folder; expected one of images")
+        mend = "; arrays are scored from Python: load(RUN).score(images)" if root.suffix == ".npz" else ""
+        raise DataError(f"{flag}: found no such folder; expected one of images{mend}")
     files, _ = find_images(root)
     if not files:
         raise DataError(f"{flag}: found no image; expected a folder of images")
@@ -83,4 +86,4 @@ def split_of_folder(config, folder):
     if config.traits.is_conditional:
         labels = np.stack([label_of_file("--score", root / file, config) for file in files])
     split = Split(images, labels, names=np.array(files, dtype=object))
-    return binarize_when_read(split, config.binarization, Stream.TEST_BINARIZATION)
+    return binarize_when_read(split, config.binarization, Stream.TEST_BINARIZATION), unreadable

@@ -24,7 +24,7 @@ def test_codes_and_scores_of_the_same_images_agree(cli, undrawn, trained, tmp_pa
         Image.fromarray(image[..., 0]).save(tmp_path / f"new/{index:03}.png")
     code, out, err = cli("--load_weights", "digits_vae", "--score", "new", "--anomalies")
     assert code == 0, err
-    scored = tmp_path / "outputs/digits_vae_generated"
+    scored = tmp_path / "outputs/digits_vae_scores"
     names = ["scores.csv", "scores.json", "scores.npz", "unusual_by_elbo.png", "unusual_by_excess.png"]
     assert files(scored) == names and "scores.csv" in out
     new = np.load(scored / "scores.npz")
@@ -38,5 +38,9 @@ def test_codes_and_scores_of_the_same_images_agree(cli, undrawn, trained, tmp_pa
     (tmp_path / "new/007.png").write_bytes(b"no image")
     code, _, err = cli("--load_weights", "digits_vae", "--score", "new")  # behind the bar of reading
     assert code == 2 and "error: --score new: 1 of 200 files cannot be read as images: 007.png" in err
+    assert cli("--load_weights", "digits_vae", "--score", "new", "--skip_unreadable")[0] == 0
+    left_out = json.loads((tmp_path / "outputs/digits_vae_scores_2/unreadable_images.json").read_text())
+    assert list(left_out) == ["007.png"]
     assert_refused(cli("--load_weights", "digits_vae", "--score", "nowhere"), "--score nowhere: found no such folder")
+    assert_refused(cli("--load_weights", "digits_vae", "--score", "a.npz"), "from Python: load(RUN).score(images)")
     assert_refused(cli("--score", "new"), "--score new: expected --load_weights RUN as well, the model that scores")

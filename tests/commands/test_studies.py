@@ -173,7 +173,8 @@ def test_a_grid_has_every_combination_and_says_so_before_it_begins(cli, undrawn,
     ]
     assert (folder / "heat_map.png").is_file() and "latent_size 2, beta 4" in study["means"]
     best = max(study["means"], key=lambda group: study["means"][group]["elbo"]["mean"])
-    assert f"best ELBO: {best}, " in out
+    report = (folder / "report.html").read_text()
+    assert f"Best ELBO: {best}, " in out and f"Best ELBO: {best}, " in report and "--seeds 0 1 2 shows" in report
     for room in ("model_ckpts", "outputs"):
         shutil.rmtree(tmp_path / room / "digits_vae_latent_size2_beta4")
     code, out, _ = cli(*GRID)

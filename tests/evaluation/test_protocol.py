@@ -11,8 +11,11 @@ from image_data.splits import Split
 ORIGIN = {"command": "python assignment.py --limit 7", "cpu": "Apple M2", "cpus": 8, "versions": {"keras": "3.15.1"}}
 
 
+SIZES = {"train": 30, "validation": 9, "test": 7}
+
+
 def card(config):
-    splits = {name: Split(np.zeros((size, 8, 8, 1), np.uint8)) for name, size in (("train", 30), ("test", 7))}
+    splits = {name: Split(np.zeros((size, 8, 8, 1), np.uint8)) for name, size in SIZES.items()}
     return protocol_of(config, SimpleNamespace(**splits), ORIGIN)
 
 
@@ -24,7 +27,7 @@ def test_batches_are_as_large_as_the_images_allowed(make_config):
 def test_the_limit_the_training_images_and_the_command_are_named(make_config):
     limited = card(make_config(limit=7))
     assert limited["limit"] == 7 and limited["split"] == "first 7 images of test"
-    assert limited["training_images"] == 30 and ORIGIN.items() <= limited.items()
+    assert (limited["training_images"], limited["validation_images"]) == (30, 9) and ORIGIN.items() <= limited.items()
     assert card(make_config())["split"] == "test" and card(make_config())["limit"] is None
 
 

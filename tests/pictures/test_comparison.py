@@ -21,6 +21,7 @@ from experiment.settings.axes import groups_of
 
 TEST = {
     "elbo": -100.0,
+    "elbo_standard_error": 2.0,
     "distortion": 80.0,
     "rate": 20.0,
     "num_images": 44,
@@ -131,7 +132,24 @@ def test_a_heat_map_has_every_combination_in_order_of_its_numbers(make_config):
     assert axes.texts[2].get_text() == "-84.50 +- 6.35"  # t_{0.975, 1} / 2
     frame = axes.patches[0]
     assert (frame.get_x() + frame.get_width() / 2, frame.get_y() + frame.get_height() / 2) == (0.0, 1.0)
-    assert best_of(summarise(runs)) == "best ELBO: latent_size 20, beta 0.5, -84.50 +- 6.35 nats\n"
+
+
+def test_the_best_is_named_with_those_that_chance_may_place_below_it(make_config, compared):
+    """Over seeds by the intervals of the two, of single runs by the standard errors over test images: 2 x 3.92 nats."""
+    runs = grid(make_config)
+    best = "Best ELBO: latent_size 20, beta 0.5, -84.50 +- 6.35 nats"
+    assert best_of(runs, summarise(runs)) == f"{best}."  # the next are 17 and 35 nats lower
+    near = [run._replace(test={**run.test, "elbo": run.test["elbo"] / 2}) for run in runs]
+    assert best_of(near, summarise(near)).endswith(" nats; not told apart from it: latent_size 3, beta 0.5.") is False
+    single = [run(make_config, beta, 0, elbo=elbo) for beta, elbo in ((1.0, -100.0), (2.0, -107.8), (4.0, -107.9))]
+    expected = (
+        "Best ELBO: beta 1, -100.00 nats; not told apart from it: beta 2. One run each: --seeds 0 1 2 shows what "
+    )
+    assert best_of(single, summarise(single)) == expected + "chance does."
+    mixed = compared[:3] + [run(make_config, 4.0, 0, elbo=-110.0)]  # -102 +- 4.97 and -110 +- 3.92 meet
+    assert (
+        best_of(mixed, summarise(mixed)) == "Best ELBO: beta 1, -102.00 +- 4.97 nats; not told apart from it: beta 4."
+    )
 
 
 def test_a_heat_map_is_of_two_numbers(make_config):
@@ -152,4 +170,4 @@ def test_nats_that_do_not_compare_are_marked(make_config):
         Compared("c", "likelihood mse", make_config(likelihood="mse"), TEST, []),
     ]
     assert [run.group for run in marked(runs)] == ["is_cvae False", "is_cvae True *", "likelihood mse *"]
-    assert best_of(summarise(marked(runs))) == ""
+    assert best_of(marked(runs), summarise(marked(runs))) == ""
