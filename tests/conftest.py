@@ -14,6 +14,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of scikit-learn, whose threads spin where workers share the cores
 
+from experiment.training.runtime import tf  # isort: skip  # noqa: F401  before all that uses TensorFlow
+
 import fake_wandb
 import numpy as np
 import pytest
