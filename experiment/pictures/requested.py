@@ -20,7 +20,7 @@ from experiment.pictures.always import MAX_LABELS
 from experiment.pictures.captions import likelihood_of
 from experiment.pictures.chosen import Chosen
 from experiment.pictures.codes import Units, decode_means, decode_moved, spherical, straight, unit_name
-from experiment.pictures.plots import MOVING_CELL_PIXELS, image_grid, scatter
+from experiment.pictures.plots import CELL_PIXELS, MOVING_CELL_PIXELS, image_grid, scatter
 from experiment.settings.config import Config, flags
 from experiment.settings.words import name_of
 from experiment.training.preprocessing import binarize_once, make_batch
@@ -285,4 +285,4 @@ def _ranked(scene, unusual, title):
         name = f"test image {index}" if image.names is None else shown(image.names[0])
         names.append(f"{name}: {unusual[index]:,.1f}")
     kinds = f"the first {number} rows are the most unusual of {len(order):,} images, the last {number} the least"
-    return image_grid(np.stack(rows), f"{title}\n{kinds}", names, ["image", "reconstruction"])
+    return image_grid(np.stack(rows), f"{title}\n{kinds}", names, ["image", "reconstruction"], 2 * CELL_PIXELS // 3)
