@@ -28,11 +28,14 @@ from experiment.plan import configure
 from experiment.run import run_experiment
 from experiment.settings.config import flags
 from experiment.settings.refusals import ConfigError, meant_by
+from experiment.settings.values import MAX_FLOAT, MAX_INT
 from experiment.tables.rows import Scores, rows_of
 from experiment.training.preprocessing import binarize_once, binarize_when_read, make_batch
 from image_data.given import given_dataset, grey_values, images_of, labels_of
 from image_data.splits import DataError, Dataset, Split
 from models.noise import Stream, noise_seed
+
+MAX_TEMPERATURE = 1_000_000
 
 __all__ = ["Autoencoder", "Scores", "grey_values", "load", "train"]
 
@@ -59,19 +62,30 @@ def train(images=None, labels=None, validation=None, test=None, label_names=(), 
         KeyboardInterrupt: the user stopped it; what it printed says how to go on.
     """
     given, dataset = _settings_of(settings), None
+    is_path = isinstance(images, (str, Path))
+    if resume is not None and not isinstance(resume, (str, Path)):
+        raise ConfigError(f"resume {resume!r}: expected the name of a run")
+    if images is None and resume is None and not given.keys() & {"dataset", "load_weights", "preset"}:
+        raise ConfigError('images None: expected an array, a path, or a data set by name, such as dataset="mnist"')
+    beside = {"labels": labels, "validation": validation, "test": test, "label_names": label_names or None}
+    if images is None or is_path:
+        for name, value in beside.items():
+            if value is not None:
+                raise ConfigError(f"{name} without an array of images: expected it in the folder or the .npz file")
     if images is not None and given.keys() & {"dataset", "data_dir"}:
         raise ConfigError("dataset or data_dir beside images: expected one of them")
-    if isinstance(images, (str, Path)):
+    if is_path:
         given |= {"dataset": "arrays" if str(images).endswith(".npz") else "folder", "data_dir": str(images)}
     elif images is not None:
         given["dataset"] = "arrays"
-        pairs = {"train": (images, labels), "validation": _pair(validation), "test": _pair(test)}
+        pairs = {"train": (images, labels), "validation": _pair(validation, "validation"), "test": _pair(test, "test")}
         dataset = limited(given_dataset(pairs, tuple(label_names)), given.get("limit"))
-    config, resumed = configure(given, resume)
+    config, resumed = configure(given, None if resume is None else str(resume))
     run = run_experiment(config, resumed, command=_call(given, resume), dataset=dataset)
     if run is None:
         raise KeyboardInterrupt("stopped; train(..., resume=RUN) with the same images continues the run named above")
-    return load(run.name)
+    weights = config.load_weights if config.num_epochs == 0 else run.checkpoints
+    return Autoencoder(*load_weights(weights), run.name)
 
 
 def load(run):
@@ -103,10 +117,7 @@ class Autoencoder:
 
     def decode(self, codes, labels=None):
         """The means of p(x|z), [N, H, W, C] in [0, 1], for codes [N, units]."""
-        codes = np.asarray(codes, np.float32)
-        if codes.ndim != 2 or codes.shape[1] != self.config.num_units or not np.isfinite(codes).all():
-            found = "" if np.isfinite(codes).all() else ", some not finite"
-            raise DataError(f"codes {list(codes.shape)}{found}: expected finite numbers [N, {self.config.num_units}]")
+        codes = _codes(codes, self.config.num_units)
         shapes = self.config.level_shapes[::-1]
         levels = by_level(self.config, codes).values()
         levels = [level.reshape(-1, *shape) for level, shape in zip(levels, shapes, strict=True)]
@@ -117,14 +128,16 @@ class Autoencoder:
     def sample(self, num_images, labels=None, temperature=1.0, seed=0):
         """Images from the prior: the means of p(x|z), [N, H, W, C] in [0, 1]. The same seed gives the same images."""
         labels = self._labels(labels, _whole("num_images", num_images, 1))
-        if not 0 <= temperature < np.inf:
-            raise ConfigError(f"temperature {temperature}: expected at least 0; 1 is the prior")
+        if not isinstance(temperature, (int, float, np.number)) or not 0 <= temperature <= MAX_TEMPERATURE:
+            raise ConfigError(f"temperature {temperature!r}: expected 0 to {MAX_TEMPERATURE}; 1 is the prior")
         labels = None if labels is None else tf.constant(labels, tf.float32)
-        return self.model.sample(num_images, noise_seed(seed, Stream.SAMPLES), labels, temperature).numpy()
+        return self.model.sample(
+            num_images, noise_seed(_whole("seed", seed), Stream.SAMPLES), labels, temperature
+        ).numpy()
 
     def reconstruct(self, images, labels=None, seed=0):
         """The means of p(x|z) at samples of q(z|x), [N, H, W, C] in [0, 1]."""
-        split = self._split(images, labels)
+        split, seed = self._split(images, labels), _whole("seed", seed)
 
         def of_batch(index, images, labels):
             return self.model.reconstruct(
@@ -179,7 +192,7 @@ class Autoencoder:
         """
         config = replace(self.config, evaluate=True, iw_samples=_whole("iw_samples", iw_samples))
         test = self._with_any_labels(images, labels)
-        known = test._replace(labels=None) if train is None else self._with_any_labels(*_pair(train))
+        known = test._replace(labels=None) if train is None else self._with_any_labels(*_pair(train, "train"))
         binary_test = binarize_once(test, config.binarization, Stream.TEST_BINARIZATION)
         inferred = self._infer(binary_test, num_codes_measured(config, len(test.images)))
         subject = Subject(self.model, config, Dataset(known, test, test), binary_test, self._infer, inferred)
@@ -232,14 +245,31 @@ def _plain(value):
 
 
 def _whole(name, value, smallest=0):
-    """A whole number as int. Raises ConfigError for another value, or a smaller one."""
-    if not isinstance(value, (int, np.integer)) or value < smallest:
-        raise ConfigError(f"{name} {value}: expected a whole number, at least {smallest}")
+    """A whole number as int. Raises ConfigError for another value, or one that is too small or too large."""
+    if not isinstance(value, (int, np.integer)) or not smallest <= value <= MAX_INT:
+        raise ConfigError(f"{name} {value!r}: expected a whole number, at least {smallest}")
     return int(value)
 
 
-def _pair(images):
+def _codes(codes, num_units):
+    """float32 codes [N, units], N at least 1. Raises DataError for others, and for numbers that float32 cannot hold."""
+    try:
+        found = np.asarray(codes)
+    except ValueError:  # rows of different lengths
+        raise DataError(f"codes of different lengths: expected an array [N, {num_units}]") from None
+    is_numeric = found.dtype.kind in "iuf" and found.ndim == 2 and len(found) > 0 and found.shape[1] == num_units
+    if not is_numeric or not (np.abs(found) <= MAX_FLOAT).all():
+        raise DataError(
+            f"codes {found.dtype} {list(found.shape)}: expected finite numbers [N, {num_units}], the units of all "
+            "levels beside each other, top level first"
+        )
+    return found.astype(np.float32)
+
+
+def _pair(images, name):
     """(images, labels) of images with or without labels."""
+    if isinstance(images, tuple) and len(images) != 2:
+        raise DataError(f"{name}: a tuple of {len(images)}; expected images, or a pair (images, labels)")
     return images if isinstance(images, tuple) else (images, None)
 
 

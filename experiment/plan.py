@@ -32,6 +32,7 @@ from experiment.settings.values import NEWEST
 from models.catalog import SELECTORS
 
 FACTOR_IW_SAMPLES = 100
+SCORED_WITH = {"score", "load_weights", "anomalies", "iw_samples", "skip_unreadable", "export", "run_name", "cache_dir"}
 
 
 def configure(given, resume=None):
@@ -55,6 +56,12 @@ def _configured(given, resume):
     if "score" in given:
         if "load_weights" not in given:
             raise ConfigError(f"--score {given['score']}: expected --load_weights RUN as well, the model that scores")
+        known = SCORED_WITH | ({"dataset", *SELECTORS} if given["load_weights"] == NEWEST else set())
+        if unfit := sorted(given.keys() - known):
+            raise ConfigError(
+                f"--score with --{unfit[0]}: it only scores images, as the saved model sees them; expected at most "
+                f"--{', --'.join(sorted(SCORED_WITH - {'score', 'load_weights'}))}"
+            )
         given = {"num_epochs": 0, **given}
     given = with_preset(given)
     identity = {name: given[name] for name in ("dataset", "run_name", *SELECTORS) if name in given}
@@ -228,9 +235,10 @@ def plan_comparison(names, given, resume=None):
 
 def _test_images_of(member):
     """What decides which images a run was tested on: words -> value."""
-    settings = ("dataset", "image_shape", "validation_split", "test_split", "data_fingerprint")
+    settings = ("dataset", "image_shape", "validation_split", "test_split", "limit")
     return {
         **{name: getattr(member.config, name) for name in settings},
+        "the checksum of the images": member.config.data_fingerprint,
         "the number of test images": results_of(member.run)["test"]["num_images"],
     }
 

@@ -301,6 +301,7 @@ def settle_with_data(config, dataset, resumed=None):
     """
     if config.traits.is_conditional and dataset.train.labels is None:
         mend = "put its images into class folders, or give --labels" if config.image_size else "use --dataset mnist"
+        mend = "give y_train, from Python labels=" if config.dataset == "arrays" else mend
         raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or {mend}")
     image_shape = dataset.image_shape
     label_names = dataset.label_names if config.traits.is_conditional else ()

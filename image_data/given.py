@@ -39,14 +39,15 @@ def images_of(images, image_shape=None, name="images"):
     Raises: DataError for another type or shape.
     """
     images = np.asarray(images)
+    given = f"{name} {images.dtype} {list(images.shape)}"
     if images.dtype == np.uint8 and images.ndim == 3:
         images = images[..., np.newaxis]
     refuse_other_images(images)
     if images.shape[-1] not in (1, 3):
-        raise DataError(f"{name} uint8 {list(images.shape)}: expected C = 1 or 3 in [N, H, W, C], the channels last")
+        raise DataError(f"{given}: expected C = 1 or 3 in [N, H, W, C], the channels last")
     if len(images) == 0 or (image_shape and images.shape[1:] != tuple(image_shape)):
-        wanted = "at least one image" if image_shape is None else f"[N, {', '.join(map(str, image_shape))}]"
-        raise DataError(f"{name} uint8 {list(images.shape)}: expected {wanted}")
+        wanted = "[N, H, W] or [N, H, W, C]" if image_shape is None else f"[N, {', '.join(map(str, image_shape))}]"
+        raise DataError(f"{given}: expected {wanted}, at least one image; images[np.newaxis] makes one image of it")
     return images
 
 

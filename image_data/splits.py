@@ -65,7 +65,7 @@ def refuse_other_images(images):
         found = f"{np.dtype(getattr(images.dtype, 'as_numpy_dtype', images.dtype))} {list(images.shape)}"
         raise DataError(
             f"images {found}: expected uint8 [N, H, W, C] from 0 to 255; floats from 0 to 1 become such by "
-            "image_data.given.grey_values, which refuses others, and grey images by images[..., np.newaxis]"
+            "experiment.api.grey_values, and whole numbers by .astype('uint8')"
         )
 
 

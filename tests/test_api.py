@@ -58,6 +58,8 @@ def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
     assert mine.results["test"] == shell.results["test"]
     assert mine.score(*pairs[2]).elbo.mean() == pytest.approx(mine.results["test"]["elbo"], rel=1e-6)
     assert mine.evaluate(*pairs[2], iw_samples=2)["elbo"] == mine.results["test"]["elbo"]
+    again = train(*pairs[0], validation=pairs[1], test=pairs[2], load_weights="shell", num_epochs=0)
+    assert again.name == "shell_generated" and again.results["test"]["elbo"] == shell.results["test"]["elbo"]
     with pytest.raises(DataError, match="labels: expected none, since vae_1l is not conditional; leave them out"):
         load(PROJECT / "model_ckpts/vae_1l").encode(*pairs[2])
     np.testing.assert_array_equal(mine.encode(*pairs[2]), shell.encode(digits.test.images, digits.test.labels))
@@ -77,11 +79,15 @@ def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
         lambda: mine.encode(images / 255, classes): "images float64 .*: expected uint8",
         lambda: mine.encode(images[:, :7], classes): r"images uint8 \[200, 7, 28, 1\]: expected \[N, 28, 28, 1\]",
         lambda: mine.interpolate(images[:2], images[:3], labels=classes[:2]): "2 and 3 images: expected pairs",
-        lambda: mine.decode(np.zeros((2, 3)), classes[:2]): r"codes \[2, 3\]: expected finite numbers \[N, 15\]",
-        lambda: mine.sample(2, labels=[3, 10]): "labels int64 .*: expected 2 class numbers from 0 to 9",
+        lambda: mine.decode([[0.0], [0.0, 1.0]]): "codes of different lengths: expected an array",
+        lambda: mine.decode(np.zeros((0, 15))): r"codes float64 \[0, 15\]: expected finite numbers \[N, 15\]",
+        lambda: mine.encode(images[0], classes[:1]): r"images uint8 \[28, 28, 1\]: expected \[N, 28, 28, 1\], at least",
+        lambda: mine.evaluate(*pairs[2], train=(images,)): "train: a tuple of 1; expected images, or a pair",
         lambda: mine.decode(
-            np.full((2, 15), np.nan), classes[:2]
-        ): r"codes \[2, 15\], some not finite: expected finite",
+            np.zeros((2, 3)), classes[:2]
+        ): r"codes float64 \[2, 3\]: expected finite numbers \[N, 15\]",
+        lambda: mine.sample(2, labels=[3, 10]): "labels int64 .*: expected 2 class numbers from 0 to 9",
+        lambda: mine.decode(np.full((2, 15), np.nan), classes[:2]): r"codes float64 \[2, 15\]: expected finite numbers",
     }.items():
         with pytest.raises(DataError, match=message):
             wrong()
@@ -90,8 +96,14 @@ def test_it_trains_the_run_of_the_command_line(cli, undrawn, tmp_path, digits):
         lambda: mine.interpolate(images, images, path="bent", labels=classes): "path bent: expected straight or",
         lambda: load("nowhere"): "nowhere: expected a run",
         lambda: train(images, lr=0.1): "lr: no such setting; did you mean learning_rate",
+        lambda: train(): "images None: expected an array, a path, or a data set by name",
+        lambda: train("all.npz", labels=classes): "labels without an array of images: expected it in the folder or the",
+        lambda: train(images, resume=True): "resume True: expected the name of a run",
+        lambda: mine.sample(1, labels=[0], seed=2**32): "seed 4294967296: expected a whole number, at least 0",
+        lambda: mine.sample(1, labels=[0], temperature="a"): "temperature 'a': expected 0 to",
+        lambda: train(images, validation_split=0.3): "with arrays: expected x_validation and x_test in the file, or",
         lambda: mine.sample(-1, labels=[]): "num_images -1: expected a whole number, at least 1",
-        lambda: mine.sample(1, labels=[0], temperature=-1.0): "temperature -1.0: expected at least 0",
+        lambda: mine.sample(1, labels=[0], temperature=-1.0): "temperature -1.0: expected 0 to",
         lambda: mine.score(images, classes, iw_samples=2.5): "iw_samples 2.5: expected a whole number, at least 0",
         lambda: mine.interpolate(images[:1], images[:1], 1, labels=[0]): "num_steps 1: expected a whole number",
         lambda: train(images, dataset="digits"): "dataset or data_dir beside images: expected one of them",

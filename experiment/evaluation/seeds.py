@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.stats import t
 
 from experiment.evaluation.results import NATS, ROWS, SHARE
 from experiment.settings.axes import number_of
@@ -11,7 +11,6 @@ from experiment.settings.config import Config
 from experiment.settings.words import evidence_of, nats_of
 
 CONFIDENCE = 0.95
-NORMAL_95 = float(norm.ppf(0.5 + CONFIDENCE / 2))
 
 
 class Compared(NamedTuple):
@@ -92,30 +91,25 @@ def has_intervals(compared):
 
 
 def best_of(compared, summary):
-    """The group of the highest ELBO in words, with those that chance may place below it; '' where there is none.
+    """The group of the highest ELBO in words, with those that other seeds may place above it; '' where there is none.
 
-    A group is told apart from the best where the 95 % intervals of the two do not meet: over seeds, or, of a single
-    run, over the test images.
+    These are the groups whose 95 % interval over seeds meets that of the best. Of single runs it says nothing: the
+    standard error over test images is no measure of the difference of two runs on the same images.
     """
     if len(summary) < 2 or any(group.endswith(" *") for group in summary):
         return ""
-    errors = {run.group: run.test["elbo_standard_error"] for run in compared}
     best = max(summary, key=lambda group: summary[group]["elbo"].mean)
-
-    def half_width(group):
-        over_seeds = summary[group]["elbo"].half_width
-        return NORMAL_95 * errors[group] if over_seeds is None else over_seeds
+    words = f"Best ELBO: {best}, {shown('elbo', summary[best]['elbo'])} nats"
+    if not has_intervals(compared):
+        return f"{words}. One run each: --seeds 0 1 2 shows what chance does."
 
     def meets_best(group):
         distance = summary[best]["elbo"].mean - summary[group]["elbo"].mean
-        return group != best and distance <= half_width(best) + half_width(group)
+        widths = [summary[name]["elbo"].half_width or 0.0 for name in (best, group)]
+        return group != best and distance <= sum(widths)
 
     rivals = "; ".join(filter(meets_best, summary))
-    words = f"Best ELBO: {best}, {shown('elbo', summary[best]['elbo'])} nats"
-    words += f"; not told apart from it: {rivals}" if rivals else ""
-    if has_intervals(compared):
-        return f"{words}."
-    return f"{words}. One run each: --seeds 0 1 2 shows what chance does."
+    return words + (f"; not told apart from it: {rivals}." if rivals else ".")
 
 
 def varied_numbers(compared, axes):

@@ -14,6 +14,7 @@ from experiment.settings.refusals import ConfigError
 from experiment.settings.values import NEWEST
 
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
+SHIPPED = Path(__file__).resolve().parents[2] / CHECKPOINTS  # weights that come with the project
 CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, CARD_FILE = "config.json", "state.npz", ".weights.h5", "README.md"
 METRICS_FILE, RESULTS_FILE, TABLE_FILE, REPORT_FILE = "metrics.jsonl", "results.json", "results.txt", "report.html"
 
@@ -136,7 +137,7 @@ def find_run(name, asked, file):
     if name == NEWEST:
         return (newest_run(asked.run_name, file) if asked.run_name else newest_like(asked, file)).checkpoints
     folder = Path(name).parent if name.endswith(WEIGHTS_SUFFIX) else Path(name)
-    for candidate in (CHECKPOINTS / name, folder):
+    for candidate in (CHECKPOINTS / name, folder, SHIPPED / name):
         if (candidate / CONFIG_FILE).is_file():
             return candidate
     mend = f"; train it first: --preset {name}" if name in PRESETS else ""

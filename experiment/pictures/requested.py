@@ -261,10 +261,10 @@ def draw_anomalies(scene, chosen):
     elbo = scene.inferred.elbo
     lengths = np.concatenate([code_lengths(scene.test.images[at]) for at in cut(len(elbo), CODED_AT_ONCE)])
     words = {
-        "elbo": (-elbo, "-ELBO: nats that the model needs for an image"),
+        "elbo": (-elbo, "-ELBO, nats"),
         "excess": (
             excess(elbo, lengths, scene.config),
-            "-ELBO less the length of a lossless code: nats (Serra et al. 2020)",
+            "excess: nats beyond a lossless code of the 8-bit values, by the ELBO (Serra et al. 2020)",
         ),
     }
     return {f"unusual_by_{name}": _ranked(scene, *words[name]) for name in words}

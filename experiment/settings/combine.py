@@ -191,7 +191,7 @@ def _settle(values, given):
 def _refuse_settings_without_meaning(config, given):
     """Raise ConfigError for a given setting that the network or the data set does not use."""
     network, dataset = NETWORKS.get(config["network"]), DATASETS.get(config["dataset"])
-    of_new_images = {"skip_unreadable"} if given.get("score") else set()  # these are files, whatever it was trained on
+    of_new_images = {"skip_unreadable"} if "score" in given else set()  # these are files, whatever it was trained on
     for each in flags():
         if given.get(each.name, each.default) == each.default or each.name in of_new_images:
             continue
@@ -200,6 +200,11 @@ def _refuse_settings_without_meaning(config, given):
             fitting = " or ".join(name for name, entry in NETWORKS.items() if each.name in entry.settings)
             raise ConfigError(f"{shown} with --network {config['network']}: expected --network {fitting}")
         if dataset and each.metadata["photographs_only"] and not dataset.has_photographs:
+            if config["dataset"] == "arrays" and each.name.endswith("_split"):
+                raise ConfigError(
+                    f"{shown} with arrays: expected x_validation and x_test in the file, or from Python validation= "
+                    "and test="
+                )
             raise ConfigError(
                 f"{shown} with --dataset {config['dataset']}: its images are as they are; expected a data set of image "
                 "files, such as --dataset folder"

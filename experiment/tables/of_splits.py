@@ -69,7 +69,8 @@ def split_of_folder(config, folder):
     flag, root = f"--score {shown(folder)}", Path(folder)
     if not root.is_dir():
         mend = "; arrays are scored from Python: load(RUN).score(images)" if root.suffix == ".npz" else ""
-        raise DataError(f"{flag}: found no such folder; expected one of images{mend}")
+        found = "is a file" if root.exists() else "found no such folder"
+        raise DataError(f"{flag}: {found}; expected a folder of images{mend}")
     files, _ = find_images(root)
     if not files:
         raise DataError(f"{flag}: found no image; expected a folder of images")

@@ -43,4 +43,9 @@ def test_codes_and_scores_of_the_same_images_agree(cli, undrawn, trained, tmp_pa
     assert list(left_out) == ["007.png"]
     assert_refused(cli("--load_weights", "digits_vae", "--score", "nowhere"), "--score nowhere: found no such folder")
     assert_refused(cli("--load_weights", "digits_vae", "--score", "a.npz"), "from Python: load(RUN).score(images)")
+    assert_refused(cli("--load_weights", "digits_vae", "--score", "new/000.png"), "--score new/000.png: is a file;")
+    for flags in (["--num_epochs", "3"], ["--codes"], ["--image_size", "64"], ["--dataset", "mnist"]):
+        assert_refused(
+            cli("--load_weights", "digits_vae", "--score", "new", *flags), f"--score with {flags[0]}: it only"
+        )
     assert_refused(cli("--score", "new"), "--score new: expected --load_weights RUN as well, the model that scores")

@@ -220,7 +220,7 @@ def test_runs_without_common_images_or_numbers_are_not_compared(cli, undrawn, tr
     path.write_text(json.dumps({**settings, "data_fingerprint": "00000000"}))
     assert_refused(
         cli("--compare", run, other),
-        f"--compare {other}: expected the test images of {run}, but data_fingerprint is 00000000, there",
+        f"--compare {other}: expected the test images of {run}, but the checksum of the images is 00000000, there",
     )
     path.write_text(json.dumps(settings))
     message = f"--compare {other}: expected a run that was evaluated at its end, in results.json; end it with python"

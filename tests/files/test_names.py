@@ -133,7 +133,8 @@ def test_a_preset_is_settings_that_flags_override():
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_can_be_run_and_continued(name):
+def test_every_preset_can_be_run_and_continued(name, monkeypatch, tmp_path):
+    monkeypatch.setattr("experiment.files.names.SHIPPED", tmp_path / "nothing")
     settings = dict(PRESETS[name].settings)
     if first := settings.pop("load_weights", None):
         with pytest.raises(ConfigError, match=f"{first}: expected a run .*; train it first: --preset {first}"):
@@ -146,6 +147,11 @@ def test_every_preset_can_be_run_and_continued(name):
     assert configure({"num_epochs": config.num_epochs}, resume=name)[0].preset == name
     with pytest.raises(ConfigError, match="--resume with --preset: expected one of them"):
         configure({"preset": name}, resume=name)
+
+
+def test_weights_that_come_with_the_project_are_found_from_any_folder():
+    config, _ = configure({"load_weights": "cvae_1l", "num_epochs": 0})
+    assert config.run_name == "cvae_1l" and Path(config.load_weights).is_file()
 
 
 def test_a_preset_that_is_trained_longer_is_another_run():

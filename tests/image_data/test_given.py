@@ -48,9 +48,9 @@ def test_an_npz_file_is_a_data_set(tmp_path):
         (IMAGES / 255, r"images float64 \[40, 6, 5\]: expected uint8"),
         (IMAGES.astype(int), r"images int64 \[40, 6, 5\]: expected uint8"),
         (IMAGES[0], r"images uint8 \[6, 5\]: expected uint8"),
-        (IMAGES[:0], r"images uint8 \[0, 6, 5, 1\]: expected \[N, 6, 5, 1\]"),
+        (IMAGES[:0], r"images uint8 \[0, 6, 5\]: expected \[N, 6, 5, 1\]"),
         (IMAGES[:, None], r"images uint8 \[40, 1, 6, 5\]: expected C = 1 or 3 .* the channels last"),
-        (IMAGES[:, :4], r"images uint8 \[40, 4, 5, 1\]: expected \[N, 6, 5, 1\]"),
+        (IMAGES[:, :4], r"images uint8 \[40, 4, 5\]: expected \[N, 6, 5, 1\]"),
     ],
 )
 def test_other_images_are_refused(images, message):
