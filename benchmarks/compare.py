@@ -86,6 +86,8 @@ def ceiling():
 def rows_of(results):
     """The rows of the table: name -> texts."""
     ours = results["ours"]
+    if not all(ours):
+        raise SystemExit("ours could not be measured; nothing can be compared with it")
     for name, runs in results.items():
         if not all(runs):
             continue

@@ -52,16 +52,16 @@ class Layers:
 
     def blocks(self, stage):
         if stage == self.top:
-            dense = [self.activation(), nn.Linear(self.width, self.width), self.activation()]
-            make = lambda: Residual(*dense, nn.Linear(self.width, self.width))  # noqa: E731
-        else:
-            size = self.sizes[stage - 1]
+            return [self.dense_block() for _ in range(self.config.num_blocks)]
+        return [self.map_block(self.sizes[stage - 1]) for _ in range(self.config.num_blocks)]
 
-            def make():
-                first = self.normalized(nn.Conv2d(size, size, 3, padding=1), size)
-                return Residual(self.activation(), *first, nn.Conv2d(size, size, 3, padding=1))
+    def dense_block(self):
+        first = [nn.Linear(self.width, self.width), self.activation()]
+        return Residual(self.activation(), *first, nn.Linear(self.width, self.width))
 
-        return [make() for _ in range(self.config.num_blocks)]
+    def map_block(self, size):
+        first = self.normalized(nn.Conv2d(size, size, 3, padding=1), size)
+        return Residual(self.activation(), *first, nn.Conv2d(size, size, 3, padding=1))
 
     def down(self, stage):
         if stage == self.top:

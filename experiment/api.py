@@ -28,14 +28,15 @@ from experiment.plan import configure
 from experiment.run import run_experiment
 from experiment.settings.config import flags
 from experiment.settings.refusals import ConfigError, meant_by
-from experiment.settings.values import MAX_FLOAT, MAX_INT
+from experiment.settings.values import MAX_FLOAT, number, whole_number
 from experiment.tables.rows import Scores, rows_of
 from experiment.training.preprocessing import binarize_once, binarize_when_read, make_batch
 from image_data.given import given_dataset, grey_values, images_of, labels_of
 from image_data.splits import DataError, Dataset, Split
 from models.noise import Stream, noise_seed
 
-MAX_TEMPERATURE = 1_000_000
+# The networks stay finite for codes of this size, and not for the largest that float32 holds.
+TEMPERATURE = number(lambda value: 0 <= value <= 1e6, "a number from 0 to 1,000,000; 1 is the prior")
 
 __all__ = ["Autoencoder", "Scores", "grey_values", "load", "train"]
 
@@ -62,25 +63,15 @@ def train(images=None, labels=None, validation=None, test=None, label_names=(), 
         KeyboardInterrupt: the user stopped it; what it printed says how to go on.
     """
     given, dataset = _settings_of(settings), None
-    is_path = isinstance(images, (str, Path))
-    if resume is not None and not isinstance(resume, (str, Path)):
-        raise ConfigError(f"resume {resume!r}: expected the name of a run")
-    if images is None and resume is None and not given.keys() & {"dataset", "load_weights", "preset"}:
-        raise ConfigError('images None: expected an array, a path, or a data set by name, such as dataset="mnist"')
     beside = {"labels": labels, "validation": validation, "test": test, "label_names": label_names or None}
-    if images is None or is_path:
-        for name, value in beside.items():
-            if value is not None:
-                raise ConfigError(f"{name} without an array of images: expected it in the folder or the .npz file")
-    if images is not None and given.keys() & {"dataset", "data_dir"}:
-        raise ConfigError("dataset or data_dir beside images: expected one of them")
-    if is_path:
+    _refuse_unfit(images, resume, given, [name for name, value in beside.items() if value is not None])
+    if isinstance(images, (str, Path)):
         given |= {"dataset": "arrays" if str(images).endswith(".npz") else "folder", "data_dir": str(images)}
     elif images is not None:
         given["dataset"] = "arrays"
         pairs = {"train": (images, labels), "validation": _pair(validation, "validation"), "test": _pair(test, "test")}
         dataset = limited(given_dataset(pairs, tuple(label_names)), given.get("limit"))
-    config, resumed = configure(given, None if resume is None else str(resume))
+    config, resumed = configure(given, resume and str(resume))
     run = run_experiment(config, resumed, command=_call(given, resume), dataset=dataset)
     if run is None:
         raise KeyboardInterrupt("stopped; train(..., resume=RUN) with the same images continues the run named above")
@@ -127,17 +118,15 @@ class Autoencoder:
 
     def sample(self, num_images, labels=None, temperature=1.0, seed=0):
         """Images from the prior: the means of p(x|z), [N, H, W, C] in [0, 1]. The same seed gives the same images."""
-        labels = self._labels(labels, _whole("num_images", num_images, 1))
-        if not isinstance(temperature, (int, float, np.number)) or not 0 <= temperature <= MAX_TEMPERATURE:
-            raise ConfigError(f"temperature {temperature!r}: expected 0 to {MAX_TEMPERATURE}; 1 is the prior")
+        labels = self._labels(labels, _checked("num_images", num_images, whole_number(1)))
         labels = None if labels is None else tf.constant(labels, tf.float32)
-        return self.model.sample(
-            num_images, noise_seed(_whole("seed", seed), Stream.SAMPLES), labels, temperature
-        ).numpy()
+        temperature = _checked("temperature", temperature, TEMPERATURE)
+        seed = noise_seed(_checked("seed", seed, whole_number(0)), Stream.SAMPLES)
+        return self.model.sample(num_images, seed, labels, temperature).numpy()
 
     def reconstruct(self, images, labels=None, seed=0):
         """The means of p(x|z) at samples of q(z|x), [N, H, W, C] in [0, 1]."""
-        split, seed = self._split(images, labels), _whole("seed", seed)
+        split, seed = self._split(images, labels), _checked("seed", seed, whole_number(0))
 
         def of_batch(index, images, labels):
             return self.model.reconstruct(
@@ -163,7 +152,7 @@ class Autoencoder:
         if len(first) != len(second):
             raise DataError(f"{len(first)} and {len(second)} images: expected pairs, as many of one as of the other")
         ends = [self.encode(images, labels) for images in (first, second)]
-        between = paths[path](*ends, np.linspace(0.0, 1.0, _whole("num_steps", num_steps, 2)))
+        between = paths[path](*ends, np.linspace(0.0, 1.0, _checked("num_steps", num_steps, whole_number(2))))
         labels = self._labels(labels, len(between))
         labels = None if labels is None else np.repeat(labels, num_steps, axis=0)
         images = self.decode(between.reshape(-1, between.shape[-1]), labels)
@@ -177,7 +166,9 @@ class Autoencoder:
             labels: of a conditional model.
             iw_samples: K of the importance-weighted bound; 0 for none.
         """
-        rows = rows_of(self._infer, self.config, self._split(images, labels), _whole("iw_samples", iw_samples))
+        rows = rows_of(
+            self._infer, self.config, self._split(images, labels), _checked("iw_samples", iw_samples, whole_number(0))
+        )
         columns = zip(*(row.scores for row in rows), strict=True)
         return Scores(*(None if each[0] is None else np.concatenate(each) for each in columns))
 
@@ -190,7 +181,7 @@ class Autoencoder:
             train: a pair (images, labels) for the measures that are fitted on training images, or None.
             iw_samples: K of the importance-weighted bound; 0 for as many as take a quarter of an hour.
         """
-        config = replace(self.config, evaluate=True, iw_samples=_whole("iw_samples", iw_samples))
+        config = replace(self.config, evaluate=True, iw_samples=_checked("iw_samples", iw_samples, whole_number(0)))
         test = self._with_any_labels(images, labels)
         known = test._replace(labels=None) if train is None else self._with_any_labels(*_pair(train, "train"))
         binary_test = binarize_once(test, config.binarization, Stream.TEST_BINARIZATION)
@@ -244,11 +235,24 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _whole(name, value, smallest=0):
-    """A whole number as int. Raises ConfigError for another value, or one that is too small or too large."""
-    if not isinstance(value, (int, np.integer)) or not smallest <= value <= MAX_INT:
-        raise ConfigError(f"{name} {value!r}: expected a whole number, at least {smallest}")
-    return int(value)
+def _refuse_unfit(images, resume, given, beside):
+    """Raise ConfigError for arguments of `train` that do not go together; beside: what came with the images."""
+    if resume is not None and not (isinstance(resume, (str, Path)) and str(resume)):
+        raise ConfigError(f"resume {resume!r}: expected the name of a run")
+    if images is None and resume is None and not given.keys() & {"dataset", "load_weights", "preset"}:
+        raise ConfigError('images None: expected an array, a path, or a data set by name, such as dataset="mnist"')
+    if beside and (images is None or isinstance(images, (str, Path))):
+        raise ConfigError(f"{beside[0]} without an array of images: expected it in the folder or the .npz file")
+    if images is not None and given.keys() & {"dataset", "data_dir"}:
+        raise ConfigError("dataset or data_dir beside images: expected one of them")
+
+
+def _checked(name, value, rule):
+    """A number that a Rule accepts. Raises ConfigError for others."""
+    value = _plain(value)
+    if not rule.accepts(value):
+        raise ConfigError(f"{name} {value!r}: expected {rule.expected}")
+    return value
 
 
 def _codes(codes, num_units):

@@ -235,7 +235,7 @@ def plan_comparison(names, given, resume=None):
 
 def _test_images_of(member):
     """What decides which images a run was tested on: words -> value."""
-    settings = ("dataset", "image_shape", "validation_split", "test_split", "limit")
+    settings = ("dataset", "image_shape", "validation_split", "test_split")
     return {
         **{name: getattr(member.config, name) for name in settings},
         "the checksum of the images": member.config.data_fingerprint,

@@ -128,7 +128,9 @@ def _missing_labels(labels, names):
     if not missing:
         return ()
     some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-    return (f"WARNING: {len(missing)} of {len(names)} labels have no training image: {some}; number them from 0 on",)
+    return (
+        f"WARNING: {len(missing)} of {len(names)} labels have no training image: {some}; class numbers count from 0",
+    )
 
 
 def _held_out(splits):

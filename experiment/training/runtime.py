@@ -23,8 +23,8 @@ def _quiet_start():
 def _keep_order_of_sums():
     """Switch off the graph optimiser for memory, which sums large gradients in the order in which they are ready.
 
-    From 128x128 on, images are large enough for it, and runs then differ in the last bits. TensorFlow 2.21 has no
-    public switch; `tf.config.experimental.enable_op_determinism` does not prevent it.
+    It acts where it expects a graph to need more than 256 MiB, as at 256x256, and runs then differ in the last bits.
+    TensorFlow 2.21 has no public switch; `tf.config.experimental.enable_op_determinism` does not prevent it.
     """
     config = config_pb2.ConfigProto()
     config.graph_options.rewrite_options.memory_optimization = rewriter_config_pb2.RewriterConfig.NO_MEM_OPT

@@ -23,6 +23,8 @@ def test_another_network_is_no_contest():
     with pytest.raises(SystemExit, match="theirs: 11 parameters, ours 10"):
         list(rows_of({"ours": [run(1.0)], "theirs": [run(1.0, num_parameters=11)]}))
     assert [row[0] for row in rows_of({"ours": [run(1.0)], "theirs": [None]})] == ["ours"]
+    with pytest.raises(SystemExit, match="ours could not be measured"):
+        list(rows_of({"ours": [None]}))
     assert is_unfit("JAX scan", "conv") and not is_unfit("JAX scan", "iwae")
 
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from experiment.files.names import Run, command_line, find_run, load_config, newest_like, newest_run, next_free_run
+from experiment.files.names import (
+    Run,
+    command_line,
+    find_run,
+    how_to_resume,
+    load_config,
+    newest_like,
+    newest_run,
+    next_free_run,
+)
 from experiment.plan import configure
 from experiment.settings.combine import resolve
 from experiment.settings.presets import PRESETS
@@ -209,3 +218,11 @@ def test_a_run_that_cannot_have_both_folders_gets_none(folder):
 def test_a_command_can_be_typed_as_it_is_printed():
     words = ["python", "assignment.py", "--resume", "cats & dogs; it's *"]
     assert shlex.split(command_line(*words)) == words
+
+
+def test_a_run_is_continued_where_its_images_came_from(make_config):
+    run = Run("mine")
+    assert how_to_resume(run, make_config()) == "python assignment.py --resume mine"
+    given = replace(make_config(), dataset="arrays", data_dir=None)
+    assert how_to_resume(run, given) == "train(images, resume='mine', ...) with the same images"
+    assert how_to_resume(run, replace(given, data_dir="a.npz")) == "python assignment.py --resume mine"

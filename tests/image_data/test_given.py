@@ -58,6 +58,12 @@ def test_other_images_are_refused(images, message):
         images_of(images, (6, 5, 1))
 
 
+def test_labels_that_no_training_image_has_are_warned_of():
+    (note,) = given_dataset({"train": (IMAGES, np.tile([0, 5], 20))}).notes
+    assert note.startswith("WARNING: 4 of 6 labels have no training image: 1, 2, 3, ...;")
+    assert given_dataset({"train": (IMAGES, np.tile([0, 1], 20))}).notes == ()
+
+
 def test_labels_of_text_are_refused():
     with pytest.raises(DataError, match="expected 40 class numbers from 0, or 0 and 1"):
         labels_of(CLASSES.astype(str), 40)
