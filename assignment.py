@@ -231,6 +231,7 @@ def main(argv=None):
         from experiment.files.records import RecordError
         from experiment.run import read_data, run_experiment
         from experiment.study import run_study
+        from experiment.training.devices import WorkerLost
         from experiment.training.loop import TrainingError
         from image_data.splits import DataError
         from models.networks import NetworkError
@@ -245,7 +246,7 @@ def main(argv=None):
             return 0
         is_finished = run_study(study, command) if study else run_experiment(config, resumed, command=command)
         return 0 if is_finished else 130
-    except (ConfigError, DataError, NetworkError, CheckpointError, RecordError, TrainingError) as error:
+    except (ConfigError, DataError, NetworkError, CheckpointError, RecordError, TrainingError, WorkerLost) as error:
         fail(error)
     except (tf.errors.ResourceExhaustedError, MemoryError):
         fail(

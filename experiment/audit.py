@@ -19,13 +19,16 @@ from experiment.settings.words import (
 from models.catalog import OBJECTIVES
 
 
-def audit(config, model, dataset, run):
+def audit(config, model, dataset, run, devices):
     """The lines of the audit: (name, text) pairs."""
     height, width, channels = config.image_shape
     sizes = " / ".join(f"{len(split.images):,}" for split in (dataset.train, dataset.validation, dataset.test))
     gpus = tf.config.list_physical_devices("GPU")
     one_dnn = "off" if os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0" else "on"
     device = f"{len(gpus)} GPU" if gpus else f"CPU, {os.cpu_count()} cores, oneDNN {one_dnn}"
+    if devices.count > 1:
+        workers = f" of {devices.num_workers} workers" if devices.num_workers > 1 else ""
+        device += f", {devices.count} devices{workers} share every batch"
     condition = f", given {len(config.label_names)} labels" if config.traits.is_conditional else ""
     pixels = f"{height} x {width} x {channels} = {prod(config.image_shape):,} pixels"
     return [

@@ -38,13 +38,14 @@ from experiment.pictures.requested import Scene, draw_anomalies, draw_requested,
 from experiment.report.card import model_card
 from experiment.report.explorer import explorer_data
 from experiment.report.of_run import report_of_run
-from experiment.session import train
+from experiment.session import train, work
 from experiment.settings.config import Config, flags
 from experiment.settings.formats import refuse_missing_packages
 from experiment.settings.refusals import ConfigError
 from experiment.settings.values import IMAGES
 from experiment.settings.words import nats_of
 from experiment.tables.of_splits import split_of_folder, write_codes, write_scores
+from experiment.training.devices import ONE_DEVICE, find_devices
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
 from image_data.photographs import Reading
@@ -75,6 +76,8 @@ class Experiment(NamedTuple):
 def run_experiment(config, resumed=None, named=None, command="", dataset=None):
     """Do what a Config says, in a new run, or continue a run. Returns the Run, or None where the user stopped it.
 
+    A worker other than the chief only trains with it, and returns whether training came to its end.
+
     Args:
         config: a Config.
         resumed: the Run to continue, or None.
@@ -82,11 +85,13 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
         command: the line that asked for it, for the protocol.
         dataset: the Dataset, where it was given from Python.
 
-    Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError or OSError for what a user can mend.
+    Raises: ConfigError, DataError, NetworkError, CheckpointError, TrainingError, WorkerLost or OSError for what a
+        user can mend.
     """
     refuse_missing_packages(config.export)
     if config.score:
         return score_folder(config, command)
+    devices = find_devices(config) if config.num_epochs else ONE_DEVICE
     try:
         dataset = dataset or read_data(config)
     except DataMissing as missing:
@@ -102,22 +107,25 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
     if config.batch_size > num_train:
         print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")
     chosen = choose_all(config, dataset)
-    model = build_model(config)
+    with devices.strategy.scope():
+        model = build_model(config)
     weights = config.load_weights
     if weights and not resumed:
         restore_weights(model, weights)
+    if not devices.is_chief:
+        return work(model, config, dataset, devices, resumed)
     if named:
         named.claim()
     run = resumed or named or new_run(config)
     if dataset.unreadable:
         write_unreadable(run.outputs, dataset.unreadable)
-    lines = audit(config, model, dataset, run)
+    lines = audit(config, model, dataset, run, devices)
     print_audit(lines)
     infer, origin = Inference(model, config.seed), {"command": command, **environment()}
     with run.held() if config.num_epochs else nullcontext(), tracking(config, run) as trackers:
         experiment = Experiment(config, dataset, run, model, infer, chosen, lines, origin, trackers)
         if config.num_epochs:
-            if not train(model, config, dataset, run, infer, trackers, resumed):
+            if not train(model, config, dataset, run, infer, trackers, resumed, devices):
                 return None
             weights = weights_path(run.checkpoints, config)
             restore_weights(model, weights)

@@ -15,6 +15,7 @@ from experiment.files.tensorboard import Board
 from experiment.pictures.always import draw_reconstructions, draw_samples
 from experiment.pictures.codes import by_level
 from experiment.settings.refusals import ConfigError
+from experiment.training.devices import ONE_DEVICE
 from experiment.training.interruption import Interruption
 from experiment.training.loop import TrainingError, fit, plan_steps
 from experiment.training.preprocessing import binarize_once
@@ -29,7 +30,7 @@ HISTOGRAM_IMAGES = 2_000
 WIDTH = 79  # of a line on the screen
 
 
-def train(model, config, dataset, run, infer, trackers, resumed=None):
+def train(model, config, dataset, run, infer, trackers, resumed=None, devices=ONE_DEVICE):
     """Train to the last epoch, with saves on the way. Returns False if the user stopped it.
 
     Args:
@@ -40,22 +41,16 @@ def train(model, config, dataset, run, infer, trackers, resumed=None):
         infer: the Inference of the model.
         trackers: what also gets the metrics, a Board or Tracked each.
         resumed: the Run to continue, or None.
+        devices: the Devices that share every step, in whose scope the model was made.
 
     Raises:
         ConfigError: the run has made more epochs than --num_epochs.
         CheckpointError: the state of the resumed run cannot be restored.
         TrainingError: the loss, its gradient or the validation ELBO is not finite.
+        WorkerLost: another worker ended.
     """
-    plan = plan_steps(dataset.train, config)
-    state = TrainingState(model, config, plan.num_steps)
-    if resumed:
-        restore_state(state, config, run.checkpoints)
+    plan, state = begin(model, config, dataset, resumed, devices)
     first_step = int(state.step.numpy())
-    if not 0 <= first_step <= plan.num_steps:
-        raise ConfigError(
-            f"--num_epochs {config.num_epochs}: {run.name} has made {first_step // plan.steps_per_epoch} epochs "
-            "already; expected at least as many, or --load_weights to train anew from its weights"
-        )
     if resumed:
         is_finished = first_step == plan.num_steps
         print(
@@ -79,20 +74,52 @@ def train(model, config, dataset, run, infer, trackers, resumed=None):
         Interruption() as interruption,
     ):
         last_save = time.monotonic()
-        for progress in fit(state, dataset.train, config):
+        for progress in fit(state, dataset.train, config, devices):
+            is_stopped = devices.agree(interruption.requested)
             if progress.num_made:
                 log.append_training(progress)
             screen.show(progress)
             if progress.is_epoch_end:
                 screen.end_epoch(progress, *after_epoch(progress, log))
             is_due = time.monotonic() - last_save > config.save_seconds
-            if progress.is_epoch_end or is_due or interruption.requested:
+            if progress.is_epoch_end or is_due or is_stopped:
                 log.sync()
                 save_state(state, config, run.checkpoints)
                 last_save = time.monotonic()
-            if interruption.requested:
+            if is_stopped:
                 break
     return report_end(state, plan, config, run)
+
+
+def begin(model, config, dataset, resumed, devices):
+    """The Plan and the TrainingState of a session, which is new, or that of the resumed Run."""
+    plan = plan_steps(dataset.train, config)
+    with devices.strategy.scope():
+        state = TrainingState(model, config, plan.num_steps)
+    if resumed:
+        restore_state(state, config, resumed.checkpoints)
+    num_made = int(state.step.numpy())
+    if not 0 <= num_made <= plan.num_steps:
+        raise ConfigError(
+            f"--num_epochs {config.num_epochs}: {resumed.name} has made {num_made // plan.steps_per_epoch} epochs "
+            "already; expected at least as many, or --load_weights to train anew from its weights"
+        )
+    return plan, state
+
+
+def work(model, config, dataset, devices, resumed=None):
+    """What the workers other than the chief do: the same steps, and nothing else. Returns False if one was stopped.
+
+    Args and errors are those of `train`.
+    """
+    plan, state = begin(model, config, dataset, resumed, devices)
+    print(f"worker {devices.worker} of {devices.num_workers}: trains from step {int(state.step.numpy()):,} on")
+    with Interruption() as interruption:
+        for progress in fit(state, dataset.train, config, devices):
+            if devices.agree(interruption.requested):
+                break
+    print(f"worker {devices.worker} of {devices.num_workers}: ends at step {int(state.step.numpy()):,}")
+    return int(state.step.numpy()) == plan.num_steps
 
 
 class AfterEpoch:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from models.distributions import VAEOutput
+from models.distributions import Latent
 
 
 class ElboTerms(NamedTuple):
@@ -63,9 +63,10 @@ def log_weight(output, images):
 class Forward(NamedTuple):
     """One pass of a model over B images with K samples of z each: the input of every objective."""
 
-    images: tf.Tensor  # [B K, H, W, C]
-    output: VAEOutput
-    terms: ElboTerms
+    terms: ElboTerms  # nats [B K] and [B K, levels]
+    log_weight: tf.Tensor  # nats [B K], see `log_weight`
+    penalty: tf.Tensor | float  # nats [B K], see VAEOutput
+    latents: tuple[Latent, ...]  # [B K, ...], top level first
 
 
 def forward(model, batch, seed, num_samples=1, training=False):
@@ -83,4 +84,4 @@ def forward(model, batch, seed, num_samples=1, training=False):
     """
     output = model(batch, seed, num_samples=num_samples, training=training)
     images = tf.repeat(batch.images, num_samples, axis=0)
-    return Forward(images, output, elbo_terms(output, images))
+    return Forward(elbo_terms(output, images), log_weight(output, images), output.penalty, output.latents)

@@ -24,6 +24,7 @@ class Objective(NamedTuple):
     least_images: int = 1  # the smallest number of images in a batch
     suits_levels: bool = True  # whether it is defined for a hierarchy
     is_weighted_sum: bool = False  # whether it is distortion + beta rate
+    compares_codes: bool = False  # whether it compares codes of different images
 
 
 OBJECTIVES = {
@@ -50,6 +51,7 @@ OBJECTIVES = {
         reads=("beta", "beta_schedule"),
         settings={"beta": 6.0},  # Chen et al. (2018), on dSprites
         suits_levels=False,
+        compares_codes=True,
     ),
     "capacity": Objective(
         loss="models.objectives:capacity_loss",
@@ -67,6 +69,7 @@ OBJECTIVES = {
         settings={"beta": 1000.0},
         least_images=2,
         suits_levels=False,
+        compares_codes=True,
     ),
 }
 

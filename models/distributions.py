@@ -4,7 +4,7 @@ Dimension key: B images in a batch, H x W pixels, C channels, L units of a laten
 divergences are in nats. They are summed over pixels, channels and units, never averaged.
 """
 
-from math import log, pi
+from math import log, pi, prod
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -158,5 +158,10 @@ def repeat_rows(structure, times):
 
 
 def sum_over_dims(terms):
-    """Sum over all dimensions except the batch: [B, ...] -> [B]."""
-    return tf.reduce_sum(terms, axis=tuple(range(1, terms.shape.rank)))
+    """Sum over all dimensions except the batch: [B, ...] -> [B].
+
+    The sum is a product with ones, which all cores share. On a CPU, XLA joins a plain sum with the mean over the batch
+    that follows, and a single core then makes both.
+    """
+    num_dims = prod(terms.shape[1:])
+    return tf.linalg.matvec(tf.reshape(terms, (-1, num_dims)), tf.ones(num_dims, terms.dtype))

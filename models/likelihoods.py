@@ -41,13 +41,12 @@ class Bernoulli(NamedTuple):
     def log_prob(self, images):
         """The log-probability of images: nats [B].
 
-            sum over pixels of x log p + (1 - x) log(1 - p)
+            sum over pixels of x log p + (1 - x) log(1 - p) = sum over pixels of x logit - softplus(logit)
 
         It is exact for binary images. For grey values it is the negative cross-entropy, which is not the logarithm of
         any normalised density of x.
         """
-        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=self.logits)
-        return -sum_over_dims(cross_entropy)
+        return sum_over_dims(images * self.logits - tf.math.softplus(self.logits))
 
 
 class Gaussian(NamedTuple):

@@ -42,9 +42,13 @@ class BatchNormalization(layers.BatchNormalization):
     def call(self, inputs, training=None):
         if not training:
             return self._normalize(inputs, self.moving_mean, self.moving_variance, is_training=False)[0]
-        outputs, mean, unbiased_variance = self._normalize(inputs, None, None, is_training=True)
-        num_values = tf.cast(tf.size(inputs[..., 0]), tf.float32)
-        variance = unbiased_variance * (num_values - 1.0) / num_values
+        device = tf.distribute.get_replica_context()
+        if device.num_replicas_in_sync > 1:
+            outputs, mean, variance = self._normalize_together(inputs, device)
+        else:
+            outputs, mean, unbiased_variance = self._normalize(inputs, None, None, is_training=True)
+            num_values = tf.cast(tf.size(inputs[..., 0]), tf.float32)
+            variance = unbiased_variance * (num_values - 1.0) / num_values
         self.num_batches.assign_add(1.0)
         share = tf.maximum(1.0 - self.momentum, 10.0 / (self.num_batches + 9.0))
         self.moving_mean.assign_add(share * (mean - self.moving_mean))
@@ -56,6 +60,14 @@ class BatchNormalization(layers.BatchNormalization):
         return tf.compat.v1.nn.fused_batch_norm(
             inputs, self.gamma, self.beta, mean, variance, epsilon=self.epsilon, is_training=is_training
         )[:3]
+
+    def _normalize_together(self, inputs, device):
+        """The same, with the mean and the variance of the images of all devices that share a batch."""
+        values = tf.cast(inputs, tf.float32)
+        mean = device.all_reduce("mean", tf.reduce_mean(values, axis=(0, 1, 2)))
+        variance = device.all_reduce("mean", tf.reduce_mean(tf.square(values - mean), axis=(0, 1, 2)))
+        outputs = tf.nn.batch_normalization(values, mean, variance, self.beta, self.gamma, self.epsilon)
+        return tf.cast(outputs, inputs.dtype), mean, variance
 
 
 def normalized(layer, normalization, activation):

@@ -1,7 +1,7 @@
 """Noise as a function of its seed: the same bits eagerly, in graphs, under XLA and in a resumed run."""
 
 from enum import IntEnum
-from math import prod, sqrt
+from math import sqrt
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -41,8 +41,25 @@ class GivenNoise(NamedTuple):
     levels: tuple[Any, ...]
 
 
+class ShareOfNoise(NamedTuple):
+    """A seed whose noise several devices draw together: each draws its own rows of what one device would draw."""
+
+    seed: Any  # an int32 pair
+    index: Any  # of the device, an int32 scalar
+
+
+def share_of_noise(seed):
+    """The seed of the device that this is traced for: of the only one, the seed itself."""
+    device = tf.distribute.get_replica_context()
+    if device.num_replicas_in_sync == 1:
+        return seed
+    return ShareOfNoise(seed, tf.cast(device.replica_id_in_sync_group, tf.int32))
+
+
 def uniform(shape, seed):
-    """Noise of U(0, 1) without its ends, a function of the seed (an int32 pair)."""
+    """Noise of U(0, 1) without its ends, a function of the seed (an int32 pair, or a ShareOfNoise of it)."""
+    if isinstance(seed, ShareOfNoise):
+        return uniform_rows(shape, seed.seed, tf.cast(seed.index, tf.int64) * tf.cast(shape[0], tf.int64))
     bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg=ALGORITHM)
     return _as_floats(bits)
 
@@ -52,13 +69,14 @@ def uniform_rows(shape, seed, first):
 
     Philox makes four numbers from each value of a counter (Salmon et al. 2011), so it can begin anywhere.
     """
-    skipped = first * prod(shape[1:])
+    num_values = tf.reduce_prod(shape)
+    skipped = tf.cast(first, tf.int64) * tf.cast(tf.reduce_prod(shape[1:]), tf.int64)
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
-    counter += tf.constant([skipped // 4, 0], tf.uint64)
+    counter += tf.stack([tf.cast(skipped // 4, tf.uint64), tf.constant(0, tf.uint64)])
     bits = tf.raw_ops.StatelessRandomUniformFullIntV2(
-        shape=[skipped % 4 + prod(shape)], key=key, counter=counter, alg=1, dtype=tf.uint32
+        shape=[num_values + 3], key=key, counter=counter, alg=1, dtype=tf.uint32
     )
-    return _as_floats(tf.reshape(bits[skipped % 4 :], shape))
+    return _as_floats(tf.reshape(tf.slice(bits, [tf.cast(skipped % 4, tf.int32)], [num_values]), shape))
 
 
 def _as_floats(bits):
@@ -85,4 +103,6 @@ def level_seed(seed, level):
     """The seed for the noise of one level, from the seed of the whole pass. Level 0 is drawn first."""
     if isinstance(seed, GivenNoise):
         return GivenNoise(seed.levels[level:])
+    if isinstance(seed, ShareOfNoise):
+        return seed._replace(seed=level_seed(seed.seed, level))
     return seed if level == 0 else tf.random.fold_in(seed, level, alg=ALGORITHM)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from models.bounds import log_weight
 from models.catalog import OBJECTIVES, code_of
 from models.distributions import DiagonalGaussian
 
@@ -29,7 +28,7 @@ class Weights(NamedTuple):
 def loss_of(objective, forward, weights):
     """The loss of the objective of this name, plus the mean penalty of the model: a scalar in nats per image."""
     loss = code_of(OBJECTIVES[objective].loss)(forward, weights)
-    return loss + tf.reduce_mean(forward.output.penalty)
+    return loss + tf.reduce_mean(forward.penalty)
 
 
 def elbo_loss(forward, weights):
@@ -53,7 +52,7 @@ def iwae_loss(forward, weights):
 
     Reference: Burda et al. (2016), eq. 8.
     """
-    log_w = tf.reshape(log_weight(forward.output, forward.images), (-1, weights.num_samples))
+    log_w = tf.reshape(forward.log_weight, (-1, weights.num_samples))
     return log(weights.num_samples) - tf.reduce_mean(tf.reduce_logsumexp(log_w, axis=1))
 
 
@@ -64,7 +63,7 @@ def beta_tc_loss(forward, weights):
 
     Reference: Chen, Li, Grosse & Duvenaud (2018), eq. 4, with alpha = gamma = 1.
     """
-    information, total_correlation, dimension_wise = decomposed_rate(forward.output.latents[0], weights.num_images)
+    information, total_correlation, dimension_wise = decomposed_rate(forward.latents[0], weights.num_images)
     distortion = forward.terms.distortion
     return tf.reduce_mean(distortion + information + weights.beta * total_correlation + dimension_wise)
 
@@ -92,7 +91,7 @@ def mmd_loss(forward, weights):
     Reference: Tolstikhin, Bousquet, Gelly & Schoelkopf (2018), algorithm 2; the InfoVAE of Zhao, Song & Ermon (2019)
     with alpha = 1.
     """
-    (latent,) = forward.output.latents
+    (latent,) = forward.latents
     distance = squared_mmd(latent.z, latent.prior.sample(weights.prior_seed))
     return tf.reduce_mean(forward.terms.distortion) + weights.beta * distance
 

@@ -421,6 +421,14 @@ class Config:
     )
     grid: int = setting(10, OUTPUT, whole_number(1, 10_000), "images in the grid of samples")
     tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write metrics, pictures and histograms for TensorBoard")
+    strategy: str = setting(
+        "auto",
+        OUTPUT,
+        one_of("auto", "one", "mirrored", "multi_worker"),
+        "devices that share every batch: one; mirrored: the GPUs of this machine; multi_worker: those of several machines, "
+        "as TF_CONFIG names them; auto: what there is",
+        asked_once=True,
+    )
     track: tuple[str, ...] = setting(
         (),
         OUTPUT,

@@ -36,15 +36,15 @@ class Execution(NamedTuple):
     steps_per_call: int
 
 
-def plan_execution(config):
+def plan_execution(config, num_devices=1):
     """The Execution for a Config on this machine.
 
     On a CPU, XLA fuses dense networks into fewer passes over memory, but its convolutions are slower than oneDNN's. On
-    a GPU, XLA compiles both. A call takes about half a second on 2 cores: long enough to hide Python's overhead, short
+    a GPU, XLA compiles both. A program of several devices is not one that XLA compiles. A call takes about half a second on 2 cores: long enough to hide Python's overhead, short
     enough for the progress bar to move.
     """
     is_dense = NETWORKS[config.network].is_dense
     pixels_per_call = 10_000_000 if is_dense else 1_500_000
     pixels_per_step = config.batch_size * config.num_importance_samples * prod(config.image_shape[:2])
-    jit_compile = is_dense or bool(tf.config.list_physical_devices("GPU"))
+    jit_compile = num_devices == 1 and (is_dense or bool(tf.config.list_physical_devices("GPU")))
     return Execution(jit_compile, max(1, pixels_per_call // pixels_per_step))

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_utils import batch_order
+from experiment.training.devices import ONE_DEVICE
 from experiment.training.execution import compiled, plan_execution
 from experiment.training.preprocessing import make_batch, perturb
 from experiment.training.schedules import weights_at
@@ -21,15 +22,22 @@ class TrainingError(ValueError):
 def compile_train_steps(state, config, plan, jit_compile):
     """A compiled program that makes many training steps over a stack of batches.
 
-    The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, and the number of steps (at most S). It
-    returns the number of steps made (skipped steps do not count) and the means of StepMetrics over them.
+    The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, or the part of each device of them, and
+    the number of steps (at most S). It returns the number of steps made (skipped steps do not count) and the means of StepMetrics over them.
     """
     zero = StepMetrics(0.0, 0.0, 0.0, tf.zeros([state.model.num_levels]))
+
+    def batch_of(images, labels, index):
+        return make_batch(images[index], None if labels is None else labels[index])
+
+    def perturbed(images):
+        steps = tf.cast(state.step, tf.int32) + tf.range(tf.shape(images)[0])
+        return tf.map_fn(lambda at: perturb(*at, config), (images, steps), fn_output_signature=tf.uint8)
 
     @compiled(jit_compile=jit_compile)
     def descend(images, labels, num_steps):
         def body(index, num_made, sums):
-            batch = make_batch(images[index], None if labels is None else labels[index])
+            batch = tf.distribute.get_strategy().run(batch_of, (images, labels, index))
             seed = noise_seed(config.seed, Stream.TRAIN_POSTERIOR, state.step)
             metrics, is_made = train_step(state, batch, seed, config, weights_at(state.step, config, plan))
             sums = tf.nest.map_structure(lambda total, each: total + tf.where(is_made, each, 0.0), sums, metrics)
@@ -42,8 +50,7 @@ def compile_train_steps(state, config, plan, jit_compile):
     @compiled
     def train_steps(images, labels, num_steps):
         if config.horizontal_flip or config.binarization == "dynamic":
-            steps = tf.cast(state.step, tf.int32) + tf.range(tf.shape(images)[0])
-            images = tf.map_fn(lambda at: perturb(*at, config), (images, steps), fn_output_signature=tf.uint8)
+            images = tf.distribute.get_strategy().run(perturbed, (images,))
         return descend(images, labels, num_steps)
 
     return train_steps
@@ -79,7 +86,7 @@ def plan_steps(split, config):
     return Plan(batch_size, steps_per_epoch, steps_per_epoch * config.num_epochs)
 
 
-def fit(state, split, config):
+def fit(state, split, config, devices=ONE_DEVICE):
     """Train `state` from its current step to the end of the run: a generator, one Progress per call.
 
     Between two calls the state is complete: it can be evaluated, saved, or left. A restored state continues to the same
@@ -89,12 +96,14 @@ def fit(state, split, config):
         state: a TrainingState.
         split: the Split of the training images.
         config: a Config.
+        devices: the Devices that share every step, in whose scope `state` was made.
 
     Raises:
         TrainingError: the loss or its gradient was not finite in more than config.max_skipped_steps steps. The state
             must not be saved then.
+        WorkerLost: another worker ended.
     """
-    plan, execution = plan_steps(split, config), plan_execution(config)
+    plan, execution = plan_steps(split, config), plan_execution(config, devices.count)
     train_steps = compile_train_steps(state, config, plan, execution.jit_compile)
     stack_size = min(execution.steps_per_call, plan.steps_per_epoch)
 
@@ -107,9 +116,10 @@ def fit(state, split, config):
         # The program ignores batches beyond the number of steps.
         stack = np.resize(batches, (stack_size, plan.batch_size))
         started = time.perf_counter()
-        labels = None if split.labels is None else split.labels[stack]
-        num_made, means = train_steps(split.images[stack], labels, tf.constant(len(batches)))
-        num_made = int(num_made)  # waits for the program
+        images, labels = (devices.shares_of(each, stack) for each in (split.images, split.labels))
+        with devices.together():
+            num_made, means = train_steps(images, labels, tf.constant(len(batches)))
+            num_made = int(num_made)  # waits for the program
         seconds = time.perf_counter() - started
         num_skipped = int(state.num_skipped.numpy())
         if num_skipped > config.max_skipped_steps:

@@ -6,7 +6,7 @@ import tensorflow as tf
 from data_utils import cut
 from image_data.splits import refuse_other_images
 from models.distributions import Batch
-from models.noise import Stream, noise_seed, uniform, uniform_rows
+from models.noise import Stream, noise_seed, share_of_noise, uniform, uniform_rows
 
 # Validation and test images are binarised in the same way for all runs: this seed is part of the protocol.
 BINARIZATION_SEED = 0
@@ -39,9 +39,9 @@ def flip_horizontally(images, seed):
 def perturb(images, step, config):
     """The images of a training step as the model sees them: mirrored, then binarised, each if the Config says so."""
     if config.horizontal_flip:
-        images = flip_horizontally(images, noise_seed(config.seed, Stream.TRAIN_FLIPS, step))
+        images = flip_horizontally(images, share_of_noise(noise_seed(config.seed, Stream.TRAIN_FLIPS, step)))
     if config.binarization == "dynamic":
-        images = binarize(images, noise_seed(config.seed, Stream.TRAIN_BINARIZATION, step))
+        images = binarize(images, share_of_noise(noise_seed(config.seed, Stream.TRAIN_BINARIZATION, step)))
     return images
 
 

@@ -38,6 +38,8 @@ with _quiet_start():
     from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
     from tensorflow.python.eager import context
 _keep_order_of_sums()
+# On GPUs since Ampere, TensorFlow rounds the factors of a float32 product to 10 bits; sums over pixels are products.
+tf.config.experimental.enable_tensor_float_32_execution(False)
 # Every new model traces its functions anew, as it has to.
 logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
 

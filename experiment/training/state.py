@@ -15,6 +15,7 @@ class TrainingState:
         self.model = model
         self.optimizer = make_optimizer(config, num_steps)
         self.optimizer.build(model.trainable_variables)
+        self.optimizer._all_reduce_sum_gradients = lambda pairs: pairs  # `train_step` sums them, then looks at the sum
         self.averages = [tf.Variable(weight) for weight in model.variables] if config.ema else []
         self.step = tf.Variable(0, dtype=tf.int64)
         self.num_skipped = tf.Variable(0, dtype=tf.int64)

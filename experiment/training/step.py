@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from experiment.training.devices import of_all_devices, summed_over_devices
 from experiment.training.schedules import ema_decay_at
 from experiment.training.state import assign
 from models.bounds import forward
+from models.noise import share_of_noise
 from models.objectives import loss_of
 
 
@@ -24,7 +26,7 @@ def train_step(state, batch, seed, config, weights):
 
     Args:
         state: a TrainingState, which the step updates.
-        batch: a Batch of B images.
+        batch: a Batch of B images; where several devices share the step, its part for each.
         seed: an int32 pair, for the noise of the posterior.
         config: a Config.
         weights: the Weights of the loss at this step.
@@ -32,17 +34,25 @@ def train_step(state, batch, seed, config, weights):
     Returns:
         StepMetrics, and whether the step was made (not skipped).
     """
+    strategy = tf.distribute.get_strategy()
     statistics = copy_statistics(state.model)
-    with tf.GradientTape() as tape:
-        passed = forward(state.model, batch, seed, weights.num_samples, training=True)
-        loss = loss_of(config.objective, passed, weights)
-    gradients = tape.gradient(loss, state.model.trainable_variables)
-    gradient_norm = tf.linalg.global_norm(gradients)
-    is_finite = tf.math.is_finite(loss) & tf.math.is_finite(gradient_norm)
+    gradients, metrics = strategy.run(differentiate, (state.model, batch, seed, config, weights))
+    metrics = tf.nest.map_structure(lambda each: strategy.experimental_local_results(each)[0], metrics)  # all are equal
+    is_finite = tf.math.is_finite(metrics.loss) & tf.math.is_finite(metrics.gradient_norm)
     apply_if(is_finite, state, gradients, config, statistics)
-    distortion, rate = passed.terms
-    metrics = StepMetrics(gradient_norm, loss, tf.reduce_mean(distortion), tf.reduce_mean(rate, axis=0))
     return metrics, is_finite
+
+
+def differentiate(model, batch, seed, config, weights):
+    """The gradients of the loss of the whole batch, and its StepMetrics; each device works on its own images."""
+    with tf.GradientTape() as tape:
+        passed = forward(model, batch, share_of_noise(seed), weights.num_samples, training=True)
+        passed = of_all_devices(passed, config.objective)
+        loss = loss_of(config.objective, passed, weights)
+    gradients = summed_over_devices(tape.gradient(loss, model.trainable_variables))
+    gradient_norm = tf.linalg.global_norm(gradients)
+    distortion, rate = passed.terms
+    return gradients, StepMetrics(gradient_norm, loss, tf.reduce_mean(distortion), tf.reduce_mean(rate, axis=0))
 
 
 def copy_statistics(model):
@@ -54,7 +64,7 @@ def apply_if(is_finite, state, gradients, config, statistics):
     """Apply the gradients, or restore the running statistics: one gradient of NaN would make every weight NaN."""
 
     def descend():
-        state.optimizer.apply(gradients, state.model.trainable_variables)
+        tf.distribute.get_strategy().run(state.optimizer.apply, (gradients, state.model.trainable_variables))
         average_weights(state, config)
         return tf.constant(0, tf.int64)
 

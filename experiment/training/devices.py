@@ -1,0 +1,175 @@
+"""The devices that share every training step: on this machine, or with other machines.
+
+A device takes its share of each batch and of its noise. What an objective compares across images is gathered from all
+devices, so that the loss is that of the whole batch. The gradients are summed, and every device makes the same update.
+"""
+
+import json
+import os
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from experiment.settings.refusals import ConfigError
+from experiment.training.execution import compiled
+from models.catalog import OBJECTIVES
+
+
+class WorkerLost(RuntimeError):
+    """Another worker ended during training. One line: what happened, and what to do."""
+
+
+class Devices(NamedTuple):
+    """A strategy of TensorFlow, and the place of this process in it."""
+
+    strategy: Any
+    worker: int = 0
+    num_workers: int = 1
+
+    @property
+    def count(self):
+        """The number of devices of all workers together."""
+        return self.strategy.num_replicas_in_sync
+
+    @property
+    def is_chief(self):
+        """Whether this process writes files. The others only train."""
+        return self.worker == 0
+
+    def shares_of(self, array, batches):
+        """The images or labels of a stack of batches, of each device of this process its own part.
+
+        Args:
+            array: [N, ...], of which only these parts are read; or None.
+            batches: indices [S, B]; the number of devices divides B.
+        """
+        if array is None:
+            return None
+        columns = batches.reshape(len(batches), self.count, -1)
+        if self.count == 1:
+            return array[batches]
+        return self.strategy.experimental_distribute_values_from_function(
+            lambda device: tf.constant(array[columns[:, device.replica_id_in_sync_group]])
+        )
+
+    def agree(self, is_wanted):
+        """Whether any worker wants something. All workers ask at the same time."""
+        if self.num_workers == 1:
+            return is_wanted
+        with self.together():
+            return bool(compile_sum(self.strategy)(tf.constant(float(is_wanted))) > 0)
+
+    @contextmanager
+    def together(self):
+        """A context of what all workers do at the same time. Raises WorkerLost where another one ends."""
+        try:
+            with self.strategy.scope():
+                yield
+        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+            if self.num_workers == 1:
+                raise
+            raise WorkerLost(
+                f"worker {self.worker} of {self.num_workers}: another worker ended or cannot be reached; start all "
+                "again with --resume, which continues from the last save"
+            ) from error
+
+
+@cache
+def compile_sum(strategy):
+    """A compiled program: a scalar of every worker -> their sum."""
+    return compiled(lambda value: strategy.reduce("sum", strategy.run(lambda: value), axis=None))
+
+
+ONE_DEVICE = Devices(tf.distribute.get_strategy())
+
+
+def find_devices(config):
+    """The Devices that --strategy names.
+
+    `auto` is multi_worker where the environment's TF_CONFIG names several workers, mirrored where this machine has
+    several GPUs, and otherwise one device.
+
+    Raises:
+        ConfigError: there are no such devices, or their number does not divide the batch.
+    """
+    task, workers = task_of(os.environ.get("TF_CONFIG", ""))
+    name = config.strategy
+    if name == "auto":
+        several_gpus = len(tf.config.list_logical_devices("GPU")) > 1 if len(workers) < 2 else False
+        name = "multi_worker" if len(workers) > 1 else "mirrored" if several_gpus else "one"
+    if name == "multi_worker":
+        if len(workers) < 2:
+            raise ConfigError(
+                "--strategy multi_worker: expected the addresses of two or more workers in the environment variable "
+                "TF_CONFIG, see docs/scale.md; use --strategy one"
+            )
+        devices = Devices(tf.distribute.MultiWorkerMirroredStrategy(), task, len(workers))
+    elif name == "mirrored":
+        kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        names = [device.name for device in tf.config.list_logical_devices(kind)]
+        if len(names) < 2:
+            raise ConfigError("--strategy mirrored: expected several GPUs on this machine; use --strategy one")
+        reduction = tf.distribute.ReductionToOneDevice() if kind == "CPU" else None
+        devices = Devices(tf.distribute.MirroredStrategy(names, reduction))
+    else:
+        devices = ONE_DEVICE
+    if config.batch_size % devices.count:
+        raise ConfigError(
+            f"--batch_size {config.batch_size}: expected a multiple of {devices.count}, the number of devices that "
+            "share a batch"
+        )
+    return devices
+
+
+def task_of(text):
+    """The number of this worker, and the addresses of all, from the text of TF_CONFIG.
+
+    Raises:
+        ConfigError: the text is not what TensorFlow reads.
+    """
+    if not text:
+        return 0, []
+    try:
+        described = json.loads(text)
+        workers, task = described["cluster"]["worker"], described["task"]
+        index = task["index"]
+        if task["type"] != "worker" or not 0 <= index < len(workers):
+            raise ValueError
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(
+            f"TF_CONFIG {text[:200]}: expected "
+            '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+        ) from None
+    return index, workers
+
+
+def of_all_devices(passed, objective):
+    """The Forward of the images of all devices. Only the rows of this device carry gradients.
+
+    Every device computes the same loss from it, so the sum of their gradients is the gradient of the whole batch.
+
+    Args:
+        passed: the Forward of this device.
+        objective: its codes are gathered only where the objective compares codes of different images.
+    """
+    device = tf.distribute.get_replica_context()
+    if device.num_replicas_in_sync == 1:
+        return passed
+
+    def gathered(rows):
+        everything = tf.stop_gradient(device.all_gather(rows, axis=0))
+        size = tf.shape(rows)[0]
+        first = tf.cast(device.replica_id_in_sync_group, tf.int32) * size
+        return tf.concat([everything[:first], rows, everything[first + size :]], axis=0)
+
+    if not OBJECTIVES[objective].compares_codes:
+        passed = passed._replace(latents=())
+    return tf.nest.map_structure(lambda each: gathered(each) if tf.is_tensor(each) else each, passed)
+
+
+def summed_over_devices(gradients):
+    """The sum over devices of each gradient in a list; every device gets it."""
+    device = tf.distribute.get_replica_context()
+    return gradients if device.num_replicas_in_sync == 1 else device.all_reduce("sum", gradients)
