@@ -115,7 +115,7 @@ def work(model, config, dataset, devices, resumed=None):
     plan, state = begin(model, config, dataset, resumed, devices)
     print(f"worker {devices.worker} of {devices.num_workers}: trains from step {int(state.step.numpy()):,} on")
     with Interruption() as interruption:
-        for progress in fit(state, dataset.train, config, devices):
+        for _ in fit(state, dataset.train, config, devices):
             if devices.agree(interruption.requested):
                 break
     print(f"worker {devices.worker} of {devices.num_workers}: ends at step {int(state.step.numpy()):,}")

@@ -425,8 +425,8 @@ class Config:
         "auto",
         OUTPUT,
         one_of("auto", "one", "mirrored", "multi_worker"),
-        "devices that share every batch: one; mirrored: the GPUs of this machine; multi_worker: those of several machines, "
-        "as TF_CONFIG names them; auto: what there is",
+        "devices that share every batch: one; mirrored: the GPUs of this machine; multi_worker: those of several "
+        "machines, which TF_CONFIG names; auto: multi_worker or mirrored where there are several, else one",
         asked_once=True,
     )
     track: tuple[str, ...] = setting(

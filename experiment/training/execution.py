@@ -40,8 +40,8 @@ def plan_execution(config, num_devices=1):
     """The Execution for a Config on this machine.
 
     On a CPU, XLA fuses dense networks into fewer passes over memory, but its convolutions are slower than oneDNN's. On
-    a GPU, XLA compiles both. A program of several devices is not one that XLA compiles. A call takes about half a second on 2 cores: long enough to hide Python's overhead, short
-    enough for the progress bar to move.
+    a GPU, XLA compiles both. It compiles no program that several devices share. A call takes about half a second on 2
+    cores: long enough to hide Python's overhead, short enough for the progress bar to move.
     """
     is_dense = NETWORKS[config.network].is_dense
     pixels_per_call = 10_000_000 if is_dense else 1_500_000

@@ -22,8 +22,9 @@ class TrainingError(ValueError):
 def compile_train_steps(state, config, plan, jit_compile):
     """A compiled program that makes many training steps over a stack of batches.
 
-    The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, or the part of each device of them, and
-    the number of steps (at most S). It returns the number of steps made (skipped steps do not count) and the means of StepMetrics over them.
+    The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, and the number of steps (at most S); where
+    several devices share a step, each has its own part of every batch. It returns the number of steps made (skipped
+    steps do not count) and the means of StepMetrics over them.
     """
     zero = StepMetrics(0.0, 0.0, 0.0, tf.zeros([state.model.num_levels]))
 
