@@ -14,7 +14,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of scikit-learn, whose threads spin where workers share the cores
 
-from experiment.training.runtime import tf  # isort: skip  # noqa: F401  before all that uses TensorFlow
+from experiment.training.runtime import tf  # isort: skip  before all that uses TensorFlow
 
 import fake_wandb
 import numpy as np
@@ -32,6 +32,11 @@ from experiment.settings.combine import resolve
 from image_data import cache
 from image_data.splits import Split
 from models.catalog import NETWORKS
+
+# Two devices on one CPU: for the tests of those that share a step. All else uses the first.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
 
 PROJECT = Path(__file__).resolve().parent.parent
 REAL_DATA = PROJECT.parent / "shared" / "data"

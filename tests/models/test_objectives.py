@@ -10,7 +10,7 @@ from experiment.training.preprocessing import make_batch
 from models.bounds import ElboTerms, Forward, forward, log_weight
 from models.build import build_model
 from models.catalog import OBJECTIVES
-from models.distributions import DiagonalGaussian, Latent, VAEOutput
+from models.distributions import DiagonalGaussian, Latent
 from models.noise import noise_seed
 from models.objectives import (
     Weights,
@@ -28,19 +28,9 @@ RNG = np.random.default_rng(0)
 TERMS = ElboTerms(tf.constant([10.0, 20.0]), tf.constant([[1.0, 2.0], [3.0, 4.0]]))
 
 
-def passed(terms=TERMS, output=None, images=None):
+def passed(terms=TERMS, log_weight=None, latents=()):
     """A Forward of which an objective is to see only these parts."""
-    return Forward(images, output, terms)
-
-
-class Constant:
-    """A likelihood whose log p(x|z) is given."""
-
-    def __init__(self, log_probs):
-        self.log_probs = log_probs
-
-    def log_prob(self, images):
-        return self.log_probs
+    return Forward(terms, log_weight, 0.0, latents)
 
 
 def gaussian_latent(mean, log_var, seed=0):
@@ -50,13 +40,10 @@ def gaussian_latent(mean, log_var, seed=0):
 
 def test_the_importance_weighted_loss_is_logsumexp_over_the_samples_of_each_image():
     log_w = RNG.normal(size=(4, 3)) * 100
-    standard = DiagonalGaussian.standard((12, 2))
-    output = VAEOutput(
-        Constant(tf.constant(log_w.ravel(), tf.float32)), (Latent(tf.zeros((12, 2)), standard, standard),)
-    )
+    weighed = passed(log_weight=tf.constant(log_w.ravel(), tf.float32))
     expected = -np.mean(logsumexp(log_w, axis=1) - np.log(3))
-    assert iwae_loss(passed(output=output), Weights(num_samples=3)).numpy() == pytest.approx(expected, rel=1e-6)
-    assert iwae_loss(passed(output=output), Weights()).numpy() == pytest.approx(-log_w.mean(), rel=1e-5)
+    assert iwae_loss(weighed, Weights(num_samples=3)).numpy() == pytest.approx(expected, rel=1e-6)
+    assert iwae_loss(weighed, Weights()).numpy() == pytest.approx(-log_w.mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("given", [{}, {"is_cvae": True}, {"hierarchical": True, "latent_size": (4, 2)}])
@@ -85,7 +72,7 @@ def test_the_parts_of_the_rate_telescope_to_the_monte_carlo_kl():
     kl = latent.posterior.log_prob(latent.z) - latent.prior.log_prob(latent.z)
     np.testing.assert_allclose(tf.add_n(parts), kl, atol=1e-4)
     terms = ElboTerms(tf.zeros(30), tf.zeros((30, 1)))
-    one_pass = passed(terms, VAEOutput(None, (latent,)))
+    one_pass = passed(terms, latents=(latent,))
     assert beta_tc_loss(one_pass, Weights(num_images=500)).numpy() == pytest.approx(np.mean(kl), rel=1e-4)
     with_beta = beta_tc_loss(one_pass, Weights(beta=3.0, num_images=500)).numpy()
     assert with_beta == pytest.approx(np.mean(kl) + 2.0 * np.mean(parts[1]), rel=1e-4)
@@ -153,12 +140,12 @@ def test_mmd_is_unbiased_and_tells_distributions_apart():
 def test_objectives_by_name_are_these_losses(make_config, split):
     batch = make_batch(split.images[:6], None)
     one_pass = forward(build_model(make_config()), batch, noise_seed(0))
-    terms, (latent,) = one_pass.terms, one_pass.output.latents
+    terms, (latent,) = one_pass.terms, one_pass.latents
     weights = Weights(beta=3.0, free_nats=0.5, capacity=2.0, num_images=44, prior_seed=noise_seed(1))
     distance = squared_mmd(latent.z, latent.prior.sample(noise_seed(1)))
     expected = {
         "elbo": elbo_loss(one_pass, weights),
-        "iwae": -np.mean(log_weight(one_pass.output, batch.images)),
+        "iwae": -np.mean(one_pass.log_weight),
         "beta_tc": beta_tc_loss(one_pass, weights),
         "capacity": capacity_loss(one_pass, weights),
         "mmd": tf.reduce_mean(terms.distortion) + 3.0 * distance,
@@ -172,7 +159,7 @@ def test_objectives_by_name_are_these_losses(make_config, split):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_penalty_of_a_model_is_added_to_every_loss(make_config, split, objective):
     one_pass = forward(build_model(make_config()), make_batch(split.images[:6], None), noise_seed(0))
-    penalised = one_pass._replace(output=one_pass.output._replace(penalty=tf.constant([1.0, 2.0, 3.0] * 2)))
+    penalised = one_pass._replace(penalty=tf.constant([1.0, 2.0, 3.0] * 2))
     weights = Weights(num_images=44, prior_seed=noise_seed(1))
     without, with_it = (loss_of(objective, each, weights).numpy() for each in (one_pass, penalised))
     assert with_it == pytest.approx(without + 2.0, rel=1e-5)
@@ -195,5 +182,5 @@ def test_free_nats_are_of_the_mean_over_the_batch_and_of_each_level():
 def test_a_level_within_its_free_nats_has_no_gradient():
     rate = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
     with tf.GradientTape() as tape:
-        loss = elbo_loss(passed(ElboTerms(tf.zeros(2), rate), VAEOutput(None, ())), Weights(free_nats=2.5))
+        loss = elbo_loss(passed(ElboTerms(tf.zeros(2), rate)), Weights(free_nats=2.5))
     np.testing.assert_allclose(tape.gradient(loss, rate), [[0.0, 0.5], [0.0, 0.5]])
