@@ -158,11 +158,11 @@ def test_a_grid_has_every_combination_and_says_so_before_it_begins(cli, undrawn,
     lines = [line.split() for line in out.splitlines()]
     assert out.startswith("digits_vae_latent_size_3_2_beta_1_4: 4 runs, 4 of them to train\n")
     assert lines[1:6] == [
-        ["run", "latent_size", "beta", "state"],
-        ["digits_vae_latent_size3_beta1", "3", "1", "new"],
-        ["digits_vae_latent_size3_beta4", "3", "4", "new"],
-        ["digits_vae_latent_size2_beta1", "2", "1", "new"],
-        ["digits_vae_latent_size2_beta4", "2", "4", "new"],
+        ["member", "run", "latent_size", "beta", "state"],
+        ["1", "digits_vae_latent_size3_beta1", "3", "1", "new"],
+        ["2", "digits_vae_latent_size3_beta4", "3", "4", "new"],
+        ["3", "digits_vae_latent_size2_beta1", "2", "1", "new"],
+        ["4", "digits_vae_latent_size2_beta4", "2", "4", "new"],
     ]
     assert out.splitlines()[6] == "time: no run to go by; an estimate comes after the first one"
     assert out.count(" at this pace") == 3 and "left: 3 of 4 runs, about" in out
