@@ -89,7 +89,7 @@ def train_side_by_side(study, command):
                 overview.look()
                 if (interruption.requested or broken) and not is_stopping:
                     is_stopping = True
-                    overview.say_stopping(len(running))
+                    tqdm.write("stopping: runs that have begun save their state")
                     for _, process in running.values():
                         process.interrupt()
         finally:
@@ -137,9 +137,6 @@ class Overview:
             self._done.add(run.name)
             words += f", test ELBO {results_of(run)['test']['elbo']:.2f}{self._left()}"
         tqdm.write(words)
-
-    def say_stopping(self, num_running):
-        tqdm.write(f"stopping: {num_running} runs save their state")
 
     def close(self):
         self._bar.close()
