@@ -62,7 +62,8 @@ def train_side_by_side(study, command):
     Raises:
         MemberError: such a run.
     """
-    print(f"\n{study.jobs} runs at a time; what a run says is in {OUTPUTS}/<run>/{LOG_FILE}")
+    num_left = sum(not member.is_done for member in study.members)
+    print(f"\n{min(study.jobs, num_left)} runs at a time; what a run says is in {OUTPUTS}/<run>/{LOG_FILE}")
     waiting, running, failed, broken = list(enumerate(study.members, 1)), {}, {}, None
     is_stopping = False
     with Interruption() as interruption, closing(Overview(study)) as overview:
@@ -92,9 +93,11 @@ def train_side_by_side(study, command):
                     tqdm.write("stopping: runs that have begun save their state")
                     for _, process in running.values():
                         process.interrupt()
-        finally:
+        finally:  # also where the user presses Ctrl-C again
             for _, process in running.values():
-                process.kill()
+                process.interrupt()
+            for _, process in running.values():
+                process.ended()
     if broken:
         raise MemberError(broken)
     if is_stopping:

@@ -44,14 +44,9 @@ class Process:
         sender.close()
 
     def interrupt(self):
-        """Ask it to save its state and stop."""
+        """Ask it to save its state and stop; asked again, it stops where it is."""
         if self._process.is_alive():
             os.kill(self._process.pid, signal.SIGINT)
-
-    def kill(self):
-        """End it at once."""
-        self._process.kill()
-        self._process.join()
 
     def ended(self):
         """Wait for its end; how it ended."""

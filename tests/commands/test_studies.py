@@ -61,14 +61,14 @@ def test_a_run_of_a_study_is_that_of_its_own_command(cli, undrawn, trained):
 
 
 def test_a_run_in_a_process_of_its_own_has_the_same_bits(cli, undrawn, uncompared, tmp_path):
-    flags = [*QUICK[:-1], "4", "--network", "conv", "--seeds", "0", "1"]
+    flags = [*QUICK[:-1], "4", "--network", "conv", "--seeds", "1"]
     assert cli(*flags)[0] == 0
     kept = tmp_path / "kept"
     (tmp_path / "model_ckpts/digits_vae_seed1").rename(kept)
-    shutil.rmtree(tmp_path / "outputs/digits_vae_seed1")
+    shutil.rmtree(tmp_path / "outputs")
     code, out, err = cli(*flags, "--jobs", "2")
     assert code == 0, err
-    assert "run 1 of 2 done before: digits_vae_seed0" in out and "run 2 of 2 done: digits_vae_seed1, test ELBO" in out
+    assert "run 1 of 1 done: digits_vae_seed1, test ELBO -" in out
     assert "epoch 2/2" not in out and "epoch 2/2" in (tmp_path / "outputs/digits_vae_seed1/train.log").read_text()
     states = [np.load(folder / "state.npz") for folder in (kept, tmp_path / "model_ckpts/digits_vae_seed1")]
     assert states[0].files == states[1].files

@@ -20,7 +20,7 @@ def fail():
 def wait_for_the_end():
     print("waits")
     try:
-        time.sleep(60)
+        time.sleep(600)
     except KeyboardInterrupt:
         print("is asked to stop")
     return Ended(STOPPED)
