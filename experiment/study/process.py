@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process, resource_tracker
 from typing import NamedTuple
 
+from tqdm.auto import tqdm
+
 DONE, STOPPED, DIVERGED, FAILED = "done", "stopped", "diverged", "failed"
 PATIENCE = 60.0  # seconds that a process without its parent has to save its state
 SPAWN = get_context("spawn")  # TensorFlow does not survive a fork
+tqdm.set_lock(threading.RLock())  # its own is a semaphore, and Python warns of one where a process is killed
 
 
 class Ended(NamedTuple):
