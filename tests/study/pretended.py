@@ -33,7 +33,7 @@ def be_killed():
 def train_member(member, command):
     """A run whose name says what becomes of it, when the first run has begun to wait."""
     first = member.run.outputs.parent / "pretended_seed0" / "train.log"
-    while member.config.seed and "waits" not in first.read_text():
+    while member.config.seed and not (first.is_file() and "waits" in first.read_text()):
         time.sleep(0.01)
     if member.config.seed == 1:
         return Ended(DIVERGED, "the loss is not finite")
