@@ -159,4 +159,5 @@ class Overview:
             return ""
         pace = (time.monotonic() - self._started) / (made - self._first)
         epochs = sum(each.config.num_epochs for each in self._members) - made
-        return f"; left: {num_left} of {len(self._members)} runs, about {in_words(pace * epochs)} at this pace"
+        words = f"about {in_words(pace * epochs)} at this pace" if epochs else "which are measured and drawn"
+        return f"; left: {num_left} of {len(self._members)} runs, {words}"
