@@ -33,7 +33,7 @@ Several values train a run with each, in all combinations, and compare them (a s
   python assignment.py --learning_rate 0.001 0.003 --latent_size 10 20 --seeds 0 1
 A comma joins what belongs to one value: --hidden_sizes 400 400 is one network of two layers, --hidden_sizes
 400,400 200 are two networks; --hierarchical --latent_size 64,32 32,16 are two hierarchies. The same command
-goes on with a study that was stopped. --compare RUN RUN compares runs that exist.
+goes on with a study that was stopped; --jobs 2 trains two runs at a time. --compare RUN RUN compares runs that exist.
 
 Settings: defaults < those of the data set, the model and the objective < --preset < flags.
 [In brackets: the default, then where it is another]"""
@@ -89,6 +89,19 @@ def build_parser():
         type=int,
         metavar="N",
         help="train a run with each of these seeds, as with several values of a setting, and compare them",
+    )
+    groups["training"].add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="train so many runs of a study at a time, each in a process of its own [1]",
+    )
+    groups["training"].add_argument(
+        "--member",
+        type=int,
+        metavar="K",
+        help="train only this run of a study, counted from 1 as in the table that it prints, and compare nothing: for "
+        "array jobs on a cluster",
     )
     groups["output"].add_argument(
         "--resume",
@@ -181,7 +194,7 @@ def gathered(words, holds_several):
 
 def explain_unknown(word, argv):
     """What is wrong with a word that is no flag, or one value too many, and what was likely meant."""
-    names = [each.name for each in flags()] + ["resume", "doctor", "seeds", "compare"]
+    names = [each.name for each in flags()] + ["resume", "doctor", "seeds", "jobs", "member", "compare"]
     if not word.startswith("-"):
         before = [each for each in argv[: argv.index(word)] if each.startswith("--")]
         if not before:
@@ -230,7 +243,8 @@ def main(argv=None):
         from experiment.files.checkpoints import CheckpointError
         from experiment.files.records import RecordError
         from experiment.run import read_data, run_experiment
-        from experiment.study import run_study
+        from experiment.study.conduct import run_study
+        from experiment.study.members import MemberError
         from experiment.training.devices import WorkerLost
         from experiment.training.loop import TrainingError
         from image_data.splits import DataError
@@ -246,7 +260,9 @@ def main(argv=None):
             return 0
         is_finished = run_study(study, command) if study else run_experiment(config, resumed, command=command)
         return 0 if is_finished else 130
-    except (ConfigError, DataError, NetworkError, CheckpointError, RecordError, TrainingError, WorkerLost) as error:
+    except (ConfigError, DataError, NetworkError, CheckpointError, RecordError) as error:
+        fail(error)
+    except (TrainingError, MemberError, WorkerLost) as error:
         fail(error)
     except (tf.errors.ResourceExhaustedError, MemoryError):
         fail(

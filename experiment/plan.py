@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from experiment.files.names import (
     CHECKPOINTS,
+    LOG_FILE,
     OUTPUTS,
     REPORT_FILE,
     RESULTS_FILE,
@@ -32,6 +33,7 @@ from experiment.settings.values import NEWEST
 from models.catalog import SELECTORS
 
 FACTOR_IW_SAMPLES = 100
+OF_STUDIES = ("seeds", "jobs", "member")  # what is given for a study as a whole, not for its runs
 SCORED_WITH = {"score", "load_weights", "anomalies", "iw_samples", "skip_unreadable", "export", "run_name", "cache_dir"}
 
 
@@ -51,6 +53,11 @@ def configure(given, resume=None):
 
 
 def _configured(given, resume):
+    for name in OF_STUDIES:
+        if name in given:
+            raise ConfigError(
+                f"{received(name, given[name])}: it is for a study; expected several values of a setting, or --seeds"
+            )
     if resume and "preset" in given:
         raise ConfigError("--resume with --preset: expected one of them; a resumed run keeps its settings")
     if "score" in given:
@@ -131,6 +138,8 @@ class Study(NamedTuple):
     name: str
     axes: tuple[str, ...]  # the settings that tell its runs apart, but for the seed
     members: tuple[Member, ...]
+    jobs: int = 1  # runs that are trained at a time, each in a process of its own where there are several
+    member: int | None = None  # the only run to train, counted from 1; nothing is compared then
 
     @property
     def run(self):
@@ -165,18 +174,38 @@ def plan_study(given, resume=None):
         raise ConfigError("--score with --seeds or several values: it trains nothing; expected --load_weights RUN")
     if 0 in (given.get("num_epochs"), *axes.get("num_epochs", ())):
         raise ConfigError("--num_epochs 0 of several runs: a study trains; expected at least 1 epoch")
-    shared = {name: value for name, value in given.items() if name != "seeds"}
+    shared = {name: value for name, value in given.items() if name not in OF_STUDIES}
     grid = {**axes, **({"seed": seeds} if seeds else {})}
     choices = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    jobs, only = _manner_of(given, len(choices))
     configs = [_member_config(shared, chosen) for chosen in choices]
     family = configs[0].family
     members = []
-    for config, chosen in zip(configs, choices, strict=True):
+    for number, (config, chosen) in enumerate(zip(configs, choices, strict=True), 1):
         run = Run(as_folder_name("_".join([family, *(f"{name}{short(value)}" for name, value in chosen.items())])))
-        members.append(_member(replace(config, run_name=run.name), run))
+        config = replace(config, run_name=run.name)
+        is_looked_at = only in (None, number)  # others may be half made, by a process that begins at the same time
+        members.append(_member(config, run) if is_looked_at else Member(config, run, is_begun=False, is_done=False))
     named = {**axes, **({"seeds": seeds} if seeds else {})}
     name = "_".join([family, *("_".join([axis, *map(short, values)]) for axis, values in named.items())])
-    return Study(as_folder_name(name), tuple(axes), tuple(members))
+    return Study(as_folder_name(name), tuple(axes), tuple(members), jobs, only)
+
+
+def as_it_is_now(member):
+    """A Member as other processes have left it since the study was planned."""
+    return _member(member.config, member.run)
+
+
+def _manner_of(given, num_runs):
+    """The given --jobs and --member of a study of so many runs. Raises ConfigError for others than there can be."""
+    jobs, only = given.get("jobs", 1), given.get("member")
+    if {"jobs", "member"} <= given.keys():
+        raise ConfigError("--jobs with --member: expected one of them; --member trains a single run")
+    if jobs < 1:
+        raise ConfigError(f"--jobs {jobs}: expected a whole number of at least 1, the runs that are trained at a time")
+    if only is not None and not 1 <= only <= num_runs:
+        raise ConfigError(f"--member {only}: expected a whole number from 1 to {num_runs}, a run of this study")
+    return jobs, only
 
 
 def _member_config(shared, chosen):
@@ -262,7 +291,8 @@ def _existing(name, places):
 def _member(asked, run):
     """A Member in its present state. It keeps the pictures and measures that earlier commands asked for."""
     if not (run.checkpoints / STATE_FILE).is_file():
-        if any(path.is_file() for folder in (run.checkpoints, run.outputs) for path in folder.rglob("*")):
+        found = (path for folder in (run.checkpoints, run.outputs) for path in folder.rglob("*"))
+        if any(path.is_file() and path.name != LOG_FILE for path in found):
             raise ConfigError(
                 f"{run.name}: expected a run of this study with its {STATE_FILE}, or nothing; move {run.checkpoints} "
                 f"and {run.outputs} away, or give the study another --run_name"

@@ -132,6 +132,12 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
         return run if evaluate(experiment, weights) else None
 
 
+def run_member(member, command):
+    """The same for a Member of a Study, from where it is: a new run with its name, or one that continues."""
+    begun, new = (member.run, None) if member.is_begun else (None, member.run)
+    return run_experiment(member.config, begun, new, command)
+
+
 @contextmanager
 def tracking(config, run):
     """A context: a list of what shows the numbers of a run elsewhere, closed at its end.

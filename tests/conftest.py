@@ -189,8 +189,8 @@ def wandb(monkeypatch):
 def uncompared(monkeypatch):
     """Studies compare their runs in numbers alone."""
     for name in ("draw_rate_distortion", "draw_curves", "draw_numbers"):
-        monkeypatch.setattr(f"experiment.study.{name}", lambda *_: Figure())
-    monkeypatch.setattr("experiment.study._pictures", lambda *_: {})
+        monkeypatch.setattr(f"experiment.study.comparison.{name}", lambda *_: Figure())
+    monkeypatch.setattr("experiment.study.comparison._pictures", lambda *_: {})
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_flags_in_documents_are_flags():
     from experiment.settings.config import flags
 
     known = {f"--{each.name}" for each in flags()} | {"--resume", "--seeds", "--help", "--no-evaluate", "--logdir"}
-    known |= {"--doctor"}
+    known |= {"--doctor", "--jobs", "--member"}
     known |= {"--write", "--compare", "--mnist", "--check", "--workloads", "--rounds"}  # of benchmarks, and of ruff
     for page in PAGES:
         unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", page.read_text())) - known

@@ -64,6 +64,18 @@ def test_presets_can_be_studied_over_seeds():
         (["--beta", "1", "4", "--num_epochs", "0"], "a study trains; expected at least 1"),
         (["--beta", "1", "4", "--resume"], "the command that began a study continues it"),
         (["--beta", "1", "-4"], "--beta -4.0: expected a number of at least 0"),
+        (["--jobs", "2"], "--jobs 2: it is for a study; expected several values of a setting, or --seeds"),
+        (["--member", "1"], "--member 1: it is for a study; expected several values of a setting, or --seeds"),
+        (["--seeds", "0", "--jobs", "0"], "--jobs 0: expected a whole number of at least 1"),
+        (
+            ["--seeds", "0", "1", "--member", "3"],
+            "--member 3: expected a whole number from 1 to 2, a run of this study",
+        ),
+        (
+            ["--seeds", "0", "1", "--member", "0"],
+            "--member 0: expected a whole number from 1 to 2, a run of this study",
+        ),
+        (["--seeds", "0", "--jobs", "2", "--member", "1"], "--jobs with --member: expected one of them"),
         (["--beta", "1", "4", "--objective", "iwae"], "--beta 4.0 with --objective iwae"),
     ],
 )

@@ -12,6 +12,7 @@ from atomic_files import atomic_path, write_text
 from experiment.files.names import METRICS_FILE, REPORT_FILE, RESULTS_FILE, TABLE_FILE
 
 FRAME_MILLISECONDS = 90
+LONGEST_ROWS = 65_536  # bytes that hold a whole row, and the beginning of the next
 UNREADABLE_FILE = "unreadable_images.json"
 STUDY_FILE, STUDY_TABLE_FILE = "study.json", "study.md"
 
@@ -100,6 +101,16 @@ def read_metrics(path):
         raise RecordError(
             f"{path}: expected a row of JSON with its step in each line; move it away to go on"
         ) from error
+
+
+def last_epoch(path):
+    """The epochs completed in the last whole row of a metrics.jsonl; 0 without one. It reads the file's end alone."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - LONGEST_ROWS))
+            return json.loads(file.read().split(b"\n")[-2])["epoch"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
 
 
 def training_seconds(rows, batch_size):

@@ -60,6 +60,44 @@ def test_a_run_of_a_study_is_that_of_its_own_command(cli, undrawn, trained):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_a_run_in_a_process_of_its_own_has_the_same_bits(cli, undrawn, uncompared, tmp_path):
+    flags = [*QUICK[:-1], "4", "--network", "conv", "--seeds", "1"]
+    assert cli(*flags)[0] == 0
+    kept = tmp_path / "kept"
+    (tmp_path / "model_ckpts/digits_vae_seed1").rename(kept)
+    shutil.rmtree(tmp_path / "outputs")
+    code, out, err = cli(*flags, "--jobs", "2")
+    assert code == 0, err
+    assert "run 1 of 1 done: digits_vae_seed1, test ELBO -" in out
+    assert "epoch 2/2" not in out and "epoch 2/2" in (tmp_path / "outputs/digits_vae_seed1/train.log").read_text()
+    states = [np.load(folder / "state.npz") for folder in (kept, tmp_path / "model_ckpts/digits_vae_seed1")]
+    assert states[0].files == states[1].files
+    for name in states[0].files:
+        np.testing.assert_array_equal(states[0][name], states[1][name], err_msg=name)
+
+
+def test_a_single_run_of_a_study_is_trained_beside_others(cli, undrawn, uncompared, trained, tmp_path):
+    """As tasks of an array job do, which begin at the same time."""
+    flags = [*QUICK, "--seeds", "0", "1"]
+    trained(*flags)
+    folders = [tmp_path / room / "digits_vae_seed1" for room in ("model_ckpts", "outputs")]
+    before = files(folders[0])
+    for folder in folders:
+        shutil.rmtree(folder)
+    shutil.rmtree(tmp_path / "outputs/digits_vae_seeds_0_1")
+    state = tmp_path / "model_ckpts/digits_vae_seed0/state.npz"
+    half_made = state.rename(state.with_name(".tmp-state.npz"))
+    code, out, _ = cli(*flags, "--member", "2")
+    assert code == 0 and "digits_vae_seeds_0_1: run 2 of 2\n" in out and "without --member compares them" in out
+    assert files(folders[0]) == before and not (tmp_path / "outputs/digits_vae_seeds_0_1").exists()
+    assert_refused(cli(*flags, "--member", "1"), "digits_vae_seed0: expected a run of this study with its state.npz")
+    half_made.rename(state)
+    code, out, _ = cli(*flags, "--member", "1")
+    assert code == 0 and "epoch" not in out
+    code, out, _ = cli(*flags)
+    assert code == 0 and out.count(", done before") == 2 and (tmp_path / "outputs/digits_vae_seeds_0_1").exists()
+
+
 class StopsSoon(Interruption):
     """As if the user pressed Ctrl-C in the first epoch of the second run."""
 
@@ -158,11 +196,11 @@ def test_a_grid_has_every_combination_and_says_so_before_it_begins(cli, undrawn,
     lines = [line.split() for line in out.splitlines()]
     assert out.startswith("digits_vae_latent_size_3_2_beta_1_4: 4 runs, 4 of them to train\n")
     assert lines[1:6] == [
-        ["run", "latent_size", "beta", "state"],
-        ["digits_vae_latent_size3_beta1", "3", "1", "new"],
-        ["digits_vae_latent_size3_beta4", "3", "4", "new"],
-        ["digits_vae_latent_size2_beta1", "2", "1", "new"],
-        ["digits_vae_latent_size2_beta4", "2", "4", "new"],
+        ["member", "run", "latent_size", "beta", "state"],
+        ["1", "digits_vae_latent_size3_beta1", "3", "1", "new"],
+        ["2", "digits_vae_latent_size3_beta4", "3", "4", "new"],
+        ["3", "digits_vae_latent_size2_beta1", "2", "1", "new"],
+        ["4", "digits_vae_latent_size2_beta4", "2", "4", "new"],
     ]
     assert out.splitlines()[6] == "time: no run to go by; an estimate comes after the first one"
     assert out.count(" at this pace") == 3 and "left: 3 of 4 runs, about" in out
@@ -213,6 +251,7 @@ def test_runs_without_common_images_or_numbers_are_not_compared(cli, undrawn, tr
     assert_refused(cli("--compare", run), f"--compare {run}: expected two or more runs, all different")
     assert_refused(cli("--compare", run, f"model_ckpts/{run}"), "expected two or more runs, all different")
     assert_refused(cli("--compare", run, other, "--beta", "3"), "--compare with --beta: it compares runs as they are")
+    assert_refused(cli("--compare", run, other, "--jobs", "2"), "--compare with --jobs: it compares runs as they are")
     assert_refused(cli("--compare", run, other, "--run_name", run), f"--run_name {run}: is the name of a run")
     assert_refused(cli("--compare", run, "none"), "none: expected a run with its config.json, found none")
     path = tmp_path / "model_ckpts" / other / "config.json"

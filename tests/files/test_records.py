@@ -5,7 +5,14 @@ import json
 import pytest
 
 from experiment.evaluation.likelihood import ElboEstimate
-from experiment.files.records import MetricsLog, RecordError, read_metrics, training_seconds, write_results
+from experiment.files.records import (
+    MetricsLog,
+    RecordError,
+    last_epoch,
+    read_metrics,
+    training_seconds,
+    write_results,
+)
 from experiment.training.loop import Progress
 
 ESTIMATE = ElboEstimate(-12.0, 10.0, 2.0, (1.5, 0.5), 0.1, (7, 3), 44)
@@ -71,3 +78,13 @@ def test_results_are_json_and_a_table(tmp_path):
     write_results(tmp_path, {"test": {"elbo": -1.5}}, ["Test", "  ELBO -1.50"])
     assert json.loads((tmp_path / "results.json").read_text()) == {"test": {"elbo": -1.5}}
     assert (tmp_path / "results.txt").read_text() == "Test\n  ELBO -1.50\n"
+
+
+def test_the_last_epoch_is_that_of_the_last_whole_row(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    assert last_epoch(path) == 0
+    path.write_text("")
+    assert last_epoch(path) == 0
+    rows = [json.dumps({"step": step, "epoch": step // 10, "why": "so long " * 20}) + "\n" for step in range(1000)]
+    path.write_text("".join(rows) + '{"step": 1000, "epo')
+    assert path.stat().st_size > 100_000 and last_epoch(path) == 99

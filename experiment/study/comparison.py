@@ -1,8 +1,4 @@
-"""A study: say what it will do, train its runs one after the other, then compare them."""
-
-import time
-
-import keras
+"""The comparison of the runs of a study: their numbers, curves and pictures beside each other, on one page."""
 
 from experiment.evaluation.left_out import LeftOut
 from experiment.evaluation.seeds import (
@@ -19,7 +15,6 @@ from experiment.evaluation.seeds import (
     varied_numbers,
 )
 from experiment.files.checkpoints import load_weights
-from experiment.files.durations import in_words, newest_alike, recorded_seconds, seconds_per_epoch
 from experiment.files.names import CHECKPOINTS, METRICS_FILE, REPORT_FILE, RESULTS_FILE, load_config, results_of
 from experiment.files.records import read_metrics, write_figures, write_report, write_study
 from experiment.pictures.always import draw_each
@@ -35,125 +30,11 @@ from experiment.pictures.comparison import (
     samples_of,
 )
 from experiment.report.of_study import report_of_study
-from experiment.run import is_of, read_data, run_experiment, settle_with_data
-from experiment.settings.axes import differences, groups_of, rows_of
+from experiment.settings.axes import differences, groups_of
 from experiment.settings.refusals import ConfigError
 from experiment.settings.words import nats_of
-from experiment.training.loop import TrainingError
 from experiment.training.preprocessing import binarize_once
-from image_data.splits import DataError, DataMissing
-from models.build import lay_out_model
-from models.networks import NetworkError
 from models.noise import Stream
-
-
-def run_study(study, command=""):
-    """Train what is not done of a Study, and compare its runs. Returns False where the user stopped it.
-
-    Raises:
-        ConfigError: runs were trained on other images than these, or a run cannot be made of these images.
-        DataMissing: the images of runs that are to be trained are not there.
-    """
-    left = [member for member in study.members if not member.is_done]
-    print(f"{study.name}: {len(study.members)} runs, {len(left)} of them to train")
-    print("\n".join(_aligned(_plan_of(study))))
-    try:
-        dataset = read_data(study.members[0].config)
-    except DataMissing as missing:
-        if left:
-            raise
-        print(f"no data: {missing}\nonly what needs none is drawn")
-        dataset = None
-    if dataset:
-        _refuse_impossible(study, dataset)
-    if left:
-        print(f"time: {_estimate(study)}")
-    failed = _train(study, command)
-    if failed is None:
-        return False
-    trained = [member for member in study.members if member.run.name not in failed]
-    if not trained:
-        run, reason = next(iter(failed.items()))
-        raise TrainingError(f"no run of the study could be trained; {run}: {reason}")
-    compare(study._replace(members=tuple(trained)), dataset, command, failed)
-    return True
-
-
-def _plan_of(study):
-    """The rows of the table that is printed before a study begins: run, settings that differ, state."""
-    different = differences([member.config for member in study.members])
-    yield ["run", *different, "state"]
-    for member, settings in zip(study.members, rows_of(different, len(study.members)), strict=True):
-        yield [member.run.name, *settings, "done" if member.is_done else "begun" if member.is_begun else "new"]
-
-
-def _aligned(rows):
-    """Rows of texts as lines, each column as wide as its widest text."""
-    rows = list(rows)
-    columns = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, columns)).rstrip() for row in rows]
-
-
-def _estimate(study):
-    """How long the runs that are left will take, in words: from runs of the study, from one alike, or not yet."""
-    left = [member.config for member in study.members if not member.is_done]
-    epochs = sum(config.num_epochs for config in left)
-    done = [member for member in study.members if member.is_done]
-    pace = seconds_per_epoch((recorded_seconds(member.run), member.config.num_epochs) for member in done)
-    source = "the runs that are done"
-    if pace is None and (alike := newest_alike(left[0])):
-        run, config = alike
-        pace, source = seconds_per_epoch([(recorded_seconds(run), config.num_epochs)]), run.name
-    if pace is None:
-        return "no run to go by; an estimate comes after the first one"
-    return (
-        f"about {in_words(pace * epochs)} to train and evaluate, by the records of {source}; more with compiling and "
-        "validation"
-    )
-
-
-def _train(study, command):
-    """Train the runs that are not done. Returns the runs that diverged, name -> reason; None where the user stopped."""
-    failed, measured, left = {}, [], [member for member in study.members if not member.is_done]
-    for number, member in enumerate(study.members, 1):
-        state = ", done before" if member.is_done else ""
-        print(f"\nrun {number} of {len(study.members)}: {member.run.name}{state}")
-        if member.is_done:
-            continue
-        keras.backend.clear_session()
-        begun, new = (member.run, None) if member.is_begun else (None, member.run)
-        started = time.monotonic()
-        left.remove(member)
-        try:
-            if not run_experiment(member.config, begun, new, command):
-                print("the same command continues the study")
-                return None
-        except TrainingError as error:  # the others are trained and compared all the same
-            failed[member.run.name] = str(error)
-            print(f"{member.run.name}: {error}")
-            continue
-        if new:
-            measured.append((time.monotonic() - started, member.config.num_epochs))
-        if left and measured:
-            expected = seconds_per_epoch(measured) * sum(each.config.num_epochs for each in left)
-            print(f"\nleft: {len(left)} of {len(study.members)} runs, about {in_words(expected)} at this pace")
-    return failed
-
-
-def _refuse_impossible(study, dataset):
-    """Raise an error that names the run, where one of them cannot be trained on a Dataset."""
-    for member in study.members:
-        if member.is_begun and not is_of(dataset, member.config, member.config.data_fingerprint):
-            raise ConfigError(
-                f"{member.run.name}: was trained on other images than these; give their --data_dir, or the study "
-                "another --run_name"
-            )
-        if member.is_begun:
-            continue
-        try:
-            lay_out_model(settle_with_data(member.config, dataset))
-        except (ConfigError, DataError, NetworkError) as error:
-            raise type(error)(f"{member.run.name}: {error}") from None
 
 
 def compare(study, dataset, command, failed=None):
