@@ -236,7 +236,7 @@ def test_a_failing_disk_is_no_damaged_file(tmp_path, monkeypatch):
     def fail(path):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("image_data.decoding.Path.read_bytes", fail)
+    monkeypatch.setattr("image_data.decoding.FileIO", fail)
     with pytest.raises(OSError, match="Input/output error"):
         decode(path, COLOUR)
 
