@@ -19,7 +19,11 @@ REDUCING_GAP = 2.0  # large images are halved by plain means until this far abov
 MAX_BYTES = 1_000_000_000  # of a file
 BYTES_PER_PIXEL = 4  # of colours in memory, by which bands of other sizes are measured
 WHITE_OF_12_BITS = 4_095
-JPEG_MODES = {1: ("L", "L"), 3: ("RGB", "RGBX"), 4: ("CMYK", "CMYK;I")}  # bands -> Pillow's mode, and what it is made of
+JPEG_MODES = {
+    1: ("L", "L"),
+    3: ("RGB", "RGBX"),
+    4: ("CMYK", "CMYK;I"),
+}  # bands -> Pillow's mode, and its source
 JPEG_DIVISORS = (8, 4, 2, 1)  # parts of its width and height at which a JPEG can be decoded
 TURNS = {  # EXIF orientation -> how to put an image upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
