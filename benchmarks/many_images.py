@@ -105,7 +105,7 @@ def measure(name, num_images, num_used, cache, seconds, results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=200_000)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=15.0)
     arguments = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
