@@ -19,16 +19,17 @@ from image_data.photographs import Reading, load_photographs
 from image_data.splits import checksum, take
 from image_data.sprites import load_dsprites, load_sprites
 
-# ARRAYS have images of a fixed shape. PHOTOGRAPHS are image files, which a Reading resizes.
+# ARRAYS have images of a fixed shape; RENDERED too, of which only those are made that are used. PHOTOGRAPHS are image
+# files, which a Reading resizes.
 ARRAYS = {
     "mnist": load_mnist,
     "binarized_mnist": load_binarized_mnist,
     "fashion_mnist": load_fashion_mnist,
     "digits": load_digits,
-    "sprites": load_sprites,
     "dsprites": load_dsprites,
     "arrays": load_given,
 }
+RENDERED = {"sprites": load_sprites}
 PHOTOGRAPHS = {"celeba": collect_celeba, **{name: partial(collect_folder, name) for name in LAYOUTS}}
 
 
@@ -49,6 +50,8 @@ def load_dataset(name, data_dir=None, limit=None, reading=None):
         reading, collection = reading or Reading(), PHOTOGRAPHS[name](data_dir)
         collection = with_labels(collection, reading.labels) if reading.labels else collection
         dataset = load_photographs(collection, reading, limit)
+    elif name in RENDERED:
+        dataset = RENDERED[name](data_dir, limit)
     else:
         dataset = ARRAYS[name](data_dir)
     return limited(dataset, limit)

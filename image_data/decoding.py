@@ -4,8 +4,7 @@ import errno
 import os
 import stat
 import warnings
-from io import BytesIO
-from pathlib import Path
+from io import BytesIO, FileIO
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +19,12 @@ REDUCING_GAP = 2.0  # large images are halved by plain means until this far abov
 MAX_BYTES = 1_000_000_000  # of a file
 BYTES_PER_PIXEL = 4  # of colours in memory, by which bands of other sizes are measured
 WHITE_OF_12_BITS = 4_095
+JPEG_MODES = {
+    1: ("L", "L"),
+    3: ("RGB", "RGBX"),
+    4: ("CMYK", "CMYK;I"),
+}  # bands -> Pillow's mode, and its source
+JPEG_DIVISORS = (8, 4, 2, 1)  # parts of its width and height at which a JPEG can be decoded
 TURNS = {  # EXIF orientation -> how to put an image upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -30,6 +35,7 @@ TURNS = {  # EXIF orientation -> how to put an image upright
     8: Image.Transpose.ROTATE_90,
 }
 
+DAMAGED = "that is cut off or damaged, or of a kind that Pillow does not read"
 # What a user should know of files that are read.
 UNKNOWN_ORIENTATION = "its EXIF is damaged; if it says that the image lies on its side, that is not known"
 LAST_BAND_IS_ALPHA = (
@@ -114,7 +120,7 @@ def read_image(path, form):
 
 
 def _read(path):
-    """The whole file. Reading it piece by piece would make the threads wait for each other."""
+    """The whole file at once, with few calls: reading it piece by piece would make the threads wait for each other."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
         raise UnreadableImage("not a regular file")
@@ -122,7 +128,8 @@ def _read(path):
         raise UnreadableImage("empty file")
     if status.st_size > MAX_BYTES:
         raise UnreadableImage(f"{status.st_size:,} bytes, more than {MAX_BYTES:,}")
-    return Path(path).read_bytes()
+    with FileIO(path) as file:
+        return file.readall()
 
 
 # --- Formats ----------------------------------------------------------------------------------------------------------
@@ -137,8 +144,7 @@ def _open(content, form):
         raise UnreadableImage(f"{format}; --bands {_typed(form.bands)} expects TIFF")
     if format == "PNG":
         return _open_png(content, form)
-    content = jpeg.without_notes(content) if format == "JPEG" else content
-    source, remarks = _load(content, format, form, format), []
+    source, remarks = _load_jpeg(content, form) if format == "JPEG" else _load(content, format, form, format), []
     image = source
     if source.mode == "I;16":  # JPEG 2000, which Pillow scales to 16 bits from however many
         if form.white_level:
@@ -148,17 +154,33 @@ def _open(content, form):
 
 
 def _load(content, format, form, what):
-    """The image as Pillow reads it; of a JPEG that is far larger than the target, a smaller one."""
+    """The image as Pillow reads it."""
     try:
         with Image.open(BytesIO(content), formats=(format,)) as image:
             _refuse_large(image.width, image.height, 0, "", form)
-            if not form.is_exact:
-                larger_side = max(form.height, form.width)  # EXIF may turn the image afterwards
-                image.draft(None, (larger_side, larger_side))
             image.load()
             return image
     except OSError as error:  # of bytes in memory: no disk has failed
-        raise UnreadableImage(f"{what} that is cut off or damaged, or of a kind that Pillow does not read") from error
+        raise UnreadableImage(f"{what} {DAMAGED}") from error
+
+
+def _load_jpeg(content, form):
+    """The image of a JPEG; of one that is far larger than the target, a smaller one."""
+    stored = jpeg.parse(content)
+    _refuse_large(stored.width, stored.height, 0, "", form)
+    if stored.bits != 8 or stored.num_bands not in JPEG_MODES or not stored.width * stored.height:
+        raise UnreadableImage(f"JPEG {DAMAGED}")
+    mode, as_stored = JPEG_MODES[stored.num_bands]
+    larger_side = max(form.height, form.width)  # EXIF may turn the image afterwards
+    times = 1 if form.is_exact else min(stored.width, stored.height) // larger_side
+    divisor = next(each for each in JPEG_DIVISORS if each <= max(1, times))
+    size = -(-stored.width // divisor), -(-stored.height // divisor)
+    try:
+        image = Image.frombytes(mode, size, content, "jpeg", (as_stored, "", divisor, 0))
+    except (OSError, ValueError) as error:
+        raise UnreadableImage(f"JPEG {DAMAGED}") from error
+    image.info |= stored.notes
+    return image
 
 
 def _refuse_large(width, height, num_bytes, what, form):

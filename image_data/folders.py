@@ -128,10 +128,10 @@ def find_images(root):
             path = f"{folder}/{entry.name}" if folder else entry.name
             if _is_folder(entry):
                 (links if entry.is_symlink() else folders).append(path)
-            elif Path(entry.name).suffix.lower() in SUFFIXES:
+            elif _suffix(entry) in SUFFIXES:
                 (links_to_files if entry.is_symlink() else files).append(path)
             else:
-                others[Path(entry.name).suffix.lower() or "no suffix"] += 1
+                others[_suffix(entry) or "no suffix"] += 1
     if links_to_files:
         targets = {os.path.realpath(root / file) for file in files}
         files += [link for link in links_to_files if os.path.realpath(root / link) not in targets]
@@ -143,6 +143,10 @@ def _is_folder(entry):
         return entry.is_dir()
     except OSError:  # a circular link, or a target without read permission
         return False
+
+
+def _suffix(entry):
+    return os.path.splitext(entry.name)[1].lower()
 
 
 def _is_system(name):
@@ -166,7 +170,7 @@ def _innermost(root, inner):
         entries = _entries(root)
         folders = [entry for entry in entries if _is_folder(entry) and not entry.is_symlink()]
         named = [entry for entry in folders if entry.name.lower() in inner]
-        has_images = any(Path(entry.name).suffix.lower() in SUFFIXES for entry in entries if entry not in folders)
+        has_images = any(_suffix(entry) in SUFFIXES for entry in entries if entry not in folders)
         candidates = named or (folders if len(folders) == 1 else [])
         if has_images or not candidates or not any(map(_is_folder, _entries(candidates[0].path))):
             return root

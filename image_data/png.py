@@ -29,12 +29,13 @@ def take_apart(content):
 
     Raises: UnreadableImage where a chunk that holds pixels is damaged, missing or unknown.
     """
-    pixels, others, is_sound, place = [content[:SIGNATURE_LENGTH]], [], True, SIGNATURE_LENGTH
+    view = memoryview(content)  # whose slices are no copies
+    pixels, others, is_sound, place = [view[:SIGNATURE_LENGTH]], [], True, SIGNATURE_LENGTH
     while content[place + 4 : place + 8] != b"IEND":
         if len(content) < place + 12:
             raise UnreadableImage("PNG that is cut off")
         length, kind = struct.unpack_from(">L4s", content, place)
-        chunk = content[place : place + 12 + length]
+        chunk = view[place : place + 12 + length]
         place += len(chunk)
         is_whole = chunk[-4:] == struct.pack(">L", zlib.crc32(chunk[4:-4]))
         if kind in OF_PIXELS:
@@ -45,7 +46,7 @@ def take_apart(content):
             pixels.append(chunk)
         elif not kind[0] & 0x20:  # a small first letter marks what may be left out
             raise UnreadableImage(f"PNG with the unknown chunk {_shown(kind)}, without which it cannot be shown")
-        elif kind == b"eXIf" or (kind in TEXTS and chunk[8:].startswith(TEXTS_OF_ORIENTATION)):
+        elif kind == b"eXIf" or (kind in TEXTS and bytes(chunk[8:]).startswith(TEXTS_OF_ORIENTATION)):
             is_sound &= is_whole
             others += [chunk] if is_whole else []
     pixels.append(END)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from data_utils import ARRAYS, PHOTOGRAPHS, batch_order, cut, cut_evenly, cut_full, load_dataset, over_batches
+from data_utils import ARRAYS, PHOTOGRAPHS, RENDERED, batch_order, cut, cut_evenly, cut_full, load_dataset, over_batches
 from experiment.settings.config import defaults_where
 from experiment.settings.datasets import DATASETS
 from image_data.photographs import Reading
 
 
 def test_presets_and_loaders_agree_on_which_data_sets_are_photographs():
-    assert set(DATASETS) == {*ARRAYS, *PHOTOGRAPHS}
+    assert set(DATASETS) == {*ARRAYS, *RENDERED, *PHOTOGRAPHS}
     assert {name for name, preset in DATASETS.items() if "image_size" in preset.settings} == set(PHOTOGRAPHS)
     defaults = defaults_where("photographs_only")
     assert Reading._field_defaults == {**defaults, "image_size": 64}, "Config has none: each data set has its own size"

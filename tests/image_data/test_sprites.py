@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from data_utils import load_dataset
+from data_utils import limited, load_dataset
+from image_data import sprites
 from image_data.splits import DataError
 from image_data.sprites import (
     DSPRITES_FILE,
@@ -26,8 +27,13 @@ def center_of(image):
     return columns.mean() + 0.5, rows.mean() + 0.5
 
 
-def test_the_data_set_holds_each_sprite_once():
-    dataset = load_dataset("sprites")
+@pytest.fixture(scope="module")
+def whole():
+    return load_dataset("sprites")
+
+
+def test_the_data_set_holds_each_sprite_once(whole):
+    dataset = whole
     assert NUM_SPRITES == 46_080 and dataset.factor_names == FACTOR_NAMES and dataset.train.labels is None
     assert [len(split.images) for split in dataset[:3]] == [36_864, 4_608, 4_608]
     factors = np.concatenate([split.factors for split in dataset[:3]])
@@ -35,6 +41,22 @@ def test_the_data_set_holds_each_sprite_once():
     assert set(np.unique(dataset.test.images)) == {0, 255} and dataset.image_shape == (64, 64, 1)
     again = np.ravel_multi_index(dataset.test.factors.T, NUM_VALUES)
     np.testing.assert_array_equal(render_sprites(again), dataset.test.images)
+
+
+def test_a_limit_renders_what_it_needs_and_takes_the_same_sprites(whole, monkeypatch):
+    rendered, render = [], sprites.render_sprites
+
+    def counting(indices):
+        rendered.extend(indices)
+        return render(indices)
+
+    monkeypatch.setattr(sprites, "render_sprites", counting)
+    some = load_dataset("sprites", limit=3)
+    assert len(rendered) == 9
+    for split, of_whole in zip(some[:3], whole[:3], strict=True):
+        np.testing.assert_array_equal(split.images, of_whole.images[:3])
+        np.testing.assert_array_equal(split.factors, of_whole.factors[:3])
+    assert some.fingerprint == limited(whole._replace(fingerprint=""), 3).fingerprint, "older runs are continued"
 
 
 def test_images_are_a_function_of_the_index_alone():

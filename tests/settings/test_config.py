@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from data_utils import ARRAYS, PHOTOGRAPHS
+from data_utils import ARRAYS, PHOTOGRAPHS, RENDERED
 from experiment.settings.combine import resolve
 from experiment.settings.config import flags
 from experiment.settings.datasets import DATASETS
@@ -12,7 +12,7 @@ from models.catalog import LIKELIHOODS, MODELS, NETWORKS
 
 def test_tables_and_settings_name_the_same_things():
     rules = {each.name: each.metadata["rule"] for each in flags()}
-    assert set(DATASETS) == {*ARRAYS, *PHOTOGRAPHS}
+    assert set(DATASETS) == {*ARRAYS, *RENDERED, *PHOTOGRAPHS}
     assert set(rules["likelihood"].expected.removeprefix("one of ").split(", ")) == set(LIKELIHOODS)
     assert set(rules["network"].expected.removeprefix("one of ").split(", ")) == set(NETWORKS)
     for likelihood in LIKELIHOODS:
