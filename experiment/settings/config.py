@@ -303,6 +303,12 @@ class Config:
         whole_number(0),
         "how many steps with a gradient that is not finite are skipped before the run stops",
     )
+    xla: str = setting(
+        "auto",
+        TRAINING,
+        one_of("auto", "on", "off"),
+        "whether XLA compiles the training steps: auto does so for dense networks on a CPU and for all on a GPU",
+    )
     seed: int = setting(
         0, TRAINING, whole_number(0, MAX_INT), "seed of all noise: same settings and seed, same run", is_fair=False
     )  # --seeds has several
@@ -421,6 +427,12 @@ class Config:
     )
     grid: int = setting(10, OUTPUT, whole_number(1, 10_000), "images in the grid of samples")
     tensorboard: bool = setting(False, OUTPUT, SWITCH, "also write metrics, pictures and histograms for TensorBoard")
+    steps_per_call: int | None = setting(
+        None,
+        OUTPUT,
+        whole_number(1),
+        "training steps from one look at the progress to the next (default: about half a second of them)",
+    )
     strategy: str = setting(
         "auto",
         OUTPUT,

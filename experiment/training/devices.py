@@ -115,6 +115,10 @@ def find_devices(config):
         devices = Devices(tf.distribute.MirroredStrategy(names, reduction))
     else:
         devices = ONE_DEVICE
+    if config.xla == "on" and devices.count > 1:
+        raise ConfigError(
+            "--xla on: it compiles no program that several devices share; leave it out, or use --strategy one"
+        )
     if config.batch_size % devices.count:
         raise ConfigError(
             f"--batch_size {config.batch_size}: expected a multiple of {devices.count}, the number of devices that "

@@ -37,14 +37,17 @@ class Execution(NamedTuple):
 
 
 def plan_execution(config, num_devices=1):
-    """The Execution for a Config on this machine.
+    """The Execution for a Config on this machine: what --xla and --steps_per_call say, or what suits it.
 
     On a CPU, XLA fuses dense networks into fewer passes over memory, but its convolutions are slower than oneDNN's. On
     a GPU, XLA compiles both. It compiles no program that several devices share. A call takes about half a second on 2
     cores: long enough to hide Python's overhead, short enough for the progress bar to move.
     """
     is_dense = NETWORKS[config.network].is_dense
+    gains_by_xla = num_devices == 1 and (is_dense or bool(tf.config.list_physical_devices("GPU")))
     pixels_per_call = 10_000_000 if is_dense else 1_500_000
     pixels_per_step = config.batch_size * config.num_importance_samples * prod(config.image_shape[:2])
-    jit_compile = num_devices == 1 and (is_dense or bool(tf.config.list_physical_devices("GPU")))
-    return Execution(jit_compile, max(1, pixels_per_call // pixels_per_step))
+    return Execution(
+        jit_compile={"auto": gains_by_xla, "on": True, "off": False}[config.xla],
+        steps_per_call=config.steps_per_call or max(1, pixels_per_call // pixels_per_step),
+    )

@@ -171,7 +171,7 @@ HIERARCHY = {
 def test_a_run_in_two_parts_ends_with_the_same_bits(make_config, split, given, monkeypatch):
     """The second part in objects of its own, which began with another seed: so two runs write the same bits, too."""
     config = make_config(**given)
-    monkeypatch.setattr(loop, "plan_execution", lambda config: Execution(False, 2))
+    monkeypatch.setattr(loop, "plan_execution", lambda *_: Execution(False, 2))
     whole, seen, middle = make_state(config), [], {}
     for progress in fit(whole, split, config):
         seen.append(progress)
@@ -191,13 +191,13 @@ def test_how_many_steps_a_call_makes_does_not_change_the_weights(make_config, sp
     states = []
     for steps_per_call in (1, 3):
         plan = Execution(True, steps_per_call)
-        monkeypatch.setattr(loop, "plan_execution", lambda config, plan=plan: plan)
+        monkeypatch.setattr(loop, "plan_execution", lambda *_, plan=plan: plan)
         states.append(train(make_config(), split)[0])
     assert_same_bits(*states)
 
 
 def test_progress_counts_steps_epochs_and_images(make_config, split, monkeypatch):
-    monkeypatch.setattr(loop, "plan_execution", lambda config: Execution(False, 2))
+    monkeypatch.setattr(loop, "plan_execution", lambda *_: Execution(False, 2))
     config = make_config(num_epochs=2)
     assert plan_steps(split, config) == (8, 5, 10)
     assert plan_steps(split, make_config(batch_size=100)) == (44, 1, 2)
@@ -225,7 +225,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_although_the_loss_is(make_c
         return loss_of(objective, forward, weights) + tf.sqrt(tf.reduce_sum(forward.terms.rate) * 0.0)
 
     monkeypatch.setattr(training_step, "loss_of", loss_of_infinite_slope)
-    monkeypatch.setattr(loop, "plan_execution", lambda config: Execution(False, 1))
+    monkeypatch.setattr(loop, "plan_execution", lambda *_: Execution(False, 1))
     with pytest.raises(TrainingError, match="the loss or its gradient was not finite in 1 steps up to step 1:"):
         train(make_config(), split)
 
@@ -234,7 +234,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_although_the_loss_is(make_c
 def test_a_step_that_is_not_finite_is_left_out_and_the_rest_go_on(make_config, split, monkeypatch, steps_per_call):
     """Every third step has a loss of NaN: weights, averages and statistics are those of the other seven."""
     config = make_config(**CONV, max_skipped_steps=3, num_epochs=2, ema=0.9)
-    monkeypatch.setattr(loop, "plan_execution", lambda config: Execution(False, steps_per_call))
+    monkeypatch.setattr(loop, "plan_execution", lambda *_: Execution(False, steps_per_call))
     state = make_state(config)
 
     def sometimes_nan(*arguments):
@@ -255,7 +255,7 @@ def test_a_step_that_is_not_finite_is_left_out_and_the_rest_go_on(make_config, s
 
 def test_averages_are_those_of_the_weights_after_each_step(make_config, split, monkeypatch):
     config = make_config(ema=0.5, num_epochs=1)
-    monkeypatch.setattr(loop, "plan_execution", lambda config: Execution(False, 1))
+    monkeypatch.setattr(loop, "plan_execution", lambda *_: Execution(False, 1))
     state = make_state(config)
     expected, step = state.model.trainable_weights[0].numpy(), 0
     for _ in fit(state, split, config):
@@ -295,7 +295,7 @@ def test_fit_hands_each_step_its_images_and_their_labels(make_config, split, mon
         return program
 
     monkeypatch.setattr(loop, "compile_train_steps", compile_recorder)
-    monkeypatch.setattr(loop, "plan_execution", lambda config: Execution(False, 2))
+    monkeypatch.setattr(loop, "plan_execution", lambda *_: Execution(False, 2))
     train(config, split)
     expected = np.concatenate([batch_order(44, 8, config.seed, epoch) for epoch in range(2)])
     assert len(seen) == len(expected) == 10
