@@ -8,6 +8,7 @@ from experiment.training.schedules import ema_decay_at
 from experiment.training.state import assign
 from models.bounds import forward
 from models.objectives import loss_of
+from models.precision import trunks_in
 
 
 class StepMetrics(NamedTuple):
@@ -34,10 +35,12 @@ def train_step(state, batch, seed, config, weights):
     """
     statistics = copy_statistics(state.model)
     with tf.GradientTape() as tape:
-        passed = forward(state.model, batch, seed, weights.num_samples, training=True)
+        with trunks_in(state.precision):
+            passed = forward(state.model, batch, seed, weights.num_samples, training=True)
         loss = loss_of(config.objective, passed, weights)
-    gradients = tape.gradient(loss, state.model.trainable_variables)
-    gradient_norm = tf.linalg.global_norm(gradients)
+        scaled_loss = state.optimizer.scale_loss(loss)
+    gradients = tape.gradient(scaled_loss, state.model.trainable_variables)
+    gradient_norm = tf.linalg.global_norm(gradients) / state.loss_scale
     is_finite = tf.math.is_finite(loss) & tf.math.is_finite(gradient_norm)
     apply_if(is_finite, state, gradients, config, statistics)
     distortion, rate = passed.terms
@@ -60,7 +63,7 @@ def apply_if(is_finite, state, gradients, config, statistics):
 
     def skip():
         assign(state.model.non_trainable_variables, statistics)
-        return tf.constant(1, tf.int64)
+        return state.lower_loss_scale()
 
     state.num_skipped.assign_add(tf.cond(is_finite, descend, skip))
     state.step.assign_add(1)
