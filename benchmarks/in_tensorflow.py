@@ -23,12 +23,16 @@ from models.noise import Stream, noise_seed
 from models.objectives import Weights, loss_of
 
 
-def ours(workload):
-    """The loop of this project, a call of its compiled program at a time."""
-    config = replace(workload.config, num_epochs=100_000)
-    state = TrainingState(build_model(config), config, num_steps=1)
-    training = fit(state, Split(workload.images, None), config)
-    return lambda: next(training).num_images, count(state.model)
+def ours_in(precision):
+    """The loop of this project in a precision, a call of its compiled program at a time."""
+
+    def contestant(workload):
+        config = replace(workload.config, num_epochs=100_000, precision=precision)
+        state = TrainingState(build_model(config), config, num_steps=1)
+        training = fit(state, Split(workload.images, None), config)
+        return lambda: next(training).num_images, count(state.model)
+
+    return contestant
 
 
 def eager(workload):
@@ -118,7 +122,8 @@ def count(model):
 
 
 CONTESTANTS = {
-    "ours": ours,
+    "ours": ours_in("float32"),
+    "ours, bf16": ours_in("mixed_bfloat16"),
     "eager loop": eager,
     "fit": fit_of(jit_compile=False, steps_per_execution=50),
     "fit, XLA": fit_of(jit_compile=True, steps_per_execution=50),

@@ -3,7 +3,6 @@
 import os
 from math import prod
 
-import keras
 import tensorflow as tf
 
 from experiment.settings.datasets import DATASETS
@@ -12,14 +11,18 @@ from experiment.settings.words import (
     describe_levels,
     describe_loss,
     describe_network,
+    describe_precision,
     describe_training,
     nats_of,
     remarks_on,
 )
+from experiment.training.devices import ONE_DEVICE
 from models.catalog import OBJECTIVES
 
+FLOAT16_ON_CPU = "a CPU has no units for float16, so mixed_float16 is slow; --precision float32 is the fast one here"
 
-def audit(config, model, dataset, run, devices):
+
+def audit(config, model, dataset, run, devices=ONE_DEVICE):
     """The lines of the audit: (name, text) pairs."""
     height, width, channels = config.image_shape
     sizes = " / ".join(f"{len(split.images):,}" for split in (dataset.train, dataset.validation, dataset.test))
@@ -45,7 +48,12 @@ def audit(config, model, dataset, run, devices):
         ("nats", nats_of(config)),
         *(("remark", remark) for remark in remarks_on(config)),
         *(lines_of_training(config) if config.num_epochs else []),
-        ("device", f"{device}, {keras.config.dtype_policy().name}"),
+        ("device", f"{device}, {describe_precision(config) if config.num_epochs else 'float32'}"),
+        *(
+            [("remark", FLOAT16_ON_CPU)]
+            if config.precision == "mixed_float16" and config.num_epochs and not gpus
+            else []
+        ),
         *(
             [("weights", f"{'begins with ' if config.num_epochs else ''}{config.load_weights}")]
             if config.load_weights

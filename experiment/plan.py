@@ -299,6 +299,8 @@ def _member(asked, run):
             )
         return Member(asked, run, is_begun=False, is_done=False)
     saved = load_config(run.checkpoints)
+    if asked.precision == "auto":  # which was settled when the run began
+        asked = replace(asked, precision=saved.precision)
     decisive = names_in(MODEL, DATA, TRAINING) - free_when_resumed() | {"load_weights"}
     for each in flags():
         ours, theirs = getattr(asked, each.name), getattr(saved, each.name)

@@ -46,6 +46,7 @@ from experiment.settings.values import IMAGES
 from experiment.settings.words import nats_of
 from experiment.tables.of_splits import split_of_folder, write_codes, write_scores
 from experiment.training.devices import ONE_DEVICE, find_devices
+from experiment.training.execution import precision_of
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
 from image_data.photographs import Reading
@@ -103,6 +104,8 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
     if config.num_epochs == 0 and not config.limit and config.data_fingerprint not in (None, dataset.fingerprint):
         dataset = dataset._replace(notes=(*dataset.notes, OTHER_IMAGES))
     config = settle_with_data(config, dataset, resumed)
+    if config.num_epochs:
+        config = replace(config, precision=precision_of(config))
     num_train = len(dataset.train.images)
     if config.batch_size > num_train:
         print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")

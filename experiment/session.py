@@ -16,11 +16,10 @@ from experiment.pictures.always import draw_reconstructions, draw_samples
 from experiment.pictures.codes import by_level
 from experiment.settings.refusals import ConfigError
 from experiment.training.devices import ONE_DEVICE
-from experiment.training.interruption import Interruption
 from experiment.training.loop import TrainingError, fit, plan_steps
 from experiment.training.preprocessing import binarize_once
-from experiment.training.progress import IN_NOTEBOOK, SHOWN
 from experiment.training.state import TrainingState
+from experiment.training.terminal import IN_NOTEBOOK, SHOWN, Interruption
 from experiment.training.validation import LossEvaluator
 from image_data.splits import take
 from models.catalog import OBJECTIVES

@@ -6,6 +6,7 @@ from keras.initializers import RandomNormal
 
 from models.hvae import HVAE
 from models.networks import build_label_channel
+from models.precision import TrunkPolicy
 
 
 class CHVAE(HVAE):
@@ -24,7 +25,7 @@ class CHVAE(HVAE):
         self.label_channel = build_label_channel(config)
         # Labels start at the scale of the codes. A weaker label is drowned out by z, and z then learns its content.
         self.label_embeddings = [
-            layers.Dense(level.width, use_bias=False, kernel_initializer=RandomNormal(stddev=1.0))
+            layers.Dense(level.width, use_bias=False, kernel_initializer=RandomNormal(stddev=1.0), dtype=TrunkPolicy())
             for level in self.levels
         ]
 

@@ -10,6 +10,7 @@ from models.distributions import DiagonalGaussian, Latent, VAEOutput
 from models.likelihoods import Likelihood
 from models.networks import build_trunk
 from models.noise import level_seed
+from models.precision import TrunkPolicy
 
 
 class Level(layers.Layer):
@@ -61,7 +62,7 @@ class LowerLevel(Level):
                 layers.Dense(2 * shape[-1]),
             ]
         )
-        self.embed = layers.Dense(self.width)
+        self.embed = layers.Dense(self.width, dtype=TrunkPolicy())
 
     def prior(self, state, num_images):
         """p(z_l|z_>l)."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import Sequential, layers
 
 from models.catalog import NETWORKS, code_of
+from models.precision import of_trunk
 
 KERNEL = 4  # of strided convolutions; a multiple of the stride, so all pixels are covered equally often
 STRIDE_1_KERNEL = 3
@@ -25,7 +26,8 @@ class BatchNormalization(layers.BatchNormalization):
     """Keras's batch normalisation for images [B, H, W, C], on TensorFlow's fused kernel.
 
     Keras 3 composes the layer of about ten element-wise kernels, which take 30 % of a training step on a CPU. The
-    running variance is that of the batch, as in Keras, not the unbiased estimate.
+    running variance is that of the batch, as in Keras, not the unbiased estimate. All statistics are float32, whatever
+    the precision of the images is.
 
     The running statistics start as those of the first batch. They then average over about a tenth of the steps so far,
     until that window is as long as the momentum says. Early in training the weights change fast, so statistics of older
@@ -37,7 +39,9 @@ class BatchNormalization(layers.BatchNormalization):
 
     def build(self, input_shape):
         super().build(input_shape)
-        self.num_batches = self.add_weight(shape=(), initializer="zeros", trainable=False, name="num_batches")
+        self.num_batches = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, autocast=False, name="num_batches"
+        )
 
     def call(self, inputs, training=None):
         if not training:
@@ -109,6 +113,9 @@ class Trunk:
     - down(stage): layers from this stage to the stage below, or to the parameters of the likelihood;
     - lift(stage): layers from codes to features;
     - blocks(stage, normalization): the residual blocks of a stage.
+
+    Its layers compute in the precision of `trunks_in`, but for those that make the parameters of the likelihood: these
+    are float32.
     """
 
     def __init__(self, config, parameters_per_channel=1):
@@ -116,6 +123,7 @@ class Trunk:
         self.config = config
         self.output_shape = (height, width, channels * parameters_per_channel)
 
+    @of_trunk
     def climb(self, start, end):
         """Layers from a stage up to another; the residual blocks of the stage where both are the same."""
         normalization = self.config.encoder_normalization
@@ -124,6 +132,7 @@ class Trunk:
         stages = range(start + 1, end + 1)
         return [layer for at in stages for layer in (*self.up(at), *self.blocks(at, normalization))]
 
+    @of_trunk
     def descend(self, start, end):
         """Layers from a stage down to another; the residual blocks of the stage where both are the same."""
         normalization = self.config.decoder_normalization
@@ -194,12 +203,14 @@ class MLP(Trunk):
     def up(self, stage):
         return [layers.Flatten(), *map(self._dense, self.config.hidden_sizes)]
 
+    @of_trunk
     def lift(self, stage):
         return [self._dense(self.config.hidden_sizes[-1])]
 
     def down(self, stage):
         hidden = map(self._dense, reversed(self.config.hidden_sizes[:-1]))
-        return [*hidden, layers.Dense(prod(self.output_shape)), layers.Reshape(self.output_shape)]
+        parameters = layers.Dense(prod(self.output_shape), dtype="float32")
+        return [*hidden, parameters, layers.Reshape(self.output_shape, dtype="float32")]
 
     def blocks(self, stage, normalization):
         return self._dense_blocks(*self.shape(stage))
@@ -238,6 +249,7 @@ class Conv(Trunk):
         convolution = layers.Conv2D(self.config.hidden_sizes[stage - 1], KERNEL, strides=2, padding="same")
         return normalized(convolution, self.config.encoder_normalization, self.config.activation)
 
+    @of_trunk
     def lift(self, stage):
         if stage == self.top:
             return [self._dense(self.config.num_features)] if self.config.num_features else []
@@ -249,18 +261,18 @@ class Conv(Trunk):
             coarsest = self.shape(stage - 1)
             return [self._dense(prod(coarsest)), layers.Reshape(coarsest)]
         if stage == 1:
-            return self._doubling(self.output_shape[-1])
+            return self._doubling(self.output_shape[-1], dtype="float32")
         *resizing, convolution = self._doubling(self.config.hidden_sizes[stage - 2])
         return [*resizing, *normalized(convolution, self.config.decoder_normalization, self.config.activation)]
 
-    def _doubling(self, num_channels):
+    def _doubling(self, num_channels, dtype=None):
         """Linear layers that double the resolution: a transposed convolution, or resizing and a convolution.
 
-        The first can draw checkerboards: Odena, Dumoulin & Olah (2016).
+        The first can draw checkerboards: Odena, Dumoulin & Olah (2016). The convolution may have a dtype of its own.
         """
         if self.config.upsampling == "transposed":
-            return [layers.Conv2DTranspose(num_channels, KERNEL, strides=2, padding="same")]
-        return [layers.UpSampling2D(), layers.Conv2D(num_channels, STRIDE_1_KERNEL, padding="same")]
+            return [layers.Conv2DTranspose(num_channels, KERNEL, strides=2, padding="same", dtype=dtype)]
+        return [layers.UpSampling2D(), layers.Conv2D(num_channels, STRIDE_1_KERNEL, padding="same", dtype=dtype)]
 
     def blocks(self, stage, normalization):
         if stage == self.top:

@@ -14,7 +14,7 @@ def test_beta_norm_is_beta_times_units_over_pixels(make_config):
 
 
 def test_audit_says_what_is_trained_and_where_it_goes(make_config, split):
-    config = make_config(is_cvae=True, beta=4.0)
+    config = make_config(is_cvae=True, beta=4.0, precision="float32")
     model = build_model(config)
     lines = dict(
         audit(config, model, Dataset(split, split, split, config.label_names, notes=("found it",)), Run("trial"))
@@ -25,8 +25,18 @@ def test_audit_says_what_is_trained_and_where_it_goes(make_config, split):
     assert "8 x 8 x 1 = 64 pixels, 3 latent units" in lines["dimensions"]
     assert lines["likelihood"] == "bernoulli, binarisation dynamic"
     assert lines["loss"].startswith("distortion + beta rate; beta 4 (beta_norm 0.188")
-    assert "float32" in lines["device"]
+    assert lines["device"].endswith(", float32")
     assert "model_ckpts/trial/" in lines["writes to"] and "outputs/trial/" in lines["writes to"]
+
+
+def test_audit_says_in_which_precision_a_run_is_trained(make_config, split):
+    said = {}
+    for precision in ("mixed_bfloat16", "mixed_float16"):
+        config = make_config(precision=precision)
+        lines = audit(config, build_model(config), Dataset(split, split, split), Run("trial"))
+        assert dict(lines)["device"].endswith(f", trained in {precision}, evaluated in float32")
+        said[precision] = [text for name, text in lines if name == "remark"]
+    assert said["mixed_bfloat16"] == [] and "slow" in said["mixed_float16"][0]
 
 
 def test_audit_of_saved_weights_says_nothing_of_training(make_config, split):

@@ -1,9 +1,14 @@
 """Which runs a study is made of, and which it refuses."""
 
+from dataclasses import replace
+
 import pytest
 from conftest import assert_refused
 
+from experiment.files.checkpoints import save_config
+from experiment.files.names import STATE_FILE
 from experiment.plan import is_study, plan_study
+from experiment.settings.refusals import ConfigError
 
 DIGITS = {"dataset": "digits", "num_epochs": 2}
 
@@ -51,6 +56,23 @@ def test_presets_can_be_studied_over_seeds():
     assert [(member.run.name, member.config.preset) for member in study.members] == [
         ("sprites_vae_seed0", "sprites_vae"),
         ("sprites_vae_seed1", "sprites_vae"),
+    ]
+
+
+def test_a_study_goes_on_in_the_precision_that_auto_meant(tmp_path):
+    begun = {**DIGITS, "seeds": (0, 1)}
+    run = plan_study(begun).members[0].run
+    config = replace(plan_study(begun).members[0].config, precision="mixed_bfloat16", image_shape=(28, 28, 1))
+    run.claim()
+    save_config(config, run.checkpoints)
+    (run.checkpoints / STATE_FILE).touch()
+    assert [member.config.precision for member in plan_study(begun).members] == ["mixed_bfloat16", "auto"]
+    with pytest.raises(ConfigError, match="was trained with --precision mixed_bfloat16, the study asks for"):
+        plan_study({**begun, "precision": "float32"})
+    both = plan_study({**DIGITS, "precision": ("float32", "mixed_bfloat16")})
+    assert [member.run.name for member in both.members] == [
+        "digits_vae_precisionfloat32",
+        "digits_vae_precisionmixed_bfloat16",
     ]
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from data_utils import cut_full, over_batches
 from experiment.training.execution import compiled
 from experiment.training.preprocessing import make_batch
-from experiment.training.progress import progress_bar
+from experiment.training.terminal import progress_bar
 from models.bounds import log_weight
 from models.catalog import LIKELIHOODS
 from models.distributions import repeat_rows

@@ -1,6 +1,6 @@
 """The protocol of a run: how its numbers were measured. It stands beside them in results.json."""
 
-from experiment.settings.words import describe_loss, describe_training, evidence_of, nats_of
+from experiment.settings.words import describe_loss, describe_precision, describe_training, evidence_of, nats_of
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import BINARIZATION_SEED
 
@@ -41,4 +41,9 @@ def training_of(config, batch_size):
     if config.num_epochs == 0:
         return {"training": "none; that of the weights is beside them"}
     loss = f"{describe_loss(config)}; {describe_training(config)}"
-    return {"training": loss, "epochs": config.num_epochs, "batch_size": batch_size}
+    return {
+        "training": loss,
+        "epochs": config.num_epochs,
+        "batch_size": batch_size,
+        "precision": describe_precision(config),
+    }

@@ -46,6 +46,15 @@ def cpu_name():
     return " ".join(name.split()) or platform.machine()
 
 
+def cpu_flags():
+    """What the CPU can do, in the words of Linux, such as 'amx_bf16': a set, empty where no Linux says it."""
+    if not CPUINFO.is_file():
+        return set()
+    text = CPUINFO.read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^flags[ \t]*:(.*)$", text, re.MULTILINE)
+    return set(found[1].split()) if found else set()
+
+
 def commit_of(folder):
     """The commit of a folder's files: '98614d5...', with '+changes' where they were changed since.
 

@@ -16,6 +16,7 @@ from experiment.settings.config import (
     flags,
     free_when_resumed,
     names_in,
+    values_before,
 )
 from experiment.settings.datasets import DATASETS, READ_BY_SOME, defaults_of
 from experiment.settings.presets import PRESETS
@@ -43,7 +44,7 @@ def config_of(text, source):
     if unknown:
         raise ConfigError(f"{source}: unknown settings {', '.join(sorted(unknown))}; saved by another version?")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    values = _spelled_out(values)
+    values = _spelled_out(values_before() | values)
     try:
         return _settle(values, given=values)
     except ConfigError as error:

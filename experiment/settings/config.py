@@ -54,6 +54,7 @@ def setting(
     draw=None,
     is_fair=True,
     several_with=None,
+    before=None,
     **argparse_options,
 ):
     """A field of Config that is also a flag.
@@ -71,6 +72,7 @@ def setting(
         draw: the name of the function in experiment/pictures/requested.py that draws its picture.
         is_fair: whether runs that differ in it are measured in the same nats, so that a study may vary it.
         several_with: the switch without which a value is a single number, of a setting that holds several.
+        before: the value that runs had before there was such a setting, where it is not the default.
         argparse_options: further options of argparse; nargs="+" where a value holds several numbers.
     """
     metadata = {
@@ -82,6 +84,7 @@ def setting(
         "draw": draw and f"experiment.pictures.requested:{draw}",
         "varied": is_fair and group in (MODEL, TRAINING) and rule is not SWITCH,
         "several_with": several_with,
+        "before": before,
         "argparse": argparse_options,
     }
     return field(default=default, metadata=metadata)
@@ -297,6 +300,14 @@ class Config:
         "decay of an exponential moving average of the weights, such as 0.999; the average is evaluated, drawn and "
         "saved; 0: no average",
     )
+    precision: str = setting(
+        "auto",
+        TRAINING,
+        one_of("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+        "precision in which encoder and decoder are trained: auto is mixed_bfloat16 for convolutions where the CPU or "
+        "the GPU has units for it, else float32; all else, the evaluation too, is float32",
+        before="float32",
+    )
     max_skipped_steps: int = setting(
         0,
         TRAINING,
@@ -511,10 +522,12 @@ class Config:
     def digest(self):
         """A checksum of all settings that decide the bits of a run, except for its length.
 
-        Settings at their default do not enter it, so that a new setting does not change the checksums of older runs.
+        Settings at their default, or as they were before there was such a setting, do not enter it, so that a new
+        setting does not change the checksums of older runs.
         """
-        decisive = {each.name: each.default for each in fields(self) if each.name not in free_when_resumed()}
-        chosen = {name: getattr(self, name) for name in decisive if getattr(self, name) != decisive[name]}
+        usual = {each.name: {each.default, each.metadata.get("before")} for each in fields(self)}
+        decisive = usual.keys() - free_when_resumed()
+        chosen = {name: getattr(self, name) for name in decisive if getattr(self, name) not in usual[name]}
         return zlib.crc32(repr(sorted(chosen.items())).encode())
 
     def to_json(self):
@@ -534,6 +547,11 @@ def names_in(*groups):
 def defaults_where(trait):
     """Name -> default of the flags that have a trait, such as asked_once."""
     return {each.name: each.default for each in flags() if each.metadata[trait]}
+
+
+def values_before():
+    """Name -> value of the settings that files of older versions lack, where it is not the default."""
+    return {each.name: each.metadata["before"] for each in flags() if each.metadata["before"] is not None}
 
 
 def free_when_resumed():

@@ -90,3 +90,9 @@ def describe_training(config):
     if config.ema:
         words.append(f"weights averaged with decay {config.ema:g}")
     return ", ".join(words)
+
+
+def describe_precision(config):
+    """In which precision a run is trained and evaluated, in words."""
+    mixed = config.precision != "float32"
+    return f"trained in {config.precision}, evaluated in float32" if mixed else "float32"

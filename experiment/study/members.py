@@ -13,9 +13,8 @@ from experiment.files.records import last_epoch
 from experiment.plan import as_it_is_now
 from experiment.run import run_member
 from experiment.study.process import DIVERGED, DONE, FAILED, Process, train_member
-from experiment.training.interruption import Interruption
 from experiment.training.loop import TrainingError
-from experiment.training.progress import SHOWN
+from experiment.training.terminal import SHOWN, Interruption
 
 SECONDS_BETWEEN_LOOKS = 1.0
 HOW_TO_GO_ON = "the same command continues the study"

@@ -8,7 +8,7 @@ from experiment.pictures.chosen import form_of, label_of_file
 from experiment.tables.rows import columns_of, rows_of, unit_columns
 from experiment.tables.writing import write_table
 from experiment.training.preprocessing import binarize_when_read
-from experiment.training.progress import progress_bar
+from experiment.training.terminal import progress_bar
 from image_data.folders import find_images
 from image_data.photographs import cached_images, refusal, shown
 from image_data.splits import DataError, Split

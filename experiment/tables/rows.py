@@ -7,7 +7,7 @@ import numpy as np
 from experiment.evaluation.likelihood import LogEvidence, excess
 from experiment.settings.words import level_names
 from experiment.training.execution import plan_execution
-from experiment.training.progress import progress_bar
+from experiment.training.terminal import progress_bar
 from image_data.complexity import code_lengths
 
 

@@ -119,6 +119,8 @@ def find_devices(config):
         raise ConfigError(
             "--xla on: it compiles no program that several devices share; leave it out, or use --strategy one"
         )
+    if config.precision == "mixed_float16" and devices.count > 1:
+        raise ConfigError("--precision mixed_float16: several devices do not share its scale; use mixed_bfloat16")
     if config.batch_size % devices.count:
         raise ConfigError(
             f"--batch_size {config.batch_size}: expected a multiple of {devices.count}, the number of devices that "

@@ -1,11 +1,13 @@
-"""How programs are compiled and how many steps a call makes. Nothing else decides this."""
+"""How programs are compiled, how many steps a call makes, and in which precision. Nothing else decides this."""
 
+import os
 from functools import partial
 from math import prod
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from experiment.files.environment import cpu_flags
 from models.catalog import NETWORKS
 
 # The code writes loops and branches on tensors as tf.while_loop and tf.cond, so it needs no AutoGraph. AutoGraph
@@ -51,3 +53,22 @@ def plan_execution(config, num_devices=1):
         jit_compile={"auto": gains_by_xla, "on": True, "off": False}[config.xla],
         steps_per_call=config.steps_per_call or max(1, pixels_per_call // pixels_per_step),
     )
+
+
+def precision_of(config):
+    """The precision in which a Config trains: the one that it names, or what `auto` means on this machine.
+
+    `auto` is mixed_bfloat16 for convolutions where the hardware multiplies bfloat16. Dense networks gain nothing by it.
+    """
+    if config.precision != "auto":
+        return config.precision
+    gains = multiplies_bfloat16() and not NETWORKS[config.network].is_dense
+    return "mixed_bfloat16" if gains else "float32"
+
+
+def multiplies_bfloat16():
+    """Whether the hardware that computes, all GPUs or else the CPU, has units for products of bfloat16."""
+    if gpus := tf.config.list_physical_devices("GPU"):
+        details = map(tf.config.experimental.get_device_details, gpus)
+        return all(each.get("compute_capability", (0, 0)) >= (8, 0) for each in details)
+    return "amx_bf16" in cpu_flags() and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"

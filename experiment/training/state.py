@@ -2,9 +2,11 @@
 
 from contextlib import contextmanager
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from experiment.training.execution import precision_of
 from experiment.training.schedules import make_optimizer
 
 
@@ -13,7 +15,10 @@ class TrainingState:
 
     def __init__(self, model, config, num_steps):
         self.model = model
+        self.precision = precision_of(config)
         self.optimizer = make_optimizer(config, num_steps)
+        if self.precision == "mixed_float16":  # without a factor on the loss, small gradients are 0 in float16
+            self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
         self.optimizer.build(model.trainable_variables)
         self.optimizer._all_reduce_sum_gradients = lambda pairs: pairs  # `train_step` sums them, then looks at the sum
         self.averages = [tf.Variable(weight) for weight in model.variables] if config.ema else []
@@ -30,6 +35,26 @@ class TrainingState:
             "lowest_loss": self.lowest_loss,
             **{f"{name}/{index}": each for name, variables in lists.items() for index, each in enumerate(variables)},
         }
+
+    @property
+    def loss_scale(self):
+        """The factor on the loss whose gradients are taken: a scalar tensor, or 1."""
+        is_scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        return self.optimizer.dynamic_scale.value if is_scaled else 1.0
+
+    def lower_loss_scale(self):
+        """Halve the loss scale, down to 1, after a gradient that is not finite.
+
+        Returns:
+            How many steps count as skipped: 1, but 0 where it was the scale that made the gradient overflow.
+        """
+        scale = self.loss_scale
+        if not tf.is_tensor(scale):
+            return tf.constant(1, tf.int64)
+        is_at_fault = scale > 1.0
+        self.optimizer.dynamic_scale.assign(tf.maximum(0.5 * scale, 1.0))
+        self.optimizer.step_counter.assign(0)
+        return tf.where(is_at_fault, tf.constant(0, tf.int64), tf.constant(1, tf.int64))
 
     @contextmanager
     def averaged(self):

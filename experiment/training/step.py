@@ -10,6 +10,7 @@ from experiment.training.state import assign
 from models.bounds import forward
 from models.noise import share_of_noise
 from models.objectives import loss_of
+from models.precision import trunks_in
 
 
 class StepMetrics(NamedTuple):
@@ -36,21 +37,23 @@ def train_step(state, batch, seed, config, weights):
     """
     strategy = tf.distribute.get_strategy()
     statistics = copy_statistics(state.model)
-    gradients, metrics = strategy.run(differentiate, (state.model, batch, seed, config, weights))
+    gradients, metrics = strategy.run(differentiate, (state, batch, seed, config, weights))
     metrics = tf.nest.map_structure(lambda each: strategy.experimental_local_results(each)[0], metrics)  # all are equal
     is_finite = tf.math.is_finite(metrics.loss) & tf.math.is_finite(metrics.gradient_norm)
     apply_if(is_finite, state, gradients, config, statistics)
     return metrics, is_finite
 
 
-def differentiate(model, batch, seed, config, weights):
+def differentiate(state, batch, seed, config, weights):
     """The gradients of the loss of the whole batch, and its StepMetrics; each device works on its own images."""
     with tf.GradientTape() as tape:
-        passed = forward(model, batch, share_of_noise(seed), weights.num_samples, training=True)
+        with trunks_in(state.precision):
+            passed = forward(state.model, batch, share_of_noise(seed), weights.num_samples, training=True)
         passed = of_all_devices(passed, config.objective)
         loss = loss_of(config.objective, passed, weights)
-    gradients = summed_over_devices(tape.gradient(loss, model.trainable_variables))
-    gradient_norm = tf.linalg.global_norm(gradients)
+        scaled_loss = state.optimizer.scale_loss(loss)
+    gradients = summed_over_devices(tape.gradient(scaled_loss, state.model.trainable_variables))
+    gradient_norm = tf.linalg.global_norm(gradients) / state.loss_scale
     distortion, rate = passed.terms
     return gradients, StepMetrics(gradient_norm, loss, tf.reduce_mean(distortion), tf.reduce_mean(rate, axis=0))
 
@@ -70,7 +73,7 @@ def apply_if(is_finite, state, gradients, config, statistics):
 
     def skip():
         assign(state.model.non_trainable_variables, statistics)
-        return tf.constant(1, tf.int64)
+        return state.lower_loss_scale()
 
     state.num_skipped.assign_add(tf.cond(is_finite, descend, skip))
     state.step.assign_add(1)

@@ -13,16 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import QUICK, assert_refused, files
 
 import assignment
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
 from experiment.files.records import read_metrics
+from experiment.training import execution
 from experiment.training.preprocessing import binarize_once, make_batch
 from image_data.splits import take
 from models.bounds import elbo_terms
 from models.build import build_model
+from models.distributions import Batch
 from models.noise import Stream, noise_seed
 
 PROJECT = Path(assignment.__file__).resolve().parent
@@ -53,6 +56,7 @@ def test_help_reads_well_and_fast(run_cli):
     [
         (["--dataset", "mnits"], "--dataset mnits: expected one of mnist"),
         (["--latent_sise", "5"], "--latent_sise: no such flag; did you mean --latent_size?"),
+        (["--precision", "half"], "--precision half: expected one of auto, float32, mixed_bfloat16, mixed_float16"),
         (["--latent_size", "0"], "--latent_size 0: expected whole numbers of at least 1"),
         (["--latent_size", "ten"], "--latent_size ten: expected whole numbers of at least 1, or maps such as 7x7x4"),
         (["--beta", "-1"], "--beta -1.0: expected a number of at least 0"),
@@ -242,6 +246,27 @@ def test_a_run_from_loaded_weights_can_be_resumed_and_a_resumed_run_loaded(cli, 
     assert_refused(cli("--resume", "digits_vae_2", "--num_epochs", "1"), "digits_vae_2 has made 2 epochs already")
     assert_refused(cli("--resume", "digits_vae_2", "--num_epochs", "0"), "--num_epochs 0")
     assert_refused(cli("--resume", "digits_vae_2", "--beta", "4"), "a resumed run keeps --beta 1.0")
+
+
+def test_the_precision_that_auto_meant_stays_on_other_machines(cli, undrawn, monkeypatch, tmp_path):
+    """A run begins on a machine with units for bfloat16, and is resumed on one without them and exported there."""
+    flags = [*QUICK[:4], "--hidden_sizes", "4", "--network", "conv", "--num_epochs", "1"]
+    monkeypatch.setattr(execution, "multiplies_bfloat16", lambda: True)
+    code, out, _ = cli(*flags)
+    assert code == 0 and "trained in mixed_bfloat16, evaluated in float32" in out
+    monkeypatch.setattr(execution, "multiplies_bfloat16", lambda: False)
+    code, out, _ = cli("--resume", "digits_vae", "--num_epochs", "2", "--export", "savedmodel")
+    assert code == 0 and "trained in mixed_bfloat16, evaluated in float32" in out
+    assert json.loads(Path("model_ckpts/digits_vae/config.json").read_text())["precision"] == "mixed_bfloat16"
+    results = json.loads(Path("outputs/digits_vae/results.json").read_text())
+    assert results["protocol"]["precision"] == "trained in mixed_bfloat16, evaluated in float32"
+    assert "precision: trained in mixed_bfloat16" in Path("model_ckpts/digits_vae/README.md").read_text()
+    encoder = tf.saved_model.load("outputs/digits_vae/export/savedmodel").signatures["encoder"]
+    images = tf.random.stateless_uniform((5, 28, 28, 1), seed=(0, 0))
+    exact = load_weights("model_ckpts/digits_vae")[0].encode(Batch(images))[0]
+    np.testing.assert_allclose(encoder(images=images)["mean_z"], exact, rtol=1e-4, atol=1e-5)
+    message = "a resumed run keeps --precision mixed_bfloat16"
+    assert_refused(cli("--resume", "digits_vae", "--precision", "float32"), message)
 
 
 def test_a_resumed_run_must_see_the_same_images(cli, undrawn, trained, tmp_path, monkeypatch):

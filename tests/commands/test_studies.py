@@ -9,7 +9,7 @@ from conftest import QUICK, assert_refused, files
 from PIL import Image
 
 from experiment.files.checkpoints import load_weights
-from experiment.training.interruption import Interruption
+from experiment.training.terminal import Interruption
 
 STUDY = [*QUICK, "--beta", "1", "4", "--seeds", "0", "1"]
 NAME = "digits_vae_beta_1_4_seeds_0_1"

@@ -36,6 +36,13 @@ def test_the_bound_is_of_what_the_model_is_given(make_config):
     assert card(make_config(is_cvae=True))["bound"].startswith("ELBO of log p(x|y),")
 
 
+def test_the_precision_is_named(make_config):
+    assert card(make_config(precision="float32"))["precision"] == "float32"
+    mixed = card(make_config(precision="mixed_bfloat16"))["precision"]
+    assert mixed == "trained in mixed_bfloat16, evaluated in float32"
+    assert "precision" not in card(make_config(num_epochs=0, load_weights="vae.weights.h5"))
+
+
 def test_the_table_ends_with_what_the_numbers_were_made_with():
     versions = {"python": "3.11.7", "tensorflow": "2.21.0"}
     assert made_with({"versions": versions, "cpus": 2}) == ["Python 3.11.7, TensorFlow 2.21.0", "CPU, 2 cores"]

@@ -14,6 +14,7 @@ SHIPPED = Path(__file__).resolve().parents[2] / "model_ckpts"
 @pytest.mark.parametrize("name, digest", [("vae_1l", 3744974300), ("cvae_1l", 1797942819), ("vae_2l", 3899672138)])
 def test_shipped_runs_keep_their_digest(name, digest):
     assert load_config(SHIPPED / name).digest == digest
+    assert load_config(SHIPPED / name).precision == "float32", "there was no other"
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,8 @@ def test_shipped_runs_keep_their_digest(name, digest):
 )
 def test_settings_keep_their_digest(given, digest):
     assert resolve(given).digest == digest
+    assert resolve({**given, "precision": "float32"}).digest == digest
+    assert resolve({**given, "precision": "mixed_bfloat16"}).digest != digest
 
 
 def test_a_square_is_one_number_however_it_is_given():

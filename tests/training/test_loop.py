@@ -166,6 +166,8 @@ HIERARCHY = {
         {**HIERARCHY, "is_cvae": True, "learning_rate_schedule": "cosine", "optimizer": "adamax"},
         {"hierarchical": True, "latent_size": (3, 2)},
         {"hierarchical": True, "hierarchy": "chain", "latent_size": (4, 3)},
+        {**CONV, "precision": "mixed_bfloat16"},
+        {"precision": "mixed_float16", "ema": 0.9},
     ],
 )
 def test_a_run_in_two_parts_ends_with_the_same_bits(make_config, split, given, monkeypatch):
@@ -251,6 +253,35 @@ def test_a_step_that_is_not_finite_is_left_out_and_the_rest_go_on(make_config, s
     state = make_state(config)
     with pytest.raises(TrainingError, match=r"not finite in [23] steps up to step \d+: expected at most 1"):
         train(replace(config, max_skipped_steps=1), split, state)
+
+
+def test_a_loss_scale_that_overflows_is_halved_and_no_step_counts_as_skipped_for_it(make_config, split):
+    """At first the scaled gradients overflow in float16; at a scale of 1 it is the gradient itself that does."""
+    config = make_config(precision="mixed_float16")
+    state, batch = make_state(config), make_batch(split.images[:8], None)
+
+    def step():
+        return train_step(state, batch, noise_seed(0), config, Weights())
+
+    reference = make_state(make_config(precision="float32"))
+    expected, _ = train_step(reference, batch, noise_seed(0), config, Weights())
+    assert state.loss_scale == 2.0**15
+    state.optimizer.dynamic_scale.assign(2.0**24)
+    weight, scales = state.model.trainable_weights[0].numpy(), []
+    while not (made := step())[1]:
+        np.testing.assert_array_equal(state.model.trainable_weights[0], weight)
+        scales.append(float(state.loss_scale))
+    assert scales == [2.0 ** (23 - index) for index in range(len(scales))] and len(scales) > 1
+    assert made[0].gradient_norm.numpy() == pytest.approx(expected.gradient_norm.numpy(), rel=0.01)
+    assert not np.array_equal(state.model.trainable_weights[0], weight)
+    assert (state.num_skipped.numpy(), state.optimizer.iterations.numpy()) == (0, 1)
+    state.optimizer.dynamic_scale.assign(2.0)
+    state.model.trainable_weights[0].assign(np.full(weight.shape, np.nan))
+    assert [(bool(step()[1]), float(state.loss_scale), int(state.num_skipped)) for _ in range(3)] == [
+        (False, 1.0, 0),
+        (False, 1.0, 1),
+        (False, 1.0, 2),
+    ]
 
 
 def test_averages_are_those_of_the_weights_after_each_step(make_config, split, monkeypatch):

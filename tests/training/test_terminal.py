@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from experiment.training.interruption import Interruption
+from experiment.training.terminal import Interruption
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
