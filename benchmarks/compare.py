@@ -21,6 +21,8 @@ from statistics import median
 
 STARTED = time.perf_counter()
 ROOMS = ("benchmarks.in_tensorflow", "benchmarks.in_torch", "benchmarks.in_jax")
+OURS = "ours"
+WIDE = {"avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16"}
 CEILING_SIDE = 2_048  # of the matrices whose product is the machine's ceiling
 
 
@@ -56,6 +58,10 @@ def measure(room, name, workload, seconds):
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "num_parameters": num_parameters,
     }
+    if name == OURS:
+        from benchmarks.in_tensorflow import flops_per_image
+
+        result["flops"] = flops_per_image(WORKLOADS[workload])
     print(json.dumps(result))
 
 
@@ -83,9 +89,9 @@ def ceiling():
     return best
 
 
-def rows_of(results):
-    """The rows of the table: name -> texts."""
-    ours = results["ours"]
+def rows_of(results, gflops):
+    """The rows of the table, texts; gflops, the ceiling of this machine."""
+    ours = results[OURS]
     if not all(ours):
         raise SystemExit("ours could not be measured; nothing can be compared with it")
     for name, runs in results.items():
@@ -99,7 +105,8 @@ def rows_of(results):
             name,
             f"{median(speeds):,.0f}",
             f"{min(speeds):,.0f} to {max(speeds):,.0f}",
-            "" if name == "ours" else f"{ratio:.2f}",
+            "" if name == OURS else f"{ratio:.2f}",
+            f"{median(speeds) * ours[0]['flops'] / gflops / 1e9:.0%}",
             f"{median(run['first_step_seconds'] for run in runs):.1f}",
             f"{median(run['peak_gb'] for run in runs):.1f}",
         ]
@@ -121,13 +128,15 @@ def main():
     found, missing = contestants()
     for room, reason in missing.items():
         print(f"{room}: left out ({reason})", file=sys.stderr)
-    wanted = found if arguments.contestants is None else {"ours", *arguments.contestants} & found.keys()
+    wanted = found if arguments.contestants is None else {OURS, *arguments.contestants} & found.keys()
     from benchmarks.workloads import WORKLOADS
-    from experiment.files.environment import environment
+    from experiment.files.environment import cpu_flags, environment
 
     machine = environment()
     print(f"{machine['cpu']}, {machine['cpus']} cores; versions {machine['versions']}")
-    print(f"products of float32 matrices: {ceiling():,.0f} GFLOP/s")
+    print(f"instructions: {' '.join(sorted(cpu_flags() & WIDE)) or 'no wide ones'}")
+    gflops = ceiling()
+    print(f"products of float32 matrices, the ceiling: {gflops:,.0f} GFLOP/s")
     for workload in arguments.workloads or WORKLOADS:
         names = [name for name in found if name in wanted and not is_unfit(name, workload)]
         results = {name: [] for name in names}
@@ -135,9 +144,9 @@ def main():
             for name in names:
                 results[name].append(measured(found[name], name, workload, arguments.seconds))
         print(f"\n{WORKLOADS[workload].words}\n")
-        print("| | images/s, median | spread | ours / this | seconds to the first step | peak memory, GB |")
-        print("|---|---:|---|---:|---:|---:|")
-        for row in rows_of(results):
+        print("| | images/s, median | spread | ours / this | of the ceiling | s to the first step | peak memory, GB |")
+        print("|---|---:|---|---:|---:|---:|---:|")
+        for row in rows_of(results, gflops):
             print(f"| {' | '.join(row)} |", flush=True)
 
 

@@ -121,6 +121,22 @@ def count(model):
     return sum(weight.shape.num_elements() for weight in model.trainable_variables)
 
 
+def flops_per_image(workload):
+    """Floating-point operations of a training step for an image: three times those of the forward pass.
+
+    The gradients with respect to inputs and to weights each take as many as the forward pass.
+    """
+    model, num_samples = build_model(workload.config), workload.config.num_importance_samples
+
+    @tf.function(autograph=False)
+    def terms(images):
+        return forward(model, Batch(images), noise_seed(0), num_samples).terms
+
+    graph = terms.get_concrete_function(tf.TensorSpec((1, *workload.image_shape))).graph
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation() | {"output": "none"}
+    return 3 * tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
+
+
 CONTESTANTS = {
     "ours": ours_in("float32"),
     "ours, bf16": ours_in("mixed_bfloat16"),

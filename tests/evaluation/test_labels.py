@@ -65,7 +65,7 @@ def test_one_bar_counts_the_images_of_all_classes_and_a_trial_has_none(monkeypat
             super().__init__(**{**options, "disable": False, "file": io.StringIO()})
             bars.append(self)
 
-    monkeypatch.setattr("experiment.training.progress.tqdm", Bar)
+    monkeypatch.setattr("experiment.training.terminal.tqdm", Bar)
     split = Split(images_of(CLASSES), LABELS)
     config = make_config((6, 6, 1), is_cvae=True)
     subject = Subject(RowOfLabel(), config, Dataset(split, split, split), split, None, None)
