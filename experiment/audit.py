@@ -17,9 +17,10 @@ from experiment.settings.words import (
     remarks_on,
 )
 from experiment.training.devices import ONE_DEVICE
+from experiment.training.execution import has_units_for
 from models.catalog import OBJECTIVES
 
-FLOAT16_ON_CPU = "a CPU has no units for float16, so mixed_float16 is slow; --precision float32 is the fast one here"
+SLOW = "this machine has no units for {}, so it is slow; --precision float32 is the fast one here"
 
 
 def audit(config, model, dataset, run, devices=ONE_DEVICE):
@@ -49,11 +50,7 @@ def audit(config, model, dataset, run, devices=ONE_DEVICE):
         *(("remark", remark) for remark in remarks_on(config)),
         *(lines_of_training(config) if config.num_epochs else []),
         ("device", f"{device}, {describe_precision(config) if config.num_epochs else 'float32'}"),
-        *(
-            [("remark", FLOAT16_ON_CPU)]
-            if config.precision == "mixed_float16" and config.num_epochs and not gpus
-            else []
-        ),
+        *([("remark", SLOW.format(config.precision))] if lacks_units(config) else []),
         *(
             [("weights", f"{'begins with ' if config.num_epochs else ''}{config.load_weights}")]
             if config.load_weights
@@ -61,6 +58,11 @@ def audit(config, model, dataset, run, devices=ONE_DEVICE):
         ),
         ("writes to", f"{run.checkpoints}/ and {run.outputs}/" if config.num_epochs else f"{run.outputs}/"),
     ]
+
+
+def lacks_units(config):
+    """Whether a run is trained in a precision for which the machine has no units."""
+    return config.num_epochs > 0 and config.precision.startswith("mixed") and not has_units_for(config.precision)
 
 
 def lines_of_training(config):

@@ -29,7 +29,6 @@ from experiment.evaluation.likelihood import estimate_elbo
 from experiment.pictures import requested
 from experiment.pictures.codes import Units
 from experiment.settings.combine import resolve
-from experiment.training import execution
 from image_data import cache
 from image_data.splits import Split
 from models.catalog import NETWORKS
@@ -50,12 +49,6 @@ def without_xla(request, monkeypatch):
     """Dense networks run as graphs, which are there in a fraction of XLA's time, but in tests that are marked xla."""
     if "xla" not in request.keywords:
         monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(is_dense=False))
-
-
-@pytest.fixture(autouse=True)
-def in_float32(monkeypatch):
-    """No machine has units for bfloat16, so that runs are trained in float32 where nothing else is asked for."""
-    monkeypatch.setattr(execution, "multiplies_bfloat16", lambda: False)
 
 
 @pytest.fixture(autouse=True)

@@ -304,8 +304,8 @@ class Config:
         "auto",
         TRAINING,
         one_of("auto", "float32", "mixed_bfloat16", "mixed_float16"),
-        "precision in which encoder and decoder are trained: auto is mixed_bfloat16 for convolutions where the CPU or "
-        "the GPU has units for it, else float32; all else, the evaluation too, is float32",
+        "precision in which encoder and decoder are trained: auto is float32; mixed_bfloat16 may be faster for "
+        "convolutions where the CPU or the GPU has units for it; all else, the evaluation too, is float32",
         before="float32",
     )
     max_skipped_steps: int = setting(
