@@ -30,6 +30,7 @@ from experiment.settings.config import flags
 from experiment.settings.refusals import ConfigError, meant_by
 from experiment.settings.values import MAX_FLOAT, number, whole_number
 from experiment.tables.rows import Scores, rows_of
+from experiment.training.devices import refuse_several_workers
 from experiment.training.preprocessing import binarize_once, binarize_when_read, make_batch
 from image_data.given import given_dataset, grey_values, images_of, labels_of
 from image_data.splits import DataError, Dataset, Split
@@ -62,6 +63,7 @@ def train(images=None, labels=None, validation=None, test=None, label_names=(), 
         was given, what was expected and what to do.
         KeyboardInterrupt: the user stopped it; what it printed says how to go on.
     """
+    refuse_several_workers("from Python a run is trained by one process")
     given, dataset = _settings_of(settings), None
     beside = {"labels": labels, "validation": validation, "test": test, "label_names": label_names or None}
     _refuse_unfit(images, resume, given, [name for name, value in beside.items() if value is not None])

@@ -6,6 +6,7 @@ from experiment.settings.axes import differences, rows_of
 from experiment.settings.refusals import ConfigError
 from experiment.study.comparison import compare
 from experiment.study.members import train_one_by_one, train_side_by_side
+from experiment.training.devices import refuse_several_workers
 from experiment.training.loop import TrainingError
 from image_data.splits import DataError, DataMissing
 from models.build import lay_out_model
@@ -25,6 +26,7 @@ def run_study(study, command=""):
     """
     if study.member:
         return _train_only(study, command)
+    refuse_several_workers("a study trains its runs on one machine, or one of them with --member")
     left = [member for member in study.members if not member.is_done]
     print(f"{study.name}: {len(study.members)} runs, {len(left)} of them to train")
     print("\n".join(_aligned(_plan_of(study))))

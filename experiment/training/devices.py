@@ -129,6 +129,15 @@ def find_devices(config):
     return devices
 
 
+def refuse_several_workers(what):
+    """Raise ConfigError if the environment's TF_CONFIG names several workers; `what` cannot be shared by them."""
+    if len(task_of(os.environ.get("TF_CONFIG", ""))[1]) > 1:
+        raise ConfigError(
+            f"TF_CONFIG names several workers: {what}; expected it unset here, and assignment.py at every worker for a "
+            "run that they share, see docs/scale.md"
+        )
+
+
 def task_of(text):
     """The number of this worker, and the addresses of all, from the text of TF_CONFIG.
 

@@ -9,11 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import PROJECT
 
+from experiment import api
 from experiment.settings.combine import resolve
 from experiment.settings.refusals import ConfigError
-from experiment.training.devices import ONE_DEVICE, find_devices, task_of
+from experiment.training.devices import ONE_DEVICE, find_devices, refuse_several_workers, task_of
+from experiment.training.execution import plan_execution
 from experiment.training.loop import fit
 from experiment.training.state import TrainingState
 from image_data.splits import Split
@@ -35,6 +38,12 @@ MODELS = {
 FLIPPED = {**DENSE, "horizontal_flip": True, "learning_rate_schedule": "cosine", "clip_norm": 5.0, "ema": 0.9}
 CASES = {**MODELS, **{name: {**DENSE, "objective": name} for name in OBJECTIVES if name != "elbo"}, "flipped": FLIPPED}
 QUICK_CASE = "beta_tc"
+
+
+@pytest.fixture(autouse=True)
+def scope_of_variables_without_marks():
+    """An error while tf.map_fn is traced leaves a mark in TensorFlow's scope of variables, which a strategy refuses."""
+    tf.compat.v1.get_variable_scope()._caching_device = None
 
 
 def train(given, strategy, num_epochs=10, images=IMAGES):
@@ -91,6 +100,29 @@ def test_the_workers_are_those_of_tf_config():
 def test_a_damaged_tf_config_is_refused(text):
     with pytest.raises(ConfigError, match="expected .*cluster.*worker.*task"):
         task_of(text)
+
+
+def test_what_workers_cannot_share_is_refused(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    refuse_several_workers("a study")
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}')
+    with pytest.raises(ConfigError, match="TF_CONFIG names several workers: a study; expected it unset"):
+        refuse_several_workers("a study")
+    with pytest.raises(ConfigError, match="from Python a run is trained by one process"):
+        api.train(IMAGES)
+
+
+@pytest.mark.parametrize("setting", ["xla", "precision"])
+def test_what_several_devices_cannot_do_is_refused(setting):
+    value = {"xla": "on", "precision": "mixed_float16"}[setting]
+    with pytest.raises(ConfigError, match=f"--{setting} {value}: .*several devices"):
+        find_devices(resolve({"strategy": "mirrored", setting: value}))
+
+
+def test_xla_and_steps_per_call_are_as_given():
+    config = replace(resolve({"xla": "off", "steps_per_call": 3}), image_shape=(8, 8, 1))
+    assert plan_execution(config) == (False, 3)
+    assert plan_execution(replace(config, network="conv", xla="on")).jit_compile
 
 
 # --- Workers in processes of their own ------------------------------------------------------------------------------
