@@ -93,6 +93,7 @@ def train(model, config, dataset, run, infer, trackers, resumed=None, devices=ON
 def begin(model, config, dataset, resumed, devices):
     """The Plan and the TrainingState of a session, which is new, or that of the resumed Run."""
     plan = plan_steps(dataset.train, config)
+    devices.refuse_unequal_shares(plan.batch_size)
     with devices.strategy.scope():
         state = TrainingState(model, config, plan.num_steps)
     if resumed:

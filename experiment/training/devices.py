@@ -38,6 +38,14 @@ class Devices(NamedTuple):
         """Whether this process writes files. The others only train."""
         return self.worker == 0
 
+    def refuse_unequal_shares(self, batch_size):
+        """Raise ConfigError for a batch that the devices cannot share equally."""
+        if batch_size % self.count:
+            raise ConfigError(
+                f"batches of {batch_size} images: expected a multiple of {self.count}, the number of devices that "
+                "share them; give another --batch_size"
+            )
+
     def shares_of(self, array, batches):
         """The images or labels of a stack of batches, of each device of this process its own part.
 
@@ -92,13 +100,13 @@ def find_devices(config):
     several GPUs, and otherwise one device.
 
     Raises:
-        ConfigError: there are no such devices, or their number does not divide the batch.
+        ConfigError: there are no such devices, or they cannot do what the Config says.
     """
     task, workers = task_of(os.environ.get("TF_CONFIG", ""))
     name = config.strategy
     if name == "auto":
-        several_gpus = len(tf.config.list_logical_devices("GPU")) > 1 if len(workers) < 2 else False
-        name = "multi_worker" if len(workers) > 1 else "mirrored" if several_gpus else "one"
+        has_gpus = len(tf.config.list_physical_devices("GPU")) > 1
+        name = "multi_worker" if len(workers) > 1 else "mirrored" if has_gpus else "one"
     if name == "multi_worker":
         if len(workers) < 2:
             raise ConfigError(
@@ -121,11 +129,6 @@ def find_devices(config):
         )
     if config.precision == "mixed_float16" and devices.count > 1:
         raise ConfigError("--precision mixed_float16: several devices do not share its scale; use mixed_bfloat16")
-    if config.batch_size % devices.count:
-        raise ConfigError(
-            f"--batch_size {config.batch_size}: expected a multiple of {devices.count}, the number of devices that "
-            "share a batch"
-        )
     return devices
 
 

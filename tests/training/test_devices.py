@@ -77,8 +77,10 @@ def test_two_devices_normalise_with_the_statistics_of_the_whole_batch():
 
 
 def test_a_batch_that_the_devices_cannot_share_equally_is_refused():
-    with pytest.raises(ConfigError, match="--batch_size 21: expected a multiple of 2, the number of devices"):
-        find_devices(resolve({"batch_size": 21, "strategy": "mirrored"}))
+    devices = find_devices(resolve({"strategy": "mirrored"}))
+    devices.refuse_unequal_shares(20)
+    with pytest.raises(ConfigError, match="batches of 21 images: expected a multiple of 2, the number of devices"):
+        devices.refuse_unequal_shares(21)
 
 
 def test_one_device_is_found_where_no_others_are_named(monkeypatch):
