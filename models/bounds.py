@@ -57,16 +57,25 @@ def log_weight(output, images):
 
     Reference: Burda et al. (2016), eq. 8.
     """
-    return output.likelihood.log_prob(images) + tf.add_n([latent.log_ratio for latent in output.latents])
+    return output.likelihood.log_prob(images) + _log_ratio(output)
+
+
+def _log_ratio(output):
+    return tf.add_n([latent.log_ratio for latent in output.latents])
 
 
 class Forward(NamedTuple):
     """One pass of a model over B images with K samples of z each: the input of every objective."""
 
     terms: ElboTerms  # nats [B K] and [B K, levels]
-    log_weight: tf.Tensor  # nats [B K], see `log_weight`
+    log_ratio: tf.Tensor  # log p(z) - log q(z|x) at the samples of all levels, nats [B K]
     penalty: tf.Tensor | float  # nats [B K], see VAEOutput
     latents: tuple[Latent, ...]  # [B K, ...], top level first
+
+    @property
+    def log_weight(self):
+        """The log importance weights, see `log_weight`: nats [B K]."""
+        return self.log_ratio - self.terms.distortion
 
 
 def forward(model, batch, seed, num_samples=1, training=False):
@@ -84,4 +93,4 @@ def forward(model, batch, seed, num_samples=1, training=False):
     """
     output = model(batch, seed, num_samples=num_samples, training=training)
     images = tf.repeat(batch.images, num_samples, axis=0)
-    return Forward(elbo_terms(output, images), log_weight(output, images), output.penalty, output.latents)
+    return Forward(elbo_terms(output, images), _log_ratio(output), output.penalty, output.latents)

@@ -55,9 +55,9 @@ class Devices(NamedTuple):
         """
         if array is None:
             return None
-        columns = batches.reshape(len(batches), self.count, -1)
         if self.count == 1:
             return array[batches]
+        columns = batches.reshape(len(batches), self.count, -1)
         return self.strategy.experimental_distribute_values_from_function(
             lambda device: tf.constant(array[columns[:, device.replica_id_in_sync_group]])
         )
@@ -102,8 +102,8 @@ def find_devices(config):
     Raises:
         ConfigError: there are no such devices, or they cannot do what the Config says.
     """
-    task, workers = task_of(os.environ.get("TF_CONFIG", ""))
     name = config.strategy
+    task, workers = workers_named() if name in ("auto", "multi_worker") else (0, [])
     if name == "auto":
         has_gpus = len(tf.config.list_physical_devices("GPU")) > 1
         name = "multi_worker" if len(workers) > 1 else "mirrored" if has_gpus else "one"
@@ -134,19 +134,20 @@ def find_devices(config):
 
 def refuse_several_workers(what):
     """Raise ConfigError if the environment's TF_CONFIG names several workers; `what` cannot be shared by them."""
-    if len(task_of(os.environ.get("TF_CONFIG", ""))[1]) > 1:
+    if len(workers_named()[1]) > 1:
         raise ConfigError(
             f"TF_CONFIG names several workers: {what}; expected it unset here, and assignment.py at every worker for a "
             "run that they share, see docs/scale.md"
         )
 
 
-def task_of(text):
-    """The number of this worker, and the addresses of all, from the text of TF_CONFIG.
+def workers_named():
+    """The number of this worker, and the addresses of all, as the environment's TF_CONFIG names them; or 0 and none.
 
     Raises:
         ConfigError: the text is not what TensorFlow reads.
     """
+    text = os.environ.get("TF_CONFIG")
     if not text:
         return 0, []
     try:

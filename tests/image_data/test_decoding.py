@@ -9,43 +9,20 @@ import warnings
 import zlib
 from collections import Counter
 
-import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from drawn import BLUE, COLOUR, GREY, RED, SIZE, assert_is_quarters, quarters, save
 from PIL import Image
 
 from image_data import formats
-from image_data.decoding import BLANK, DARK, UNKNOWN_ORIENTATION, ImageForm, decode, read_image
+from image_data.decoding import BLANK, UNKNOWN_ORIENTATION, ImageForm, decode, read_image
 from image_data.formats import FORMATS, SUFFIXES, UnreadableImage
-
-SIZE = 32
-COLOUR, GREY = ImageForm(SIZE, 3, "center"), ImageForm(SIZE, 1, "center")
-RED, BLUE = (220, 30, 30), (20, 40, 200)
-
-
-def quarters(width=64, height=64):
-    """Red above left, blue elsewhere: shows turning, mirroring and exchanged channels."""
-    pixels = np.empty((height, width, 3), np.uint8)
-    pixels[:] = BLUE
-    pixels[: height // 2, : width // 2] = RED
-    return Image.fromarray(pixels)
 
 
 def grey_ramp(dtype, maximum):
     """Dark above, bright below."""
     return np.repeat(np.linspace(0, maximum, 64).astype(dtype)[:, None], 64, axis=1)
-
-
-def save(path, image, **options):
-    image.save(path, **options)
-    return path
-
-
-def assert_is_quarters(image, tolerance=6):
-    assert image.shape == (SIZE, SIZE, 3) and image.dtype == np.uint8
-    corners = image[[3, 3, -4, -4], [3, -4, 3, -4]].astype(int)
-    np.testing.assert_allclose(corners, [RED, BLUE, BLUE, BLUE], atol=tolerance)
 
 
 def with_exif_rotation(path):
@@ -239,215 +216,6 @@ def test_a_failing_disk_is_no_damaged_file(tmp_path, monkeypatch):
     monkeypatch.setattr("image_data.decoding.FileIO", fail)
     with pytest.raises(OSError, match="Input/output error"):
         decode(path, COLOUR)
-
-
-# --- PNG, with an independent writer and reader ----------------------------------------------------------------------
-
-
-def chunk(kind, data, is_sound=True):
-    return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data) ^ (not is_sound))
-
-
-def png(values, bits, colour_type, *chunks, after=b""):
-    """A PNG of values [H, W, samples]; chunks come before its pixels, `after` behind them."""
-    height, width = values.shape[:2]
-    apart = values[..., np.newaxis] >> np.arange(bits)[::-1] & 1
-    rows = np.packbits(apart.reshape(height, -1).astype(np.uint8), axis=1)
-    pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    header = chunk(b"IHDR", struct.pack(">LLBBBBB", width, height, bits, colour_type, 0, 0, 0))
-    return b"".join([b"\x89PNG\r\n\x1a\n", header, *chunks, chunk(b"IDAT", pixels), after, chunk(b"IEND", b"")])
-
-
-PNGS = {  # name -> number of the type, samples of a pixel, and the depths that there are
-    "grey": (0, 1, (1, 2, 4, 8, 16)),
-    "colours": (2, 3, (8, 16)),
-    "palette": (3, 1, (1, 2, 4, 8)),
-    "grey and alpha": (4, 2, (8, 16)),
-    "colours and alpha": (6, 4, (8, 16)),
-}
-
-
-@pytest.mark.parametrize("has_transparent", [False, True])
-@pytest.mark.parametrize("name, bits", [(name, bits) for name, (*_, depths) in PNGS.items() for bits in depths])
-def test_png_of_every_kind_is_what_another_library_reads(name, bits, has_transparent, tmp_path):
-    colour_type, num_samples, _ = PNGS[name]
-    values = np.random.default_rng(0).integers(0, 2**bits, (SIZE, SIZE, num_samples))
-    chunks = []
-    if name == "palette":
-        chunks.append(chunk(b"PLTE", np.random.default_rng(1).bytes(3 * 2**bits)))
-    if has_transparent and name == "palette":
-        chunks.append(chunk(b"tRNS", np.random.default_rng(2).bytes(2**bits)))
-    elif has_transparent:
-        chunks.append(chunk(b"tRNS", values[3, 4].astype(">u2").tobytes()))
-    (tmp_path / "a.png").write_bytes(png(values, bits, colour_type, *chunks if "alpha" not in name else ()))
-    if has_transparent and (name, bits) == ("colours", 16):
-        with pytest.raises(
-            UnreadableImage, match="PNG of 16 bits with colours or alpha; a transparent value expects 8"
-        ):
-            decode(tmp_path / "a.png", COLOUR)
-        return
-    read = imagecodecs.png_decode((tmp_path / "a.png").read_bytes())
-    read = read.reshape(SIZE, SIZE, -1) / (65_535 if read.dtype == np.uint16 else 255)
-    colours = read[..., :3] if read.shape[-1] > 2 else read[..., :1]
-    opacity = read[..., -1:] if read.shape[-1] in (2, 4) else 1
-    error = np.abs(decode(tmp_path / "a.png", COLOUR) - 255 * (colours * opacity + 1 - opacity)).max()
-    assert error <= 2.5
-
-
-@pytest.mark.parametrize("colour_type, num_samples", [(0, 1), (2, 3)])
-def test_12_bits_in_16_of_a_png_are_remarked_on(colour_type, num_samples, tmp_path):
-    values = np.random.default_rng(0).integers(0, 4096, (SIZE, SIZE, num_samples))
-    (tmp_path / "a.png").write_bytes(png(values, 16, colour_type))
-    assert read_image(tmp_path / "a.png", COLOUR).remarks == (DARK,)
-    with_white = COLOUR._replace(white_level=4095.0)
-    if colour_type == 0:
-        bright = read_image(tmp_path / "a.png", with_white)
-        assert bright.remarks == ()
-        np.testing.assert_allclose(bright.pixels[..., :1], values * 255 / 4095, atol=0.5)
-    else:
-        with pytest.raises(UnreadableImage, match="PNG of 16 bits with colours or alpha; --white_level expects 8 bits"):
-            decode(tmp_path / "a.png", with_white)
-
-
-# --- Sound pixels, broken metadata -----------------------------------------------------------------------------------
-
-
-def exif(*tags):
-    """EXIF of some tags (number, type, count, four bytes) in a TIFF header."""
-    entries = b"".join(struct.pack(">HHL4s", *tag) for tag in tags)
-    return b"MM\0*\0\0\0\x08" + struct.pack(">H", len(tags)) + entries + bytes(4)
-
-
-ON_ITS_SIDE = (0x0112, 3, 1, b"\0\x06\0\0")  # to be turned by 90 degrees clockwise
-NO_RESOLUTION = (0x011A, 5, 1, struct.pack(">L", 4))  # a fraction whose denominator is 0
-MEGABYTES = bytes(3_000_000)
-SIDEWAYS = np.asarray(quarters(SIZE, SIZE).rotate(90))
-BROKEN_PNG = {  # chunks -> what is known of how it lies: it does, it does not, or there is nothing to know
-    "exif that is none": ([chunk(b"eXIf", b"none")], False),
-    "exif of a wrong sum": ([chunk(b"eXIf", exif(ON_ITS_SIDE), is_sound=False)], False),
-    "exif with a fraction of 0": ([chunk(b"eXIf", exif(ON_ITS_SIDE, NO_RESOLUTION))], True),
-    "exif as text that is none": ([chunk(b"tEXt", b"Raw profile type exif\0\nexif\n 4\nzzzz")], False),
-    "a large profile": ([chunk(b"eXIf", exif(ON_ITS_SIDE)), chunk(b"iCCP", b"a\0\0" + zlib.compress(MEGABYTES))], True),
-    "a large text": ([chunk(b"zTXt", b"a\0\0" + zlib.compress(MEGABYTES)), chunk(b"eXIf", exif(ON_ITS_SIDE))], True),
-    "a large plan": ([chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(MEGABYTES))], False),
-    "a text of a wrong sum": ([chunk(b"tEXt", b"a\0b", is_sound=False)], None),
-    "a time of a wrong length": ([chunk(b"tIME", b"")], None),
-    "a size of a wrong length": ([chunk(b"pHYs", b"1")], None),
-}
-
-
-@pytest.mark.parametrize("is_behind", [False, True])
-@pytest.mark.parametrize("name", BROKEN_PNG)
-def test_a_png_of_sound_pixels_is_read_whatever_else_is_broken(name, is_behind, tmp_path):
-    chunks, is_known = BROKEN_PNG[name]
-    content = png(SIDEWAYS, 8, 2, after=b"".join(chunks)) if is_behind else png(SIDEWAYS, 8, 2, *chunks)
-    (tmp_path / "a.png").write_bytes(content)
-    image = read_image(tmp_path / "a.png", COLOUR)
-    assert image.remarks == ((UNKNOWN_ORIENTATION,) if is_known is False else ())
-    np.testing.assert_array_equal(image.pixels, quarters(SIZE, SIZE) if is_known else SIDEWAYS)
-
-
-@pytest.mark.parametrize("kind", [b"IHDR", b"PLTE", b"tRNS", b"IDAT"])
-def test_a_png_whose_pixels_are_damaged_is_refused(kind, tmp_path):
-    values = np.zeros((SIZE, SIZE, 1), np.uint8)
-    content = png(values, 8, 3, chunk(b"PLTE", bytes(768)), chunk(b"tRNS", bytes(256)))
-    (tmp_path / "a.png").write_bytes(content)
-    decode(tmp_path / "a.png", COLOUR)
-    place = content.index(kind) + 4
-    (tmp_path / "a.png").write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-    with pytest.raises(UnreadableImage, match=f"PNG whose chunk {kind.decode()}, of its pixels, is damaged"):
-        decode(tmp_path / "a.png", COLOUR)
-
-
-@pytest.mark.parametrize("end", [b"IEND", b"IEND\0\0\0\0", b"IEND\xaeB`\x82 and more"])
-def test_the_end_of_a_png_holds_no_pixels(end, tmp_path):
-    content = png(SIDEWAYS, 8, 2)
-    (tmp_path / "a.png").write_bytes(content[: -len(b"IEND....")] + end)
-    np.testing.assert_array_equal(decode(tmp_path / "a.png", COLOUR), SIDEWAYS)
-
-
-def test_a_png_that_needs_an_unknown_chunk_is_refused(tmp_path):
-    (tmp_path / "a.png").write_bytes(png(SIDEWAYS, 8, 2, chunk(b"CgBI", bytes(4))))
-    with pytest.raises(UnreadableImage, match="PNG with the unknown chunk CgBI, without which it cannot be shown"):
-        decode(tmp_path / "a.png", COLOUR)
-
-
-def segment(marker, data):
-    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
-
-
-EXIF = segment(0xE1, b"Exif\0\0" + exif(ON_ITS_SIDE, NO_RESOLUTION))
-BROKEN_JPEG = {
-    "exif that is none": (segment(0xE1, b"Exif\0\0none"), ()),
-    "a fraction of 0": (b"", ()),
-    "a profile that is cut off": (segment(0xE2, b"ICC_PROFILE\0"), ()),
-    "further images that are not there": (segment(0xE2, b"MPF\0" + exif((0xB001, 4, 1, b"\xff" * 4))), ()),
-    "a JFIF header that is cut off": (segment(0xE0, b"JFIF\0"), ()),
-    "an Adobe marker that is cut off": (segment(0xEE, b"Adobe"), ()),
-}
-
-
-@pytest.mark.parametrize("name", BROKEN_JPEG)
-def test_a_jpeg_of_sound_pixels_is_read_whatever_else_is_broken(name, tmp_path):
-    broken, remarks = BROKEN_JPEG[name]
-    content = save(tmp_path / "a.jpg", quarters().rotate(90), quality=95).read_bytes()
-    (tmp_path / "a.jpg").write_bytes(content[:2] + EXIF + broken + content[2:])
-    image = read_image(tmp_path / "a.jpg", COLOUR)
-    assert_is_quarters(image.pixels)
-    assert image.remarks == remarks
-
-
-FULL_SIZE = COLOUR._replace(size=64, is_exact=True)
-JPEGS = {  # what Pillow writes in each of the ways that there are
-    "plain": {},
-    "colours of full size": {"subsampling": 0},
-    "progressive": {"progressive": True},
-    "with restarts": {"restart_marker_blocks": 2},
-    "not YCbCr": {"keep_rgb": True},
-    "with a comment and a profile": {"comment": b"a", "icc_profile": bytes(70_000)},
-    "optimised": {"optimize": True},
-}
-
-
-@pytest.mark.parametrize("name, mode", [*((name, "RGB") for name in JPEGS), ("plain", "L"), ("plain", "CMYK")])
-def test_a_jpeg_is_what_pillow_makes_of_it(name, mode, tmp_path):
-    values = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
-    image = Image.fromarray(values).resize((64, 64), Image.Resampling.BICUBIC).convert(mode)
-    path = save(tmp_path / "a.jpg", image, quality=90, **JPEGS[name])
-    for form in (FULL_SIZE, COLOUR):
-        with Image.open(path) as expected:
-            expected.draft(None, (form.size, form.size))
-            assert expected.size == (form.size, form.size)
-            np.testing.assert_array_equal(decode(path, form), expected.convert("RGB"))
-
-
-@pytest.mark.parametrize("turn", range(1, 9))
-@pytest.mark.parametrize("where", ["exif", "xmp", "exif in two parts"])
-def test_a_jpeg_lies_as_its_notes_say(where, turn, tmp_path):
-    """XMP is what some programs write alone; EXIF beyond 64 kB is divided."""
-    tag = exif((0x0112, 3, 1, struct.pack(">HH", turn, 0)))
-    notes = {
-        "exif": segment(0xE1, b"Exif\0\0" + tag),
-        "xmp": segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + f'<a tiff:Orientation="{turn}"/>'.encode()),
-        "exif in two parts": segment(0xE1, b"Exif\0\0" + tag[:12]) + segment(0xE1, b"Exif\0\0" + tag[12:]),
-    }
-    content = save(tmp_path / "a.jpg", quarters(), quality=95).read_bytes()
-    (tmp_path / "a.jpg").write_bytes(content[:2] + notes[where] + content[2:])
-    corners = {1: 0, 2: 1, 3: 3, 4: 2, 5: 0, 6: 1, 7: 3, 8: 2}  # where the one above left is shown
-    image = read_image(tmp_path / "a.jpg", COLOUR)
-    assert image.remarks == ()
-    shown = image.pixels[[3, 3, -4, -4], [3, -4, 3, -4]].astype(int)
-    np.testing.assert_allclose(shown, [RED if at == corners[turn] else BLUE for at in range(4)], atol=6)
-
-
-@pytest.mark.parametrize("place, number", [(1, 0), (3, 0), (5, 2), (0, 12)])  # height, width, bands, bits
-def test_a_jpeg_of_no_size_or_of_another_kind_is_refused(place, number, tmp_path):
-    content = save(tmp_path / "a.jpg", quarters(), quality=95).read_bytes()
-    frame = content.index(b"\xff\xc0") + 4 + place
-    size = 2 if place in (1, 3) else 1
-    (tmp_path / "a.jpg").write_bytes(content[:frame] + number.to_bytes(size, "big") + content[frame + size :])
-    with pytest.raises(UnreadableImage, match="^JPEG that is cut off or damaged, or of a kind"):
-        decode(tmp_path / "a.jpg", COLOUR)
 
 
 def test_a_webp_whose_exif_is_none_lies_as_it_does(tmp_path):

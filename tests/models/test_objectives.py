@@ -28,9 +28,9 @@ RNG = np.random.default_rng(0)
 TERMS = ElboTerms(tf.constant([10.0, 20.0]), tf.constant([[1.0, 2.0], [3.0, 4.0]]))
 
 
-def passed(terms=TERMS, log_weight=None, latents=()):
+def passed(terms=TERMS, log_ratio=None, latents=()):
     """A Forward of which an objective is to see only these parts."""
-    return Forward(terms, log_weight, 0.0, latents)
+    return Forward(terms, log_ratio, 0.0, latents)
 
 
 def gaussian_latent(mean, log_var, seed=0):
@@ -40,7 +40,9 @@ def gaussian_latent(mean, log_var, seed=0):
 
 def test_the_importance_weighted_loss_is_logsumexp_over_the_samples_of_each_image():
     log_w = RNG.normal(size=(4, 3)) * 100
-    weighed = passed(log_weight=tf.constant(log_w.ravel(), tf.float32))
+    distortion = RNG.normal(size=12)
+    terms = ElboTerms(tf.constant(distortion, tf.float32), tf.zeros((12, 1)))
+    weighed = passed(terms, log_ratio=tf.constant(log_w.ravel() + distortion, tf.float32))
     expected = -np.mean(logsumexp(log_w, axis=1) - np.log(3))
     assert iwae_loss(weighed, Weights(num_samples=3)).numpy() == pytest.approx(expected, rel=1e-6)
     assert iwae_loss(weighed, Weights()).numpy() == pytest.approx(-log_w.mean(), rel=1e-5)
@@ -139,13 +141,14 @@ def test_mmd_is_unbiased_and_tells_distributions_apart():
 
 def test_objectives_by_name_are_these_losses(make_config, split):
     batch = make_batch(split.images[:6], None)
-    one_pass = forward(build_model(make_config()), batch, noise_seed(0))
+    model = build_model(make_config())
+    one_pass = forward(model, batch, noise_seed(0))
     terms, (latent,) = one_pass.terms, one_pass.latents
     weights = Weights(beta=3.0, free_nats=0.5, capacity=2.0, num_images=44, prior_seed=noise_seed(1))
     distance = squared_mmd(latent.z, latent.prior.sample(noise_seed(1)))
     expected = {
         "elbo": elbo_loss(one_pass, weights),
-        "iwae": -np.mean(one_pass.log_weight),
+        "iwae": -np.mean(log_weight(model(batch, noise_seed(0)), batch.images)),
         "beta_tc": beta_tc_loss(one_pass, weights),
         "capacity": capacity_loss(one_pass, weights),
         "mmd": tf.reduce_mean(terms.distortion) + 3.0 * distance,

@@ -15,7 +15,7 @@ from conftest import PROJECT
 from experiment import api
 from experiment.settings.combine import resolve
 from experiment.settings.refusals import ConfigError
-from experiment.training.devices import ONE_DEVICE, find_devices, refuse_several_workers, task_of
+from experiment.training.devices import ONE_DEVICE, find_devices, refuse_several_workers, workers_named
 from experiment.training.execution import plan_execution
 from experiment.training.loop import fit
 from experiment.training.state import TrainingState
@@ -90,24 +90,31 @@ def test_one_device_is_found_where_no_others_are_named(monkeypatch):
         find_devices(resolve({"strategy": "multi_worker"}))
 
 
-def test_the_workers_are_those_of_tf_config():
-    text = '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}'
-    assert task_of(text) == (1, ["a:1", "b:2"])
-    assert task_of("") == (0, [])
+TWO_WORKERS = '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}'
+
+
+def test_the_workers_are_those_of_tf_config(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", TWO_WORKERS)
+    assert workers_named() == (1, ["a:1", "b:2"])
+    assert find_devices(resolve({"strategy": "one"})) is ONE_DEVICE
+    monkeypatch.setenv("TF_CONFIG", "")
+    assert workers_named() == (0, [])
 
 
 @pytest.mark.parametrize(
     "text", ["{", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "[1]"]
 )
-def test_a_damaged_tf_config_is_refused(text):
+def test_a_damaged_tf_config_is_refused_by_those_who_read_it(text, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ConfigError, match="expected .*cluster.*worker.*task"):
-        task_of(text)
+        find_devices(resolve({}))
+    assert find_devices(resolve({"strategy": "one"})) is ONE_DEVICE
 
 
 def test_what_workers_cannot_share_is_refused(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     refuse_several_workers("a study")
-    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}')
+    monkeypatch.setenv("TF_CONFIG", TWO_WORKERS)
     with pytest.raises(ConfigError, match="TF_CONFIG names several workers: a study; expected it unset"):
         refuse_several_workers("a study")
     with pytest.raises(ConfigError, match="from Python a run is trained by one process"):

@@ -1,0 +1,133 @@
+"""A run that was stopped, killed or loaded goes on, to the same bits."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import QUICK, assert_refused, files
+
+import assignment
+from data_utils import load_dataset
+from experiment.files.checkpoints import load_weights
+from experiment.files.records import read_metrics
+from models.distributions import Batch
+
+
+def test_a_run_from_loaded_weights_can_be_resumed_and_a_resumed_run_loaded(cli, undrawn, trained, tmp_path):
+    trained(*QUICK)
+    assert cli("--dataset", "digits", "--load_weights", "--num_epochs", "1")[0] == 0
+    (tmp_path / "model_ckpts/digits_vae/vae.weights.h5").unlink()
+    assert json.loads(Path("model_ckpts/digits_vae_2/config.json").read_text())["precision"] == "float32", "auto"
+    code, out, _ = cli("--resume", "digits_vae_2", "--num_epochs", "2")
+    assert code == 0 and re.search(r"digits_vae_2: continues at step \d+ of \d+, after epoch 1 of 2\n", out)
+    assert cli("--load_weights", "digits_vae_2", "--num_epochs", "0")[0] == 0
+    assert_refused(cli("--resume", "digits_vae_2", "--num_epochs", "1"), "digits_vae_2 has made 2 epochs already")
+    assert_refused(cli("--resume", "digits_vae_2", "--num_epochs", "0"), "--num_epochs 0")
+    assert_refused(cli("--resume", "digits_vae_2", "--beta", "4"), "a resumed run keeps --beta 1.0")
+
+
+def test_a_run_keeps_its_precision_and_exports_float32(cli, undrawn):
+    flags = [*QUICK[:4], "--hidden_sizes", "4", "--network", "conv", "--num_epochs", "1"]
+    assert cli(*flags, "--precision", "mixed_bfloat16")[0] == 0
+    code, out, _ = cli("--resume", "digits_vae", "--num_epochs", "2", "--export", "savedmodel")
+    assert code == 0 and "trained in mixed_bfloat16, evaluated in float32" in out
+    assert json.loads(Path("model_ckpts/digits_vae/config.json").read_text())["precision"] == "mixed_bfloat16"
+    results = json.loads(Path("outputs/digits_vae/results.json").read_text())
+    assert results["protocol"]["precision"] == "trained in mixed_bfloat16, evaluated in float32"
+    assert "precision: trained in mixed_bfloat16" in Path("model_ckpts/digits_vae/README.md").read_text()
+    encoder = tf.saved_model.load("outputs/digits_vae/export/savedmodel").signatures["encoder"]
+    images = tf.random.stateless_uniform((5, 28, 28, 1), seed=(0, 0))
+    exact = load_weights("model_ckpts/digits_vae")[0].encode(Batch(images))[0]
+    np.testing.assert_allclose(encoder(images=images)["mean_z"], exact, rtol=1e-4, atol=1e-5)
+    message = "a resumed run keeps --precision mixed_bfloat16"
+    assert_refused(cli("--resume", "digits_vae", "--precision", "float32"), message)
+
+
+def test_a_resumed_run_must_see_the_same_images(cli, undrawn, trained, tmp_path, monkeypatch):
+    trained(*QUICK)
+    digits = load_dataset("digits", limit=200)
+    other = digits._replace(fingerprint="another")
+    monkeypatch.setattr("experiment.run.load_dataset", lambda *_: other)
+    result = cli("--resume", "digits_vae", "--num_epochs", "3")
+    assert_refused(result, "the images are not those that it began with")
+
+
+def start(tmp_path, *arguments):
+    command = [sys.executable, assignment.__file__, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_rows(path, count, process):
+    deadline = time.monotonic() + 120
+    while len(read_metrics(path)) < count:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+STEADY = ["--dataset", "digits", "--limit", "100", "--hidden_sizes", "16", "--batch_size", "8", "--save_seconds", "0"]
+
+
+def test_ctrl_c_saves_and_says_how_to_continue(tmp_path, cli, undrawn):
+    process = start(tmp_path, *STEADY, "--num_epochs", "2000")
+    metrics = tmp_path / "outputs/digits_vae/metrics.jsonl"
+    wait_for_rows(metrics, 2, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.search(
+        r"stopped at step [\d,]+ of [\d,]+, (in|after) epoch \d+ of 2000; continue with: python assignment.py --resume",
+        out,
+    )
+    assert "Traceback" not in err
+    last = read_metrics(metrics)[-1]["epoch"]
+    assert cli("--resume", "digits_vae", "--num_epochs", last + 1)[0] == 0
+    assert read_metrics(metrics)[-1]["epoch"] == last + 1
+
+
+@pytest.mark.xla
+def test_a_run_killed_at_three_random_times_ends_with_the_same_bits(tmp_path, cli, undrawn, monkeypatch):
+    flags = [*STEADY, "--num_epochs", "16"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    monkeypatch.chdir(whole)
+    assert cli(*flags)[0] == 0
+    metrics = killed / "outputs/digits_vae/metrics.jsonl"
+    total = len(read_metrics(whole / "outputs/digits_vae/metrics.jsonl"))
+    seed = time.time_ns()
+    print(f"times of the kills: seed {seed}")  # shown where the test fails
+    generator = np.random.default_rng(seed)
+    seen = 0
+    for attempt in range(3):
+        process = start(killed, *(flags if attempt == 0 else ["--resume", "digits_vae"]))
+        seen = min(seen + int(generator.integers(1, total // 5)), total - 4)
+        wait_for_rows(metrics, seen, process)
+        time.sleep(generator.uniform(0, 0.1))
+        process.kill()
+        process.communicate()
+        seen = len(read_metrics(metrics))
+    monkeypatch.chdir(killed)
+    assert cli("--resume", "digits_vae")[0] == 0
+    configs = [(folder / "model_ckpts/digits_vae/config.json").read_bytes() for folder in (whole, killed)]
+    assert configs[0] == configs[1]
+    for name in ("vae.weights.h5", "vae.last.weights.h5"):
+        models = [load_weights(folder / "model_ckpts/digits_vae" / name)[0] for folder in (whole, killed)]
+        for ours, theirs in zip(*(model.weights for model in models), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    states = [np.load(folder / "model_ckpts/digits_vae/state.npz") for folder in (whole, killed)]
+    assert states[0].files == states[1].files
+    for name in states[0].files:
+        np.testing.assert_array_equal(states[0][name], states[1][name], err_msg=name)
+    rows = [read_metrics(folder / "outputs/digits_vae/metrics.jsonl") for folder in (whole, killed)]
+    for row in rows[0] + rows[1]:
+        row.pop("images_per_second", None)
+    assert rows[0] == rows[1]
+    assert not [path for path in files(killed) if ".tmp" in path]
