@@ -208,9 +208,11 @@ class MLP(Trunk):
         return [self._dense(self.config.hidden_sizes[-1])]
 
     def down(self, stage):
-        hidden = map(self._dense, reversed(self.config.hidden_sizes[:-1]))
-        parameters = layers.Dense(prod(self.output_shape), dtype="float32")
-        return [*hidden, parameters, layers.Reshape(self.output_shape, dtype="float32")]
+        return [
+            *map(self._dense, reversed(self.config.hidden_sizes[:-1])),
+            layers.Dense(prod(self.output_shape), dtype="float32"),
+            layers.Reshape(self.output_shape, dtype="float32"),
+        ]
 
     def blocks(self, stage, normalization):
         return self._dense_blocks(*self.shape(stage))
