@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import mean
 
 from atomic_files import write_text
+from benchmarks import leaderboard
 from experiment.files.checkpoints import save_card
 from experiment.files.names import (
     CHECKPOINTS,
@@ -172,14 +173,16 @@ def factor_table(dataset):
 
 
 def fill(text):
-    """RESULTS.md with new tables, each between the line that names its data set and the next `end`."""
+    """RESULTS.md with new tables, each between the line that names it and the next `end`."""
+    tables = {"leaderboard": leaderboard.table()}
     for dataset in dict.fromkeys(map(dataset_of, PRESETS)):
-        lines = factor_table(dataset) if dataset == "sprites" else likelihood_table(dataset)
+        tables[dataset] = factor_table(dataset) if dataset == "sprites" else likelihood_table(dataset)
+    for name, lines in tables.items():
         table = "\n".join(lines)
-        pattern = rf"(<!-- table: {dataset} -->\n).*?(\n<!-- end -->)"
+        pattern = rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)"
         text, count = re.subn(pattern, lambda match, table=table: match[1] + table + match[2], text, flags=re.DOTALL)
         if count != 1:
-            raise ValueError(f"{RESULTS.name}: expected one table of {dataset}, found {count}")
+            raise ValueError(f"{RESULTS.name}: expected one table of {name}, found {count}")
     return text
 
 

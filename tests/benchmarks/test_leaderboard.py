@@ -1,0 +1,55 @@
+"""A race ends at the first validation that reaches its bound, and only then looks at the test images."""
+
+import json
+
+import pytest
+
+from benchmarks import leaderboard
+from data_utils import load_dataset
+
+
+@pytest.fixture
+def digits():
+    return load_dataset("digits", limit=40)
+
+
+def race(digits, make_config, target):
+    config = make_config(image_shape=digits.train.images.shape[1:], num_epochs=6, batch_size=20, ema=0.9)
+    return leaderboard.race(config, digits, target, test_samples=7)
+
+
+def test_a_race_ends_where_the_bound_is_reached(digits, make_config):
+    line = race(digits, make_config, target=-1e6)
+    assert line["epochs"] == leaderboard.EPOCHS_BETWEEN
+    assert line["training_minutes"] >= 0
+    assert -1000 < line["validation_bound"] < -10 and -1000 < line["test_bound"] < -10
+    assert line["standard_error"] > 0
+
+
+def test_a_race_that_is_lost_never_sees_the_test_images(digits, make_config):
+    line = race(digits._replace(test=digits.test._replace(images=digits.test.images[:0])), make_config, target=0.0)
+    assert line["epochs"] == 6 and line["validation_bound"] < -10
+    assert "test_bound" not in line
+
+
+def test_the_table_begins_with_the_fastest(tmp_path, monkeypatch):
+    line = {
+        "planned_epochs": 60,
+        "epochs": 55,
+        "training_minutes": 4.0,
+        "validation_bound": -86.7,
+        "test_bound": -86.2,
+        "standard_error": 0.22,
+        "date": "2026-11-28",
+        "commit": "0123456789",
+        "cpus": 2,
+        "cpu": "Some CPU",
+    }
+    path = tmp_path / "leaderboard.json"
+    path.write_text(json.dumps([line, line | {"training_minutes": 3.0}]))
+    monkeypatch.setattr(leaderboard, "LINES", path)
+    first, second = list(leaderboard.table())[2:]
+    assert first == (
+        "| 3.0 min | -86.70 | **-86.20** +- 0.22 | 55 of 60 | 2026-11-28 | 0123456 | 2 cores of Some CPU |"
+    )
+    assert second.startswith("| 4.0 min |")
