@@ -117,6 +117,12 @@ LIKELIHOODS = {
         nats={"none": "log-probability of the 8-bit values"},
         is_of_8_bits=True,
     ),
+    "logistic_mixture": Likelihood(
+        density="models.likelihoods:LogisticMixture",
+        summary="the same with several components and channels that depend on each other",
+        nats={"none": "log-probability of the 8-bit values"},
+        is_of_8_bits=True,
+    ),
 }
 
 
@@ -147,6 +153,11 @@ NETWORKS = {
             "upsampling": "transposed",
             "num_features": 256,
         },
+    ),
+    "residual": Network(
+        trunk="models.residual:Residual",
+        summary="bottleneck blocks, for deep hierarchies of maps",
+        settings={"hidden_sizes": (64, 64, 128, 128), "activation": "silu", "num_features": 256},
     ),
 }
 NETWORK_SETTINGS = {name for network in NETWORKS.values() for name in network.settings}

@@ -29,7 +29,7 @@ class ChainHVAE(LatentVariableModel):
         self.num_levels = len(config.level_shapes)
         self.likelihood = Likelihood(config)
         self.encoder = build_encoder(config)
-        self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
+        self.decoder = build_decoder(config, self.likelihood.num_parameters)
         trunk = build_trunk(config)
         hidden = [Sequential(trunk.lift(trunk.top)) for _ in pairwise(config.level_shapes)]
         heads = [layers.Dense(2 * size) for (size,) in config.level_shapes]

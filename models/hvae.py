@@ -47,21 +47,14 @@ class TopLevel(Level):
 class LowerLevel(Level):
     """A level l < L: a learned prior p(z_l|z_>l) and a posterior q(z_l|x,z_>l), given as its difference from the prior.
 
-    Its dense layers act on the last axis. On maps they are convolutions of one pixel.
+    The embedding of its codes acts on the last axis. On maps it is a convolution of one pixel.
     """
 
     def __init__(self, shape, trunk, stage):
         super().__init__(shape, trunk, stage)
-        activation = trunk.config.activation
-        self.prior_head = Sequential([layers.Activation(activation), layers.Dense(2 * shape[-1])])
+        self.prior_head = Sequential(trunk.prior_head(stage, 2 * shape[-1]))
         self.join = layers.Concatenate()
-        self.posterior_head = Sequential(
-            [
-                layers.Activation(activation),
-                layers.Dense(self.width, activation=activation),
-                layers.Dense(2 * shape[-1]),
-            ]
-        )
+        self.posterior_head = Sequential(trunk.posterior_head(stage, 2 * shape[-1]))
         self.embed = layers.Dense(self.width, dtype=TrunkPolicy())
 
     def prior(self, state, num_images):
@@ -95,7 +88,7 @@ class HVAE(LatentVariableModel):
         super().__init__(name=config.model)
         self.num_levels = len(config.level_shapes)
         self.likelihood = Likelihood(config)
-        trunk = build_trunk(config, self.likelihood.parameters_per_channel)
+        trunk = build_trunk(config, self.likelihood.num_parameters)
         stages = trunk.stages_of(config.level_shapes)
         self.steps_up = [Sequential(trunk.climb(below, above)) for below, above in pairwise([0, *stages])]
         kinds = [LowerLevel] * (self.num_levels - 1) + [TopLevel]

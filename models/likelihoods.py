@@ -1,7 +1,7 @@
 """Densities of images, p(x|z), and the layer that makes one from the decoder's output.
 
 A density has `mean` in [0, 1], `log_prob(images)` in nats per image, and `from_parameters(parameters, *weights)`, where
-the parameters are the decoder's output [B, H, W, C * parameters_per_channel]. The weights are scalars that are learned;
+the parameters are the decoder's output [B, H, W, num_parameters(C)]. The weights are scalars that are learned;
 `first_weights(pixel_variance)` names them and says where they begin.
 """
 
@@ -20,6 +20,7 @@ LOG_VAR_BOUND = 10.0
 # The scale of a discretised logistic stays between 1/1100 (about a quarter of a bin's width) and 1100.
 LOG_SCALE_BOUND = 7.0
 HALF_BIN = 0.5 / 255.0
+NUM_COMPONENTS = 5  # of a mixture
 MIN_VARIANCE = 1e-4  # of pixels in [0, 1]: a hundredth of the range
 
 
@@ -111,25 +112,94 @@ class DiscretizedLogistic(NamedTuple):
     mean: tf.Tensor  # [B, H, W, C], the location of the logistic
     log_scale: tf.Tensor  # [B, H, W, C]
 
-    parameters_per_channel = 2
+    @staticmethod
+    def num_parameters(num_channels):
+        """A location and a scale for every channel."""
+        return 2 * num_channels
 
     @classmethod
     def from_parameters(cls, parameters):
         """A location, sigmoid(.), and a scale for every value of the image."""
         mean, log_scale = tf.split(parameters, 2, axis=-1)
-        return cls(tf.sigmoid(mean), LOG_SCALE_BOUND * tf.tanh(log_scale / LOG_SCALE_BOUND))
+        return cls(tf.sigmoid(mean), bounded_log_scale(log_scale))
 
     def log_prob(self, images):
         """The log-probability of 8-bit images, given as k / 255: nats [B]."""
-        scale = tf.exp(self.log_scale)
-        upper = (images - self.mean + HALF_BIN) / scale
-        lower = (images - self.mean - HALF_BIN) / scale
-        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)). A factor is 1 where its end is at infinity.
-        has_upper_end, has_lower_end = images < 1.0 - HALF_BIN, images > HALF_BIN
-        log_sigmoids = tf.where(has_upper_end, tf.math.log_sigmoid(upper), 0.0)
-        log_sigmoids += tf.where(has_lower_end, tf.math.log_sigmoid(-lower), 0.0)
-        log_width = tf.math.log(-tf.math.expm1(-2.0 * HALF_BIN / scale))
-        return sum_over_dims(log_sigmoids + tf.where(has_upper_end & has_lower_end, log_width, 0.0))
+        return sum_over_dims(log_prob_of_bins(images, self.mean, self.log_scale))
+
+
+class LogisticMixture(NamedTuple):
+    """p(x|z) of 8-bit pixels: a mixture of discretised logistics, in which a channel depends on those before it.
+
+        p(x) = sum_k weight_k prod_c P(x_c; mean_kc + sum_{d<c} a_kcd (x_d - mean_kd), scale_kc)
+
+    P is the `DiscretizedLogistic` of a channel. All channels of a pixel share the component k. Pixels are independent
+    given z.
+
+    Reference: Salimans, Karpathy, Chen & Kingma (2017), eq. 2 and 3. There a channel depends on x_d; here on how far
+    x_d is from its location, so the locations alone say where a component is.
+    """
+
+    logits: tf.Tensor  # [B, H, W, K], of the weights
+    means: tf.Tensor  # [B, H, W, K, C]
+    log_scales: tf.Tensor  # [B, H, W, K, C]
+    slopes: tf.Tensor  # [B, H, W, K, C (C - 1) / 2]: a_10, a_20, a_21, ...
+
+    @staticmethod
+    def num_parameters(num_channels):
+        """For each component a weight, a location and a scale of every channel, and a slope of every pair."""
+        return NUM_COMPONENTS * (1 + 2 * num_channels + num_channels * (num_channels - 1) // 2)
+
+    @classmethod
+    def from_parameters(cls, parameters):
+        """Locations are sigmoid(.), slopes tanh(.), so that a network's output of any size is finite."""
+        per_component = tf.reshape(parameters, (*tf.unstack(tf.shape(parameters)[:-1]), NUM_COMPONENTS, -1))
+        size = parameters.shape[-1] // NUM_COMPONENTS
+        num_channels = next(each for each in range(1, size) if cls.num_parameters(each) == NUM_COMPONENTS * size)
+        sizes = [1, num_channels, num_channels, size - 1 - 2 * num_channels]
+        logits, means, log_scales, slopes = tf.split(per_component, sizes, axis=-1)
+        return cls(logits[..., 0], tf.sigmoid(means), bounded_log_scale(log_scales), tf.tanh(slopes))
+
+    @property
+    def mean(self):
+        """The mean of every channel, [B, H, W, C] in [0, 1].
+
+        It is the mean of the locations: given its component, a channel is expected to lie at its location.
+        """
+        return tf.reduce_sum(tf.nn.softmax(self.logits)[..., tf.newaxis] * self.means, axis=-2)
+
+    def log_prob(self, images):
+        """The log-probability of 8-bit images, given as k / 255: nats [B]."""
+        values = images[..., tf.newaxis, :]
+        log_probs = log_prob_of_bins(values, self.means + self.shifts(values - self.means), self.log_scales)
+        log_joint = tf.nn.log_softmax(self.logits) + tf.reduce_sum(log_probs, axis=-1)
+        return sum_over_dims(tf.reduce_logsumexp(log_joint, axis=-1))
+
+    def shifts(self, distances):
+        """How far the channels before it move a channel's location: [B, H, W, K, C], from their distances to theirs."""
+        rows, slopes = [tf.zeros_like(distances[..., 0])], tf.unstack(self.slopes, axis=-1)
+        for channel in range(1, distances.shape[-1]):
+            before = slopes[channel * (channel - 1) // 2 :][:channel]
+            rows.append(tf.add_n([slope * distances[..., index] for index, slope in enumerate(before)]))
+        return tf.stack(rows, axis=-1)
+
+
+def bounded_log_scale(log_scale):
+    """The log scale of a discretised logistic that a network's output gives."""
+    return LOG_SCALE_BOUND * tf.tanh(log_scale / LOG_SCALE_BOUND)
+
+
+def log_prob_of_bins(values, mean, log_scale):
+    """The log-probability of each 8-bit value k / 255 under a logistic that is integrated over bins: nats."""
+    scale = tf.exp(log_scale)
+    upper = (values - mean + HALF_BIN) / scale
+    lower = (values - mean - HALF_BIN) / scale
+    # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)). A factor is 1 where its end is at infinity.
+    has_upper_end, has_lower_end = values < 1.0 - HALF_BIN, values > HALF_BIN
+    log_sigmoids = tf.where(has_upper_end, tf.math.log_sigmoid(upper), 0.0)
+    log_sigmoids += tf.where(has_lower_end, tf.math.log_sigmoid(-lower), 0.0)
+    log_width = tf.math.log(-tf.math.expm1(-2.0 * HALF_BIN / scale))
+    return log_sigmoids + tf.where(has_upper_end & has_lower_end, log_width, 0.0)
 
 
 class Likelihood(keras.layers.Layer):
@@ -138,7 +208,7 @@ class Likelihood(keras.layers.Layer):
     def __init__(self, config):
         super().__init__(name="likelihood")
         self.density = code_of(LIKELIHOODS[config.likelihood].density)
-        self.parameters_per_channel = getattr(self.density, "parameters_per_channel", 1)
+        self.num_parameters = getattr(self.density, "num_parameters", lambda num_channels: num_channels)
         self.first_weights = getattr(self.density, "first_weights", lambda _: {})(config.pixel_variance)
 
     def build(self, input_shape):
@@ -150,7 +220,7 @@ class Likelihood(keras.layers.Layer):
     @property
     def variance(self):
         """The one variance of all pixels in [0, 1], a number; None where the density has no such variance."""
-        density = self(tf.zeros((1, 1, 1, self.parameters_per_channel)))
+        density = self(tf.zeros((1, 1, 1, self.num_parameters(1))))
         return float(tf.exp(density.log_var)) if isinstance(density, Gaussian) else None
 
     def call(self, parameters):

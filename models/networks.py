@@ -113,15 +113,16 @@ class Trunk:
     - down(stage): layers from this stage to the stage below, or to the parameters of the likelihood;
     - lift(stage): layers from codes to features;
     - blocks(stage, normalization): the residual blocks of a stage.
+    It may also redefine prior_head and posterior_head.
 
     Its layers compute in the precision of `trunks_in`, but for those that make the parameters of the likelihood: these
     are float32.
     """
 
-    def __init__(self, config, parameters_per_channel=1):
+    def __init__(self, config, num_parameters=int):
         height, width, channels = config.image_shape
         self.config = config
-        self.output_shape = (height, width, channels * parameters_per_channel)
+        self.output_shape = (height, width, num_parameters(channels))
 
     @of_trunk
     def climb(self, start, end):
@@ -142,6 +143,17 @@ class Trunk:
         downs = {stage: self.down(stage) for stage in (start, *range(end + 1, start))}
         stages = range(start, end, -1)
         return [layer for at in stages for layer in (*self.blocks(at, normalization), *downs[at])]
+
+    def prior_head(self, stage, size):
+        """Layers from the state above a level of this stage to the `size` parameters of its prior."""
+        return [layers.Activation(self.config.activation), layers.Dense(size)]
+
+    def posterior_head(self, stage, size):
+        """Layers from a level's features, joined with that state, to the `size` parameters of its posterior.
+
+        They act on the last axis. On maps they are convolutions of one pixel.
+        """
+        return [layers.Activation(self.config.activation), self._dense(self.shape(stage)[-1]), layers.Dense(size)]
 
     def stage_of(self, level_shape):
         """The stage of a level: for maps the stage of their resolution, for vectors the highest.
@@ -227,8 +239,8 @@ class Conv(Trunk):
         NetworkError: the strides together do not divide the sides of the image.
     """
 
-    def __init__(self, config, parameters_per_channel=1):
-        super().__init__(config, parameters_per_channel)
+    def __init__(self, config, num_parameters=int):
+        super().__init__(config, num_parameters)
         self.top = len(config.hidden_sizes) + 1
         height, width, _ = config.image_shape
         stride = 2 ** len(config.hidden_sizes)
@@ -292,9 +304,9 @@ class Conv(Trunk):
         ]
 
 
-def build_trunk(config, parameters_per_channel=1):
-    """The trunk that a Config describes. Raises NetworkError for images that it cannot make."""
-    return code_of(NETWORKS[config.network].trunk)(config, parameters_per_channel)
+def build_trunk(config, num_parameters=int):
+    """The trunk that a Config describes, whose likelihood has num_parameters(C) at a pixel of C channels. Raises NetworkError for images that it cannot make."""
+    return code_of(NETWORKS[config.network].trunk)(config, num_parameters)
 
 
 def build_encoder(config):
@@ -303,9 +315,9 @@ def build_encoder(config):
     return Sequential(trunk.climb(0, trunk.top))
 
 
-def build_decoder(config, parameters_per_channel):
-    """Codes [B, L] -> parameters of the likelihood [B, H, W, C * parameters_per_channel]."""
-    trunk = build_trunk(config, parameters_per_channel)
+def build_decoder(config, num_parameters):
+    """Codes [B, L] -> parameters of the likelihood [B, H, W, num_parameters(C)]."""
+    trunk = build_trunk(config, num_parameters)
     return Sequential([*trunk.lift(trunk.top), *trunk.descend(trunk.top, 0)])
 
 

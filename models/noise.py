@@ -29,6 +29,8 @@ class Stream(IntEnum):
     RECOGNITION = 12
     PROBE_BINARIZATION = 13
     CHOSEN_BINARIZATION = 14
+    TRAIN_TURNS = 15
+    TRAIN_SHIFTS = 16
 
 
 class GivenNoise(NamedTuple):

@@ -21,7 +21,7 @@ class VAE(OneLevelModel):
         self.encoder = build_encoder(config)
         self.posterior = layers.Dense(2 * self.latent_shape[-1], name="posterior")
         self.likelihood = Likelihood(config)
-        self.decoder = build_decoder(config, self.likelihood.parameters_per_channel)
+        self.decoder = build_decoder(config, self.likelihood.num_parameters)
 
     def bottom_up(self, batch):
         """q(z|x): Batch -> DiagonalGaussian over [B, L]."""

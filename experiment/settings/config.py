@@ -33,7 +33,7 @@ from experiment.settings.values import (
     UNITS,
     WEIGHTS,
     are_sizes,
-    level_shape,
+    level_shapes,
     number,
     one_of,
     some_of,
@@ -60,7 +60,7 @@ class Config:
         MODEL,
         LEVELS,
         "units of the latent z; in a hierarchy one size for each level, the level next to the image first: 64 is a "
-        "vector, 7x7x4 a map of 7x7 pixels and 4 channels",
+        "vector, 7x7x4 a map of 7x7 pixels and 4 channels, 7x7x4*3 three such levels",
         several_with="hierarchical",
         nargs="+",
     )
@@ -196,6 +196,15 @@ class Config:
         photographs_only=True,
     )
     horizontal_flip: bool = setting(False, DATA, SWITCH, "mirror half of the training images, others in each epoch")
+    quarter_turns: bool = setting(
+        False,
+        DATA,
+        SWITCH,
+        "turn training images by 0, 90, 180 or 270 degrees, anew in each epoch: for what has no up, as seen from above",
+    )
+    shift: int = setting(
+        0, DATA, whole_number(0), "move training images by up to N pixels each way, anew in each epoch; edges are mirrored"
+    )
 
     num_epochs: int = setting(10, TRAINING, whole_number(0), "passes over the training images; 0: only generate")
     batch_size: int = setting(128, TRAINING, whole_number(1), "images in a batch")
@@ -436,7 +445,7 @@ class Config:
     @property
     def level_shapes(self):
         """The shape of each level's codes, such as (64,) or (7, 7, 4); the level next to the image first."""
-        return tuple(map(level_shape, self.latent_size))
+        return tuple(shape for size in self.latent_size for shape in level_shapes(size))
 
     @property
     def level_sizes(self):

@@ -73,6 +73,7 @@ def refuse_impossible(config):
     _refuse_impossible_models(config)
     _refuse_impossible_levels(config)
     _refuse_impossible_pixels(config)
+    _refuse_impossible_augmentation(config)
     _refuse_impossible_objectives(config)
     _refuse_impossible_pictures(config)
 
@@ -89,7 +90,7 @@ def _refuse_impossible_models(config):
 
 def _refuse_impossible_levels(config):
     levels = received("latent_size", config.latent_size)
-    num_levels = len(config.latent_size)
+    num_levels = len(config.level_shapes)
     has_maps = any(len(shape) > 1 for shape in config.level_shapes)
     if config.level_betas and len(config.level_betas) != num_levels:
         raise ConfigError(
@@ -123,6 +124,18 @@ def _refuse_impossible_pixels(config):
         raise ConfigError(
             f"--likelihood {config.likelihood} with --binarization {config.binarization}: it is no distribution of "
             f"binary pixels; expected --likelihood {fitting}{'' if is_static else ', or --binarization none'}"
+        )
+
+
+def _refuse_impossible_augmentation(config):
+    if not config.image_shape:
+        return
+    height, width, _ = config.image_shape
+    if config.quarter_turns and height != width:
+        raise ConfigError(f"--quarter_turns with images of {height}x{width} pixels: expected square images")
+    if config.shift > min(height, width):
+        raise ConfigError(
+            f"--shift {config.shift} with images of {height}x{width} pixels: expected at most {min(height, width)}"
         )
 
 

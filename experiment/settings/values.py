@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 NEWEST = "newest"
 MAX_SIDE = 4096  # of an image
+MAX_LEVELS = 1_000  # of one shape
 MAX_INT, MAX_FLOAT = 2**31 - 1, 1e30  # what 32-bit integers hold, and what stays finite in 32-bit sums
 
 
@@ -45,19 +46,20 @@ def level(text):
     return int(text) if text.removeprefix("-").isdecimal() else text
 
 
-def level_shape(size):
-    """(64,) for 64, (7, 7, 4) for '7x7x4'."""
-    return tuple(map(int, str(size).split("x")))
+def level_shapes(size):
+    """The shapes of the levels that a size stands for: ((64,),) for 64, ((7, 7, 4), (7, 7, 4)) for '7x7x4*2'."""
+    shape, _, count = str(size).partition("*")
+    return (tuple(map(int, shape.split("x"))),) * int(count or 1)
 
 
 def are_levels(value):
     if not (isinstance(value, tuple) and value and all(type(size) in (int, str) for size in value)):
         return False
     try:
-        shapes = [level_shape(size) for size in value]
+        levels = [level_shapes(size) for size in value]
     except ValueError:
         return False
-    return all(len(shape) in (1, 3) and are_sizes(shape) for shape in shapes)
+    return all(1 <= len(shapes) <= MAX_LEVELS and len(shapes[0]) in (1, 3) and are_sizes(shapes[0]) for shapes in levels)
 
 
 def are_sizes(value):
@@ -91,7 +93,7 @@ PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path",
 FILE = PATH._replace(expected="the path of a file", metavar="FILE")
 SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
 RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without slashes, not {NEWEST!r}", "NAME")
-LEVELS = Rule(level, are_levels, "whole numbers of at least 1, or maps such as 7x7x4", "SIZE")
+LEVELS = Rule(level, are_levels, "whole numbers of at least 1, or maps such as 7x7x4, or several levels such as 7x7x4*2", "SIZE")
 IMAGES = Rule(
     str,
     lambda value: isinstance(value, tuple) and all(isinstance(each, str) and each for each in value),

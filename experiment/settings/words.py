@@ -1,5 +1,6 @@
 """Settings in words: for the audit, the protocol and the titles of pictures. Imports neither TensorFlow nor numpy."""
 
+from itertools import groupby
 from math import prod
 
 from models.catalog import LIKELIHOODS, OBJECTIVES
@@ -58,7 +59,12 @@ def remarks_on(config):
 
 def describe_levels(config):
     """The levels of a hierarchy and their order, in words."""
-    sizes = [f"z{level} {size}" for level, size in enumerate(config.latent_size, 1)]
+    sizes, first = [], 1
+    for shape, same in groupby(config.level_shapes):
+        last = first + len(list(same)) - 1
+        levels = f"z{first}" if first == last else f"z{first} to z{last}"
+        sizes.append(f"{levels} {'x'.join(map(str, shape))}")
+        first = last + 1
     if config.traits.is_top_down:
         return f"{', '.join(reversed(sizes))}, each given those before it"
     return f"x -> {' -> '.join(sizes)} -> x, prior {config.traits.prior}"
@@ -89,7 +95,19 @@ def describe_training(config):
         words.append(f"weight decay {config.weight_decay:g}")
     if config.ema:
         words.append(f"weights averaged with decay {config.ema:g}")
+    if changes := describe_augmentation(config):
+        words.append(f"training images {changes}")
     return ", ".join(words)
+
+
+def describe_augmentation(config):
+    """What is done to training images, in words; '' for nothing."""
+    words = {
+        "mirrored": config.horizontal_flip,
+        "turned by quarters": config.quarter_turns,
+        f"moved by up to {config.shift} pixels": config.shift,
+    }
+    return ", ".join(word for word, is_done in words.items() if is_done)
 
 
 def describe_precision(config):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from data_utils import batch_order
 from experiment.training.devices import ONE_DEVICE
 from experiment.training.execution import compiled, plan_execution
-from experiment.training.preprocessing import make_batch, perturb
+from experiment.training.preprocessing import changes_of, make_batch, perturb
 from experiment.training.schedules import weights_at
 from experiment.training.step import StepMetrics, train_step
 from models.noise import Stream, noise_seed
@@ -50,7 +50,7 @@ def compile_train_steps(state, config, plan, jit_compile):
     # Perturb the images outside XLA. XLA would draw the noise again for each use of the pixels.
     @compiled
     def train_steps(images, labels, num_steps):
-        if config.horizontal_flip or config.binarization == "dynamic":
+        if changes_of(config):
             images = tf.distribute.get_strategy().run(perturbed, (images,))
         return descend(images, labels, num_steps)
 

@@ -1,4 +1,6 @@
-"""uint8 images -> the input of a model: binarisation and scaling, inside the compiled program."""
+"""uint8 images -> the input of a model: augmentation, binarisation and scaling, inside the compiled program."""
+
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -36,12 +38,41 @@ def flip_horizontally(images, seed):
     return tf.where(is_mirrored, tf.reverse(images, axis=[2]), images)
 
 
+def turn(images, seed):
+    """Turn each square image of [B, N, N, C] by 0, 1, 2 or 3 quarters of a circle, all with the same probability."""
+    quarters = tf.floor(4.0 * uniform((tf.shape(images)[0], 1, 1, 1), seed))
+    is_half, is_quarter = quarters >= 2.0, quarters % 2.0 == 1.0
+    images = tf.where(is_half, tf.reverse(images, axis=[1, 2]), images)
+    return tf.where(is_quarter, tf.reverse(tf.transpose(images, (0, 2, 1, 3)), axis=[1]), images)
+
+
+def shift(images, seed, most):
+    """Move each image of [B, H, W, C] by up to `most` pixels in both directions; its edges are mirrored."""
+    num_images, height, width, _ = tf.unstack(tf.shape(images))
+    padded = tf.pad(images, [[0, 0], [most, most], [most, most], [0, 0]], "SYMMETRIC")
+    first = tf.cast(tf.floor((2 * most + 1) * uniform((num_images, 2), seed)), tf.int32)
+    rows, columns = first[:, :1] + tf.range(height), first[:, 1:] + tf.range(width)
+    return tf.gather(tf.gather(padded, rows, batch_dims=1), columns, axis=2, batch_dims=1)
+
+
+def changes_of(config):
+    """What makes the images of a training step of those of the data set: a Stream and a function each, in this order.
+
+    Each function takes images [B, H, W, C] and a seed.
+    """
+    wanted = {
+        Stream.TRAIN_FLIPS: config.horizontal_flip and flip_horizontally,
+        Stream.TRAIN_TURNS: config.quarter_turns and turn,
+        Stream.TRAIN_SHIFTS: config.shift and partial(shift, most=config.shift),
+        Stream.TRAIN_BINARIZATION: config.binarization == "dynamic" and binarize,
+    }
+    return [(stream, change) for stream, change in wanted.items() if change]
+
+
 def perturb(images, step, config):
-    """The images of a training step as the model sees them: mirrored, then binarised, each if the Config says so."""
-    if config.horizontal_flip:
-        images = flip_horizontally(images, share_of_noise(noise_seed(config.seed, Stream.TRAIN_FLIPS, step)))
-    if config.binarization == "dynamic":
-        images = binarize(images, share_of_noise(noise_seed(config.seed, Stream.TRAIN_BINARIZATION, step)))
+    """The images of a training step as the model sees them: what `changes_of` makes of them."""
+    for stream, change in changes_of(config):
+        images = change(images, share_of_noise(noise_seed(config.seed, stream, step)))
     return images
 
 

@@ -1,0 +1,93 @@
+"""The trunk of deep hierarchies of maps: bottleneck blocks without normalisation."""
+
+import tensorflow as tf
+from keras import layers
+from keras.initializers import VarianceScaling
+
+from models.networks import STRIDE_1_KERNEL, Conv, ResidualBlock
+from models.precision import of_trunk
+
+PATCH_KERNEL = 4
+BOTTLENECK = 2  # how much smaller the width is within a block
+
+
+class Residual(Conv):
+    """Bottleneck blocks at every resolution, and as the heads of every level: the network of the very deep VAE.
+
+    Its stages are those of `Conv`. The finest is made of patches of the image, and gives patches of the parameters of
+    the likelihood. Coarser ones are means of 2x2 pixels on the way up, and repeated on the way down. Nothing is
+    normalised: the last layer of a block starts at a scale of 1 / sqrt(number of levels), so deep stacks train.
+
+    Reference: Child (2021), section 3 and figure 3; Shi et al. (2016) for the patches of the last layer.
+    """
+
+    def up(self, stage):
+        if stage == self.top:
+            return super().up(stage)
+        width = self.config.hidden_sizes[stage - 1]
+        if stage == 1:
+            return [layers.Conv2D(width, PATCH_KERNEL, strides=2, padding="same")]
+        return [layers.AveragePooling2D(), *self._to_width(stage - 1, stage)]
+
+    def down(self, stage):
+        if stage == self.top:
+            return super().down(stage)
+        if stage == 1:
+            num_parameters = self.output_shape[-1]
+            patches = layers.Dense(4 * num_parameters, dtype="float32")
+            return [self._activation(), patches, Unfold(dtype="float32")]
+        return [*self._to_width(stage, stage - 1), layers.UpSampling2D()]
+
+    def blocks(self, stage, normalization):
+        if stage == self.top:
+            return super().blocks(stage, normalization)
+        width = self.shape(stage)[-1]
+        scaled = VarianceScaling(1 / len(self.config.level_shapes), "fan_avg", "uniform")
+        return [
+            ResidualBlock([*self._bottleneck(width), layers.Dense(width, kernel_initializer=scaled)])
+            for _ in range(self.config.num_blocks)
+        ]
+
+    @of_trunk
+    def prior_head(self, stage, size):
+        """A bottleneck; the prior starts as N(0, I)."""
+        if stage == self.top:
+            return super().prior_head(stage, size)
+        last = layers.Dense(size, kernel_initializer="zeros", dtype="float32")
+        return [*self._bottleneck(self.shape(stage)[-1]), last]
+
+    @of_trunk
+    def posterior_head(self, stage, size):
+        """A bottleneck."""
+        if stage == self.top:
+            return super().posterior_head(stage, size)
+        return [*self._bottleneck(self.shape(stage)[-1]), layers.Dense(size, dtype="float32")]
+
+    def _bottleneck(self, width):
+        """Layers to features of a smaller width, which see 5x5 pixels; the block's last layer follows."""
+        middle = max(1, width // BOTTLENECK)
+        convolutions = [
+            layer
+            for _ in range(2)
+            for layer in (layers.Conv2D(middle, STRIDE_1_KERNEL, padding="same"), self._activation())
+        ]
+        return [self._activation(), layers.Dense(middle), self._activation(), *convolutions]
+
+    def _to_width(self, start, end):
+        """A layer from the width of a stage to that of another, where they differ."""
+        width = self.shape(end)[-1]
+        return [] if self.shape(start)[-1] == width else [layers.Dense(width)]
+
+    def _activation(self):
+        return layers.Activation(self.config.activation)
+
+
+class Unfold(layers.Layer):
+    """The 2x2 pixels that every pixel's channels hold: [B, H, W, 4 C] -> [B, 2 H, 2 W, C]."""
+
+    def call(self, patches):
+        return tf.nn.depth_to_space(patches, 2)
+
+    def compute_output_shape(self, input_shape):
+        num_images, height, width, channels = input_shape
+        return (num_images, 2 * height, 2 * width, channels // 4)
