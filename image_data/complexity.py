@@ -1,10 +1,12 @@
-"""How complex an image is: the length of its lossless code."""
+"""How complex an image is: the length of its code as a file, lossless or as JPEG."""
 
 from io import BytesIO
 from math import log
 
 import numpy as np
 from PIL import Image
+
+START_OF_SCAN = b"\xff\xda"
 
 
 def code_length(image):
@@ -15,13 +17,10 @@ def code_length(image):
     Args:
         image: uint8 [H, W, C], C = 1 or 3.
     """
-    pixels = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    if image.shape[-1] == 1 and not ((image > 0) & (image < 255)).any():
-        pixels = pixels.convert("1")
-    codes = [_saved(pixels, format="PNG", optimize=True)]
-    if pixels.mode != "1":  # WebP has no images of one bit
-        codes.append(_saved(pixels, format="WEBP", lossless=True))
-    return 8 * log(2.0) * min(codes)
+    codes = [png(image)]
+    if not _is_binary(image):  # WebP has no images of one bit
+        codes.append(webp(image))
+    return 8 * log(2.0) * min(map(len, codes))
 
 
 def code_lengths(images):
@@ -29,8 +28,43 @@ def code_lengths(images):
     return np.array([code_length(image) for image in images])
 
 
+def png(image):
+    """An image, uint8 [H, W, C], as a PNG file: bytes. Images of 0 and 255 alone are coded with one bit a pixel."""
+    pixels = _pixels(image)
+    return _saved(pixels.convert("1") if _is_binary(image) else pixels, format="PNG", optimize=True)
+
+
+def webp(image):
+    """An image, uint8 [H, W, C], as a lossless WebP file: bytes."""
+    return _saved(_pixels(image), format="WEBP", lossless=True)
+
+
+def jpeg(image, quality):
+    """An image, uint8 [H, W, C], as a JPEG file of a quality from 1 to 95: bytes."""
+    return _saved(_pixels(image), format="JPEG", quality=quality, optimize=True)
+
+
+def scan_length(file):
+    """The number of bytes of a JPEG file from its scan on: what codes the image, without the tables before it."""
+    return len(file) - file.rindex(START_OF_SCAN)
+
+
+def decoded(file):
+    """The image that a file's bytes hold: uint8 [H, W, C]."""
+    image = np.asarray(Image.open(BytesIO(file)))
+    return image if image.ndim == 3 else image[..., np.newaxis]
+
+
+def _pixels(image):
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def _is_binary(image):
+    return image.shape[-1] == 1 and not ((image > 0) & (image < 255)).any()
+
+
 def _saved(pixels, **options):
-    """The number of bytes that an image takes as a file."""
+    """The bytes of an image's file."""
     file = BytesIO()
     pixels.save(file, **options)
-    return file.tell()
+    return file.getvalue()

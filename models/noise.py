@@ -31,6 +31,7 @@ class Stream(IntEnum):
     CHOSEN_BINARIZATION = 14
     TRAIN_TURNS = 15
     TRAIN_SHIFTS = 16
+    FRECHET = 17
 
 
 class GivenNoise(NamedTuple):

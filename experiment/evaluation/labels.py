@@ -2,9 +2,7 @@
 
 from typing import NamedTuple
 
-import keras
 import numpy as np
-from keras import layers
 
 from experiment.evaluation.likelihood import LogEvidence
 from models.noise import Stream, noise_seed
@@ -46,39 +44,22 @@ class Recognition(NamedTuple):
     recognised: float  # the share of generated images that it gives the label they were generated for
 
 
-def recognition(model, train, test, seed, num_epochs=4):
+def recognition(model, classifier, test, seed):
     """How often a classifier, trained on real images, finds the label that a generated image was asked for.
 
     The generated images are means of the likelihood at random z, which are smoother than real images. The share says
     that images obey their label, not that they are diverse.
+
+    Args:
+        model: a conditional model.
+        classifier: a Classifier.
+        test: the Split of the test images.
+        seed: of the run.
     """
-    classifier = _train_classifier(train, num_epochs, seed)
     obeyed = []
     for index, label in enumerate(np.eye(test.labels.shape[1], dtype=np.float32)):  # one after the other, for memory
         labels = np.tile(label, (GENERATED_PER_CLASS, 1))
         seeds = noise_seed(seed, Stream.RECOGNITION, index)
-        obeyed.append(_accuracy(classifier, 255.0 * model.sample(len(labels), seeds, labels).numpy(), labels))
-    return Recognition(_accuracy(classifier, test.images, test.labels), float(np.mean(obeyed)))
+        obeyed.append(classifier.accuracy(255.0 * model.sample(len(labels), seeds, labels).numpy(), labels))
+    return Recognition(classifier.accuracy(test.images, test.labels), float(np.mean(obeyed)))
 
-
-def _train_classifier(split, num_epochs, seed):
-    """A small convolutional classifier of images from 0 to 255."""
-    keras.utils.set_random_seed(seed)
-    classifier = keras.Sequential(
-        [
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(32, 3, strides=2, padding="same", activation="relu"),
-            layers.Conv2D(64, 3, strides=2, padding="same", activation="relu"),
-            layers.Flatten(),
-            layers.Dropout(0.3),
-            layers.Dense(128, activation="relu"),
-            layers.Dense(split.labels.shape[1], activation="softmax"),
-        ]
-    )
-    classifier.compile(optimizer="adam", loss="categorical_crossentropy")
-    classifier.fit(split.images, split.labels, batch_size=128, epochs=num_epochs, verbose=0)
-    return classifier
-
-
-def _accuracy(classifier, images, labels):
-    return float(np.mean(classifier.predict(images, verbose=0).argmax(axis=1) == labels.argmax(axis=1)))

@@ -2,35 +2,50 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from data_utils import cut
+from experiment.evaluation.classifier import Classifier
+from experiment.evaluation.codecs import jpeg_at_rate, lossless_bits
 from experiment.evaluation.disentanglement.beta_vae import beta_vae_score
 from experiment.evaluation.disentanglement.dci import dci
 from experiment.evaluation.disentanglement.factor_vae import factor_vae_score
 from experiment.evaluation.disentanglement.mig import mig_histogram, mig_sampled
 from experiment.evaluation.disentanglement.modularity import modularity
 from experiment.evaluation.disentanglement.sap import sap
+from experiment.evaluation.frechet import frechet_distances
 from experiment.evaluation.inference import Inference, Inferred
 from experiment.evaluation.labels import BAYES_SAMPLES, BayesRule, recognition
 from experiment.evaluation.latents import information, linear_probe_accuracy, moment_kl
 from experiment.evaluation.likelihood import LogEvidence, bits_per_dim, estimate_elbo, estimate_iw_bound, progress_bar
-from experiment.evaluation.reconstruction import SSIM_WINDOW, reconstruction_errors, structural_similarity
+from experiment.evaluation.reconstruction import (
+    SSIM_WINDOW,
+    multi_scale_similarity,
+    num_scales_of,
+    reconstruction_errors,
+    structural_similarity,
+)
 from experiment.settings.config import Config
 from experiment.training.execution import plan_execution
 from experiment.training.preprocessing import binarize_once
+from experiment.training.validation import evaluation_batch_size
 from image_data.splits import Dataset, Split, take
 from models.catalog import LIKELIHOODS
-from models.noise import Stream
+from models.noise import Stream, noise_seed
 
 NUMBERS_OF_SAMPLES = (5000, 2000, 1000, 500, 200, 100, 50)
 PATIENCE = 900.0  # seconds for the importance-weighted bound, unless --iw_samples is set, and for Bayes' rule
-PROBE_IMAGES = 10_000
+PROBE_IMAGES = FRECHET_IMAGES = 10_000
+CODED_IMAGES = 2_000  # the first test images, that codecs code
 
 
-class Subject(NamedTuple):
+@dataclass
+class Subject:
     """The input of every measure."""
 
     model: Any
@@ -49,6 +64,11 @@ class Subject(NamedTuple):
     def has_factors(self):
         """Whether the factors of each image are known."""
         return self.binary_test.factors is not None
+
+    @cached_property
+    def classifier(self):
+        """A Classifier of the training images, which several measures share."""
+        return Classifier(self.dataset.train, self.config.seed)
 
 
 def num_codes_measured(config, num_images):
@@ -162,6 +182,12 @@ def measure_similarity(subject):
     return {"reconstruction_ssim": structural_similarity(subject.model, subject.dataset.test)}
 
 
+def measure_multi_scale_similarity(subject):
+    """The same at several scales."""
+    similarity, num_scales = multi_scale_similarity(subject.model, subject.dataset.test)
+    return {"reconstruction_ms_ssim": similarity, "ms_ssim_num_scales": num_scales}
+
+
 def measure_bayes_rule(subject):
     """What a conditional model knows of classes: of as many test images as PATIENCE allows, by the time of a trial."""
     config, shares = subject.config, subject.dataset.train.labels.mean(axis=0)
@@ -184,7 +210,34 @@ def measure_bayes_rule(subject):
 
 def measure_recognition(subject):
     """Whether generated images obey their labels."""
-    return recognition(subject.model, subject.dataset.train, subject.dataset.test, subject.config.seed)._asdict()
+    return recognition(subject.model, subject.classifier, subject.dataset.test, subject.config.seed)._asdict()
+
+
+def measure_lossless_codes(subject):
+    """What PNG and lossless WebP need for the test images."""
+    return lossless_bits(subject.dataset.test.images[:CODED_IMAGES])._asdict()
+
+
+def measure_jpeg(subject):
+    """The quality of JPEG with as many bits as the model's codes need."""
+    rate = float(subject.inferred.rate[:CODED_IMAGES].sum(axis=1).mean())
+    return jpeg_at_rate(subject.dataset.test.images[:CODED_IMAGES], rate)._asdict()
+
+
+def measure_frechet(subject):
+    """How far samples are from the training images, and as many held-out images, in the features of a classifier."""
+    train, test = (take(split, slice(FRECHET_IMAGES)) for split in (subject.dataset.train, subject.dataset.test))
+    labels = test.labels if subject.config.traits.is_conditional else None
+    generated = [
+        subject.model.sample(
+            len(test.images[at]),
+            noise_seed(subject.config.seed, Stream.FRECHET, index),
+            None if labels is None else labels[at].astype(np.float32),
+        ).numpy()
+        for index, at in enumerate(cut(len(test.images), evaluation_batch_size(subject.config.image_shape)))
+    ]
+    images = 255.0 * np.concatenate(generated)
+    return frechet_distances(subject.classifier, train.images, test.images, images)._asdict()
 
 
 def nothing(subject):
@@ -223,6 +276,13 @@ def room_for_a_window(subject):
     return "" if is_large else f"its window has {SSIM_WINDOW}x{SSIM_WINDOW} pixels; the images have {height}x{width}"
 
 
+def room_for_scales(subject):
+    """What is missing for the structural similarity at several scales."""
+    height, width, _ = subject.config.image_shape
+    is_large = num_scales_of((height, width)) > 1
+    return "" if is_large else f"two scales need {2 * SSIM_WINDOW} pixels a side; the images have {height}x{width}"
+
+
 class Measure(NamedTuple):
     """A measure: how it is taken of a Subject, whether it means something for such a model, and what its data lack."""
 
@@ -259,6 +319,12 @@ MEASURES = {
     **{name: Measure(scored(score), lambda s: s.has_factors, several_factors) for name, score in SCORES.items()},
     "error of reconstructions": Measure(measure_reconstructions, lambda s: s.config.image_size is not None),
     "SSIM": Measure(measure_similarity, lambda s: s.config.image_size is not None, room_for_a_window),
+    "MS-SSIM": Measure(measure_multi_scale_similarity, lambda s: s.config.image_size is not None, room_for_scales),
+    "lossless codes": Measure(measure_lossless_codes, lambda s: LIKELIHOODS[s.config.likelihood].is_of_8_bits),
+    "JPEG": Measure(measure_jpeg, lambda s: s.config.image_size is not None and s.config.traits.is_top_down),
+    "Frechet distance": Measure(
+        measure_frechet, lambda s: s.has_classes and s.config.image_size is not None, several_classes
+    ),
     "Bayes' rule": Measure(measure_bayes_rule, _is_given_classes, several_classes),
     "recognition": Measure(measure_recognition, _is_given_classes, several_classes),
 }

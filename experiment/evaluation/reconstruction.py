@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from data_utils import cut, over_batches
@@ -10,6 +11,7 @@ from experiment.training.preprocessing import make_batch
 
 IMAGES_AT_ONCE = 100
 SSIM_WINDOW = 11  # pixels
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the multi-scale SSIM, the finest scale first
 
 
 class ReconstructionErrors(NamedTuple):
@@ -35,6 +37,26 @@ def reconstruction_errors(model, split):
 def structural_similarity(model, split):
     """The mean over images of the SSIM of Wang, Bovik, Sheikh & Simoncelli (2004), windows of 11x11 pixels."""
     return _means(model, split, lambda images, made: tf.image.ssim(made, images, 1.0)[tf.newaxis])[0]
+
+
+def num_scales_of(image_shape):
+    """How many scales of the multi-scale SSIM an image has room for, at most five: each halves its sides."""
+    side = min(image_shape[:2])
+    return sum(side >> scale >= SSIM_WINDOW for scale in range(len(SCALE_WEIGHTS)))
+
+
+def multi_scale_similarity(model, split):
+    """The mean over images of the multi-scale SSIM of Wang, Simoncelli & Bovik (2003), and its number of scales.
+
+    The five weights are those of the paper. With fewer scales, the first ones are divided by their sum.
+    """
+    num_scales = num_scales_of(split.images.shape[1:])
+    weights = np.array(SCALE_WEIGHTS[:num_scales]) / sum(SCALE_WEIGHTS[:num_scales])
+
+    def compare(images, made):
+        return tf.image.ssim_multiscale(made, images, 1.0, power_factors=weights.tolist())[tf.newaxis]
+
+    return _means(model, split, compare)[0], num_scales
 
 
 def _means(model, split, compare):
