@@ -34,6 +34,7 @@ from experiment.files.trackers import TRACKERS_FILE, Tracked
 from experiment.pictures.always import draw_always, draw_charts, draw_samples_alone
 from experiment.pictures.chosen import Chosen, choose
 from experiment.pictures.codes import Units
+from experiment.pictures.photographs import draw_photographs
 from experiment.pictures.requested import Scene, draw_anomalies, draw_requested, num_codes_drawn
 from experiment.report.card import model_card
 from experiment.report.explorer import explorer_data
@@ -247,6 +248,7 @@ def evaluate(experiment, weights):
 
     scene = Scene(model, config, units, binary_test, dataset.label_names, inferred)
     figures = draw_always(model, config, dataset.test, binary_test, left_out)
+    figures |= draw_photographs(model, config, dataset, binary_test, left_out)
     requested = draw_requested(scene, chosen, left_out)
     figures |= requested
     charts = draw_charts(config, rows, units, left_out)

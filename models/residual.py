@@ -48,20 +48,18 @@ class Residual(Conv):
             for _ in range(self.config.num_blocks)
         ]
 
-    @of_trunk
     def prior_head(self, stage, size):
-        """A bottleneck; the prior starts as N(0, I)."""
-        if stage == self.top:
-            return super().prior_head(stage, size)
-        last = layers.Dense(size, kernel_initializer="zeros", dtype="float32")
-        return [*self._bottleneck(self.shape(stage)[-1]), last]
+        """A bottleneck on maps. The prior starts as N(0, I)."""
+        return super().prior_head(stage, size) if stage == self.top else self._head(stage, size, "zeros")
+
+    def posterior_head(self, stage, size):
+        """A bottleneck on maps."""
+        return super().posterior_head(stage, size) if stage == self.top else self._head(stage, size, "glorot_uniform")
 
     @of_trunk
-    def posterior_head(self, stage, size):
-        """A bottleneck."""
-        if stage == self.top:
-            return super().posterior_head(stage, size)
-        return [*self._bottleneck(self.shape(stage)[-1]), layers.Dense(size, dtype="float32")]
+    def _head(self, stage, size, initializer):
+        last = layers.Dense(size, kernel_initializer=initializer, dtype="float32")
+        return [*self._bottleneck(self.shape(stage)[-1]), last]
 
     def _bottleneck(self, width):
         """Layers to features of a smaller width, which see 5x5 pixels; the block's last layer follows."""

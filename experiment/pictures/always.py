@@ -1,12 +1,14 @@
 """The pictures of every run: name -> Figure. Every picture shows means of the likelihood, never logits."""
 
+from functools import partial
+
 import numpy as np
 import tensorflow as tf
 
 from experiment.pictures.captions import labels_for, likelihood_of, posterior_of, prior_of
 from experiment.pictures.codes import by_level, straight
-from experiment.pictures.plots import image_grid, loss_curve, unit_rates
-from experiment.settings.words import describe_loss, level_names, name_of
+from experiment.pictures.plots import heat_colours, image_grid, in_colour, loss_curve, unit_rates
+from experiment.settings.words import describe_loss, groups_of, level_names, name_of
 from experiment.training.preprocessing import make_batch
 from image_data.splits import take
 from models.distributions import repeat_rows
@@ -45,8 +47,10 @@ def draw_always(model, config, test, binary_test, left_out):
     if config.traits.has_levels and config.traits.is_top_down:
         drawings["temperatures"] = lambda: draw_temperatures(model, config, test)
         drawings["top_levels"] = lambda: draw_top_levels(model, config, binary_test)
-        for index, name in list(enumerate(level_names(model.num_levels)))[1:]:  # of the top level nothing is kept
-            drawings[f"resampled_{name}"] = lambda index=index: draw_resampled(model, config, binary_test, index)
+        for group in groups_of(config)[1:]:  # of the top level nothing is kept
+            drawings[f"resampled_{group.name.split()[0]}"] = partial(draw_resampled, model, config, binary_test, group)
+        if any(len(group.shape) > 1 for group in groups_of(config)):
+            drawings["rate_maps"] = lambda: draw_rate_maps(model, config, binary_test)
     return draw_each(drawings, left_out)
 
 
@@ -204,24 +208,47 @@ def draw_top_levels(model, config, binary_test):
     codes = model.encode(batch)
     names = level_names(model.num_levels)
     rows = {"test image": batch.images.numpy()}
-    for count in range(1, model.num_levels + 1):
-        name = names[0] if count == 1 else f"{names[0]} to {names[count - 1]}"
-        rows[f"from {name}"] = model.decode(codes[:count], batch.labels).mean.numpy()
+    for group in groups_of(config):
+        name = " to ".join(dict.fromkeys([names[0], names[group.last]]))
+        rows[f"from {name}"] = model.decode(codes[: group.last + 1], batch.labels).mean.numpy()
     title = f"{name_of(config)}: reconstructions from the top levels only\nlower levels are the means of their priors"
     return image_grid(np.stack(list(rows.values())), title, list(rows))
 
 
-def draw_resampled(model, config, binary_test, index):
-    """What a level adds: test images keep the levels above it; it and those below are drawn from their priors."""
+def draw_resampled(model, config, binary_test, group):
+    """What a Group of levels adds: test images keep the levels above; it and those below are drawn from their priors.
+    """
     batch = make_batch(*take(binary_test, slice(RESAMPLED_ROWS))[:2])
     names = level_names(model.num_levels)
-    codes, labels = repeat_rows((model.encode(batch)[:index], batch.labels), COLUMNS - 1)
+    codes, labels = repeat_rows((model.encode(batch)[: group.first], batch.labels), COLUMNS - 1)
     seed = noise_seed(config.seed, Stream.LEVELS)
     images = model.sample(len(batch.images) * (COLUMNS - 1), seed, labels, codes=codes).numpy()
     grid = images.reshape(len(batch.images), COLUMNS - 1, *images.shape[1:])
     grid = np.concatenate([batch.images.numpy()[:, np.newaxis], grid], axis=1)
-    kept = " to ".join(dict.fromkeys([names[0], names[index - 1]])) if index else "nothing"
-    drawn = " to ".join(dict.fromkeys([names[index], names[-1]]))
-    title = f"{name_of(config)}: what {names[index]} adds\n"
+    kept = " to ".join(dict.fromkeys([names[0], names[group.first - 1]]))
+    drawn = " to ".join(dict.fromkeys([names[group.first], names[-1]]))
+    title = f"{name_of(config)}: what {group.name} adds\n"
     title += f"first column: test image; {kept} kept, {drawn} drawn from the prior"
     return image_grid(grid, title)
+
+
+def draw_rate_maps(model, config, binary_test):
+    """Where the information about test images is: the rate (KL) of every pixel of the levels that are maps.
+
+    Levels of one shape are added up. Colours go from 0 to the largest value of a row.
+    """
+    batch = make_batch(*take(binary_test, slice(COLUMNS))[:2])
+    latents = model(batch, noise_seed(config.seed, Stream.LEVELS)).latents
+    height, width, _ = config.image_shape
+    rows = {"test image": in_colour(batch.images.numpy())}
+    for group in groups_of(config):
+        rates = sum(latent.rate_per_unit.numpy() for latent in latents[group.first : group.last + 1])
+        total = rates.reshape(len(rates), -1).sum(axis=1).mean()
+        if len(group.shape) > 1:
+            maps = rates.sum(axis=-1)
+            enlarged = maps.repeat(height // maps.shape[1], axis=1).repeat(width // maps.shape[2], axis=2)
+            shape = "x".join(map(str, group.shape[:2]))
+            rows[f"{group.name}, {shape}: {total:,.0f} nats, to {maps.max():.1f}"] = heat_colours(enlarged)
+    title = f"{name_of(config)}: where the information is\nrate (KL) of every pixel of a level's map, black is 0; "
+    title += "means of an image, and the largest value of a pixel"
+    return image_grid(np.stack(list(rows.values())), title, list(rows))

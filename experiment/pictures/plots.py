@@ -93,6 +93,16 @@ def image_grid(images, title, row_names=None, column_names=None, cell_pixels=CEL
     return figure
 
 
+def in_colour(images):
+    """Images [..., H, W, C] with three channels, whether they are grey or not."""
+    return images if images.shape[-1] == 3 else images.repeat(3, axis=-1)
+
+
+def heat_colours(values):
+    """Values of at least 0, [..., H, W], as colours [..., H, W, 3] from black for 0 to white for the largest."""
+    return colormaps["inferno"](values / max(values.max(), 1e-9))[..., :3]
+
+
 def text_pixels(text, size):
     """The width of a line of text of this size (points) in pixels of a figure."""
     font = get_font(findfont("DejaVu Sans"))

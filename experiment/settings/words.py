@@ -2,6 +2,7 @@
 
 from itertools import groupby
 from math import prod
+from typing import NamedTuple
 
 from models.catalog import LIKELIHOODS, OBJECTIVES
 
@@ -14,6 +15,26 @@ def name_of(config):
 def level_names(num_levels):
     """z3, z2, z1: top level first, z1 next to the image. A single level is z."""
     return [f"z{level}" for level in range(num_levels, 0, -1)] if num_levels > 1 else ["z"]
+
+
+class Group(NamedTuple):
+    """Neighbouring levels of one shape, counted from the top level, which is 0."""
+
+    first: int
+    last: int
+    shape: tuple[int, ...]
+    name: str  # 'z4', or 'z4 to z2'
+
+
+def groups_of(config):
+    """The levels of a model in Groups of one shape, top level first."""
+    names, groups = level_names(len(config.level_shapes)), []
+    for shape, same in groupby(reversed(config.level_shapes)):
+        first = groups[-1].last + 1 if groups else 0
+        last = first + len(list(same)) - 1
+        name = names[first] if first == last else f"{names[first]} to {names[last]}"
+        groups.append(Group(first, last, shape, name))
+    return groups
 
 
 def nats_of(config):
@@ -59,14 +80,10 @@ def remarks_on(config):
 
 def describe_levels(config):
     """The levels of a hierarchy and their order, in words."""
-    sizes, first = [], 1
-    for shape, same in groupby(config.level_shapes):
-        last = first + len(list(same)) - 1
-        levels = f"z{first}" if first == last else f"z{first} to z{last}"
-        sizes.append(f"{levels} {'x'.join(map(str, shape))}")
-        first = last + 1
     if config.traits.is_top_down:
-        return f"{', '.join(reversed(sizes))}, each given those before it"
+        sizes = [f"{group.name} {'x'.join(map(str, group.shape))}" for group in groups_of(config)]
+        return f"{', '.join(sizes)}, each level given those before it"
+    sizes = [f"z{level} {size}" for level, (size,) in enumerate(config.level_shapes, 1)]
     return f"x -> {' -> '.join(sizes)} -> x, prior {config.traits.prior}"
 
 

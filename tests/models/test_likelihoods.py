@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy import stats
 
 from models.catalog import LIKELIHOODS
-from models.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian, Likelihood
+from models.likelihoods import NUM_COMPONENTS, Bernoulli, DiscretizedLogistic, Gaussian, Likelihood, LogisticMixture
 
 GENERATOR = np.random.default_rng(0)
 
@@ -105,6 +105,72 @@ def test_discretized_logistic_has_a_location_and_a_bounded_scale_for_every_value
     assert np.isfinite(far).all()
 
 
+def parameters_of_mixture(num_channels, shape=(2, 3, 4)):
+    """The output of a decoder, float32 [..., P], and the same in parts: weights, locations, scales, slopes."""
+    generator = np.random.default_rng(7)
+    size = LogisticMixture.num_parameters(num_channels) // NUM_COMPONENTS
+    parameters = generator.normal(0.0, 1.0, (*shape, NUM_COMPONENTS, size)).astype(np.float32)
+    logits, means, scales, slopes = np.split(
+        parameters.astype(np.float64), [1, 1 + num_channels, 1 + 2 * num_channels], axis=-1
+    )
+    weights = np.exp(logits[..., 0]) / np.exp(logits[..., 0]).sum(axis=-1, keepdims=True)
+    parts = weights, 1 / (1 + np.exp(-means)), np.exp(7 * np.tanh(scales / 7)), np.tanh(slopes)
+    return parameters.reshape(*shape, -1), *parts
+
+
+def test_a_logistic_mixture_equals_scipy_pixel_by_pixel():
+    parameters, weights, means, scales, slopes = parameters_of_mixture(3)
+    values = np.random.default_rng(8).integers(0, 256, (2, 3, 4, 3))
+    values[0, 0, :, 0] = [0, 255, 1, 254]
+    total = np.zeros(2)
+    for image, row, column in np.ndindex(2, 3, 4):
+        x, at = values[image, row, column], (image, row, column)
+        likelihood = 0.0
+        for k in range(NUM_COMPONENTS):
+            mean, (a_10, a_20, a_21) = means[at][k], slopes[at][k]
+            distance = x / 255 - mean
+            shifted = [mean[0], mean[1] + a_10 * distance[0], mean[2] + a_20 * distance[0] + a_21 * distance[1]]
+            logistic = stats.logistic(shifted, scales[at][k])
+            upper = np.where(x == 255, 1.0, logistic.cdf((x + 0.5) / 255))
+            lower = np.where(x == 0, 0.0, logistic.cdf((x - 0.5) / 255))
+            likelihood += weights[at][k] * np.prod(upper - lower)
+        total[image] += np.log(likelihood)
+    log_prob = LogisticMixture.from_parameters(parameters).log_prob((values / 255).astype(np.float32))
+    np.testing.assert_allclose(log_prob, total, rtol=1e-4)
+
+
+def test_the_probabilities_of_a_mixture_sum_to_one():
+    parameters, *_ = parameters_of_mixture(1, shape=(1, 1, 1))
+    values = (np.arange(256, dtype=np.float32) / 255).reshape(256, 1, 1, 1)
+    every = LogisticMixture.from_parameters(np.tile(parameters, (256, 1, 1, 1))).log_prob(values)
+    assert np.exp(every.numpy().astype(np.float64)).sum() == pytest.approx(1.0, rel=1e-4)
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_the_mean_of_a_mixture_is_that_of_its_pixels(channel):
+    """Drawn channel by channel in numpy, from narrow components that do not reach the ends of the range."""
+    parameters, weights, means, scales, slopes = parameters_of_mixture(3, shape=(1, 1, 1))
+    scales, generator, num_draws = scales / scales.max() / 60, np.random.default_rng(9), 200_000
+    k = generator.choice(NUM_COMPONENTS, num_draws, p=weights[0, 0, 0])
+    mean, slope = means[0, 0, 0][k], slopes[0, 0, 0][k]
+    noise = generator.logistic(0.0, scales[0, 0, 0][k])
+    x = np.zeros_like(mean)
+    for c, before in enumerate(([], [0], [1, 2])):
+        shift = sum(slope[:, index] * (x[:, d] - mean[:, d]) for d, index in enumerate(before))
+        x[:, c] = mean[:, c] + shift + noise[:, c]
+    mixture = LogisticMixture.from_parameters(parameters)
+    assert x[:, channel].mean() == pytest.approx(mixture.mean.numpy()[0, 0, 0, channel], abs=0.003)
+
+
+def test_a_mixture_is_finite_for_any_output_of_a_decoder():
+    parameters = np.random.default_rng(4).normal(0.0, 100.0, (2, 3, 3, LogisticMixture.num_parameters(3)))
+    parameters = tf.constant(parameters, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        log_prob = LogisticMixture.from_parameters(parameters).log_prob(np.zeros((2, 3, 3, 3), np.float32))
+    assert np.isfinite(log_prob).all() and np.isfinite(tape.gradient(log_prob, parameters)).all()
+
+
 @pytest.mark.parametrize("num_channels", [1, 3])
 def test_every_channel_counts(num_channels):
     images = np.random.default_rng(5).integers(0, 2, (2, 4, 4, num_channels)).astype(np.float32)
@@ -116,7 +182,7 @@ def test_every_channel_counts(num_channels):
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_every_entry_has_a_mean_and_a_log_prob_of_images(name):
     layer = layer_of(name)
-    density = layer(tf.constant(GENERATOR.normal(size=(2, 3, 3, 3 * layer.parameters_per_channel)), tf.float32))
+    density = layer(tf.constant(GENERATOR.normal(size=(2, 3, 3, layer.num_parameters(3))), tf.float32))
     assert density.mean.shape == (2, 3, 3, 3) and 0 <= np.min(density.mean) <= np.max(density.mean) <= 1
     assert density.log_prob(np.ones((2, 3, 3, 3), np.float32)).shape == (2,)
 
@@ -131,7 +197,7 @@ def test_a_learned_variance_begins_at_that_of_the_training_pixels(variance, log_
 
 
 @pytest.mark.parametrize(
-    "name, variance", [("bernoulli", None), ("discretized_logistic", None), ("mse", 1.0), ("gaussian", 0.07)]
+    "name, variance", [("bernoulli", None), ("discretized_logistic", None), ("logistic_mixture", None), ("mse", 1.0), ("gaussian", 0.07)]
 )
 def test_a_gaussian_says_its_variance(name, variance):
     assert layer_of(name, pixel_variance=0.07).variance == (variance and pytest.approx(variance, rel=1e-5))

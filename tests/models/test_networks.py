@@ -22,6 +22,7 @@ CONV = {
     "num_features": 32,
     "num_blocks": 0,
     "image_shape": (28, 28, 1),
+    "level_shapes": ((14, 14, 2), (4,)),
 }
 
 
@@ -36,18 +37,18 @@ def widths(trunk):
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("image_shape", [(28, 28, 1), (16, 32, 3)])
-@pytest.mark.parametrize("parameters_per_channel", [1, 2])
-def test_decoder_mirrors_encoder(network, image_shape, parameters_per_channel):
+@pytest.mark.parametrize("num_parameters", [int, lambda num_channels: 2 * num_channels])
+def test_decoder_mirrors_encoder(network, image_shape, num_parameters):
     config = settings(network=network, image_shape=image_shape)
-    encoder, decoder = build_encoder(config), build_decoder(config, parameters_per_channel)
+    encoder, decoder = build_encoder(config), build_decoder(config, num_parameters)
     features = encoder(tf.zeros((2, *image_shape)))
     assert features.shape.rank == 2
-    num_channels = parameters_per_channel * image_shape[-1]
+    num_channels = num_parameters(image_shape[-1])
     assert decoder(tf.zeros((2, 5))).shape == (2, *image_shape[:2], num_channels)
     if network == "mlp":
         assert widths(encoder) == [12, 8]
-        assert widths(decoder) == [8, 12, math.prod(image_shape) * parameters_per_channel]
-    else:
+        assert widths(decoder) == [8, 12, image_shape[0] * image_shape[1] * num_channels]
+    elif network == "conv":
         assert widths(encoder) == [12, 8, 32]
         coarsest = image_shape[0] * image_shape[1] // 16 * 8
         assert widths(decoder) == [32, coarsest, 12, num_channels]
@@ -65,7 +66,7 @@ def test_every_kind_of_convolutional_trunk(upsampling, normalization, num_featur
         decoder_normalization="instance" if normalization == "batch" else normalization,
         num_features=num_features,
     )
-    encoder, decoder = build_encoder(config), build_decoder(config, 1)
+    encoder, decoder = build_encoder(config), build_decoder(config, int)
     assert encoder(tf.zeros((2, 24, 40, 3))).shape == (2, num_features or 3 * 5 * 8)
     assert decoder(tf.zeros((2, 7))).shape == (2, 24, 40, 3)
     kinds = {"batch": BatchNormalization, "instance": keras.layers.GroupNormalization, "none": ()}
@@ -84,7 +85,7 @@ def test_presets_make_images_of_their_size_and_of_others_that_divide(name):
     for size in (preset["image_size"], 2 ** len(preset["hidden_sizes"]) * 3):
         config = settings(**{**preset, "image_shape": (size, size, 3)})
         build_encoder(config)(tf.zeros((1, size, size, 3)))
-        assert build_decoder(config, 1)(tf.zeros((1, *preset["latent_size"]))).shape == (1, size, size, 3)
+        assert build_decoder(config, int)(tf.zeros((1, *preset["latent_size"]))).shape == (1, size, size, 3)
 
 
 def test_instance_normalisation_is_by_image_and_channel():
@@ -96,7 +97,7 @@ def test_instance_normalisation_is_by_image_and_channel():
 
 def test_conv_refuses_sides_that_its_strides_do_not_divide():
     with pytest.raises(NetworkError, match="28x28 pixels: 3 convolutions of stride 2 expected sides that 8 divides"):
-        build_decoder(settings(hidden_sizes=(8, 8, 8)), 1)
+        build_decoder(settings(hidden_sizes=(8, 8, 8)), int)
 
 
 # --- Batch normalisation ----------------------------------------------------------------------------------------------
@@ -160,9 +161,9 @@ def test_running_statistics_begin_with_the_first_batch_and_move_as_in_keras_late
     np.testing.assert_allclose(ours.moving_variance, keras_layer.moving_variance, rtol=1e-4)
 
 
-@pytest.mark.parametrize("network, hidden", [("mlp", (12, 8)), ("conv", (12, 8))])
-def test_steps_lead_from_stage_to_stage(network, hidden):
-    trunk = build_trunk(settings(network=network, hidden_sizes=hidden, num_blocks=2))
+@pytest.mark.parametrize("network", NETWORKS)
+def test_steps_lead_from_stage_to_stage(network):
+    trunk = build_trunk(settings(network=network, num_blocks=2))
     features = tf.random.normal((3, 28, 28, 1))
     for stage in range(1, trunk.top + 1):
         features = keras.Sequential(trunk.climb(stage - 1, stage))(features)

@@ -9,6 +9,9 @@ from experiment.training.preprocessing import (
     binarize_when_read,
     flip_horizontally,
     make_batch,
+    perturb,
+    shift,
+    turn,
 )
 from image_data.splits import Split
 from models.noise import Stream, noise_seed
@@ -64,6 +67,34 @@ def test_half_of_the_images_are_mirrored_left_to_right():
     other = flip_horizontally(images, noise_seed(1)).numpy()
     assert not np.array_equal(flipped, other)
     np.testing.assert_array_equal(flipped, flip_horizontally(images, noise_seed(0)))
+
+
+def test_images_are_turned_by_quarters_each_as_often(split):
+    images = np.random.default_rng(0).integers(0, 256, (2000, 3, 3, 1), dtype=np.uint8)
+    turned = turn(images, noise_seed(0)).numpy()
+    is_turned = [(turned == np.rot90(images, k, axes=(1, 2))).all(axis=(1, 2, 3)) for k in range(4)]
+    np.testing.assert_array_equal(np.sum(is_turned, axis=0), 1)
+    assert np.abs(np.mean(is_turned, axis=1) - 0.25).max() < 5 * 0.433 / np.sqrt(2000)
+
+
+def test_images_are_moved_by_every_offset_and_edges_are_mirrored():
+    image = np.arange(1, 31, dtype=np.uint8).reshape(1, 5, 6, 1)
+    images = np.tile(image, (600, 1, 1, 1))
+    moved = shift(images, noise_seed(0), most=2).numpy()
+    padded = np.pad(image[0], ((2, 2), (2, 2), (0, 0)), "symmetric")
+    windows = {(row, column): padded[row : row + 5, column : column + 6] for row in range(5) for column in range(5)}
+    counts = [(moved == window).all(axis=(1, 2, 3)).sum() for window in windows.values()]
+    assert sum(counts) == 600 and min(counts) > 5 and max(counts) < 60
+
+
+def test_changes_come_in_their_order_each_with_noise_of_its_own(make_config):
+    config = make_config(horizontal_flip=True, quarter_turns=True, shift=3, image_shape=(8, 8, 1))
+    images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), dtype=np.uint8)
+    expected = flip_horizontally(images, noise_seed(0, Stream.TRAIN_FLIPS, 7))
+    expected = turn(expected, noise_seed(0, Stream.TRAIN_TURNS, 7))
+    expected = shift(expected, noise_seed(0, Stream.TRAIN_SHIFTS, 7), most=3)
+    expected = binarize(expected, noise_seed(0, Stream.TRAIN_BINARIZATION, 7))
+    np.testing.assert_array_equal(perturb(images, 7, config), expected)
 
 
 def test_images_that_are_binarised_when_they_are_read_are_those_of_all_at_once(monkeypatch):
