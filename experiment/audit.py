@@ -18,6 +18,7 @@ from experiment.settings.words import (
 )
 from experiment.training.devices import ONE_DEVICE
 from experiment.training.execution import has_units_for
+from experiment.training.loop import plan_steps
 from models.catalog import OBJECTIVES
 
 SLOW = "this machine has no units for {}, so it is slow; --precision float32 is the fast one here"
@@ -48,7 +49,7 @@ def audit(config, model, dataset, run, devices=ONE_DEVICE):
         ("likelihood", f"{config.likelihood}, binarisation {config.binarization}"),
         ("nats", nats_of(config)),
         *(("remark", remark) for remark in remarks_on(config)),
-        *(lines_of_training(config) if config.num_epochs else []),
+        *(lines_of_training(config, plan_steps(dataset.train, config)) if config.num_epochs else []),
         ("device", f"{device}, {describe_precision(config) if config.num_epochs else 'float32'}"),
         *([("remark", SLOW.format(config.precision))] if lacks_units(config) else []),
         *(
@@ -65,9 +66,12 @@ def lacks_units(config):
     return config.num_epochs > 0 and config.precision.startswith("mixed") and not has_units_for(config.precision)
 
 
-def lines_of_training(config):
+def lines_of_training(config, plan):
     """The lines of what training descends, and how."""
     loss = describe_loss(config)
     if OBJECTIVES[config.objective].is_weighted_sum:
         loss += f" (beta_norm {beta_norm(config):.3g}, its value if both terms were means, over pixels and over units)"
-    return [("loss", loss), ("training", describe_training(config))]
+    steps = f"{config.num_epochs:,} epochs of {plan.steps_per_epoch:,} steps"
+    if DATASETS[config.dataset].num_steps:
+        steps += f"; the default suits the number of images: about {DATASETS[config.dataset].num_steps:,} steps"
+    return [("loss", loss), ("training", describe_training(config)), ("", steps)]

@@ -30,6 +30,7 @@ from experiment.settings.config import DATA, MODEL, PICTURES, TRAINING, Config, 
 from experiment.settings.datasets import DATASETS
 from experiment.settings.refusals import ConfigError, received
 from experiment.settings.values import NEWEST
+from image_data.formats import SUFFIXES
 from models.catalog import SELECTORS
 
 FACTOR_IW_SAMPLES = 100
@@ -96,7 +97,16 @@ def _configured(given, resume):
         if config.num_epochs == 0 and "run_name" not in given:
             config = replace(config, run_name=folder.resolve().name)  # what is made of a run is named after it
         return config, None
-    return resolve(given), None
+    return resolve(given, _num_images(given)), None
+
+
+def _num_images(given):
+    """How many image files the data set's folder holds, or None where no default depends on it."""
+    dataset = DATASETS.get(given.get("dataset"))
+    if not dataset or not dataset.num_steps or "num_epochs" in given or "data_dir" not in given:
+        return None
+    num_files = sum(path.suffix.lower() in SUFFIXES for path in Path(given["data_dir"]).rglob("*"))
+    return min(num_files, given.get("limit", num_files))
 
 
 def find_examined(given, name, resume=None):

@@ -51,10 +51,13 @@ def config_of(text, source):
         raise ConfigError(f"{source}: {error}") from None
 
 
-def resolve(given):
-    """The Config of a new run: defaults < those of data set, model and objective < given settings (a dict)."""
+def resolve(given, num_images=None):
+    """The Config of a new run: defaults < those of data set, model and objective < given settings (a dict).
+
+    num_images is that of the data set, where its defaults depend on it, see `defaults_of`.
+    """
     given = _spelled_out(given)
-    return _settle({**defaults_of(given), **given}, given)
+    return _settle({**defaults_of(given, num_images), **given}, given)
 
 
 def resolve_loaded(given, saved):

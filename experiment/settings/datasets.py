@@ -1,5 +1,6 @@
 """The data sets and their defaults, mainly the settings of the five projects that this suite replaces."""
 
+from math import ceil
 from typing import Any, NamedTuple
 
 from models.catalog import MODELS, NETWORK_SETTINGS, OBJECTIVES, SELECTORS, name_of_model
@@ -13,6 +14,18 @@ class DataSet(NamedTuple):
     hierarchical: dict[str, Any] = {}  # further settings with --hierarchical
     top_down: dict[str, Any] = {}  # further ones with --hierarchy top_down (the default) on the data set's own network
     has_factors: bool = False  # whether the factors of its images are known
+    num_steps: int = 0  # the default number of epochs is what makes about so many steps; 0: that of the settings
+
+    def num_epochs(self, num_images, batch_size, train_share):
+        """As many epochs as make `num_steps`, but at least 20 and at most 1,000.
+
+        Args:
+            num_images: of all splits.
+            batch_size: images in a batch.
+            train_share: the share of the images that are trained on.
+        """
+        steps_per_epoch = max(1, int(train_share * num_images) // batch_size)
+        return min(max(20, ceil(self.num_steps / steps_per_epoch)), 1_000)
 
     @property
     def has_photographs(self):
@@ -126,15 +139,17 @@ DATASETS = {
         {**AT_64, "likelihood": "gaussian", "batch_size": 64, "num_epochs": 50},
         "your own images",
         VECTOR_LEVELS,
+        num_steps=3_000,
     ),
 }
 
 
-def defaults_of(given):
+def defaults_of(given, num_images=None):
     """The defaults of `Config` that the data set, the model and the objective change: a dict.
 
     Args:
         given: the given settings, a dict.
+        num_images: of the data set, where it is known and its default number of epochs depends on it.
     """
     dataset = DATASETS.get(given.get("dataset", "mnist"), DataSet({}, ""))
     network = given.get("network", dataset.settings.get("network", "mlp"))
@@ -147,6 +162,10 @@ def defaults_of(given):
             settings |= dataset.top_down
     if not has_its_network:
         settings = {name: value for name, value in settings.items() if name not in NETWORK_SETTINGS}
+    if num_images:
+        batch_size = given.get("batch_size", settings["batch_size"])
+        held_out = given.get("validation_split", 0.2) + given.get("test_split", 0.1)
+        settings["num_epochs"] = dataset.num_epochs(num_images, batch_size, 1 - held_out)
     return as_read(settings, given.get("objective", "elbo"))
 
 
