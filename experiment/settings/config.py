@@ -21,6 +21,7 @@ from experiment.settings.values import (
     IMAGE_SIZE,
     IMAGES,
     LEVELS,
+    MAX_FLOAT,
     MAX_INT,
     NEWEST,
     NORMALIZATION,
@@ -240,6 +241,12 @@ class Config:
     )
     clip_norm: float = setting(
         0.0, TRAINING, AT_LEAST_0, "largest global norm of the gradient; larger ones are scaled down to it; 0: no limit"
+    )
+    skip_above: float = setting(
+        0.0,
+        TRAINING,
+        number(lambda value: value == 0 or 1 < value < MAX_FLOAT, "0, or a number above 1"),
+        "skip steps whose gradient has a norm of more than X times its running mean, such as 10; 0: none",
     )
     weight_decay: float = setting(0.0, TRAINING, AT_LEAST_0, "weight decay of AdamW")
     ema: float = setting(

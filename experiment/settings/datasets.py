@@ -12,7 +12,7 @@ class DataSet(NamedTuple):
     settings: dict[str, Any]
     source: str
     hierarchical: dict[str, Any] = {}  # further settings with --hierarchical
-    top_down: dict[str, Any] = {}  # further ones with --hierarchy top_down (the default) on the data set's own network
+    top_down: dict[str, Any] = {}  # further ones with --hierarchy top_down (the default) on their network
     has_factors: bool = False  # whether the factors of its images are known
     num_steps: int = 0  # the default number of epochs is what makes about so many steps; 0: that of the settings
 
@@ -152,16 +152,15 @@ def defaults_of(given, num_images=None):
         num_images: of the data set, where it is known and its default number of epochs depends on it.
     """
     dataset = DATASETS.get(given.get("dataset", "mnist"), DataSet({}, ""))
-    network = given.get("network", dataset.settings.get("network", "mlp"))
-    has_its_network = network == dataset.settings.get("network", "mlp")
     model = MODELS[name_of_model({name: given.get(name) for name in SELECTORS})]
-    settings = {**dataset.settings, **model.settings}
-    if model.has_levels:
-        settings |= dataset.hierarchical
-        if model.is_top_down and has_its_network:
-            settings |= dataset.top_down
-    if not has_its_network:
+    deep = dataset.top_down if model.has_levels and model.is_top_down else {}
+    own = dataset.settings.get("network", "mlp")
+    network = given.get("network", deep.get("network", own))
+    settings = {**dataset.settings, **model.settings, **(dataset.hierarchical if model.has_levels else {})}
+    if network != own:
         settings = {name: value for name, value in settings.items() if name not in NETWORK_SETTINGS}
+    if network == deep.get("network", own):
+        settings |= deep
     if num_images:
         batch_size = given.get("batch_size", settings["batch_size"])
         held_out = given.get("validation_split", 0.2) + given.get("test_split", 0.1)

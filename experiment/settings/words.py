@@ -108,6 +108,8 @@ def describe_training(config):
     words = [f"{config.optimizer}, learning rate {config.learning_rate:g}{schedule}"]
     if config.clip_norm:
         words.append(f"gradients clipped at norm {config.clip_norm:g}")
+    if config.skip_above:
+        words.append(f"steps of more than {config.skip_above:g} times the usual gradient norm skipped")
     if config.weight_decay:
         words.append(f"weight decay {config.weight_decay:g}")
     if config.ema:

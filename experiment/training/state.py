@@ -24,6 +24,8 @@ class TrainingState:
         self.averages = [tf.Variable(weight) for weight in model.variables] if config.ema else []
         self.step = tf.Variable(0, dtype=tf.int64)
         self.num_skipped = tf.Variable(0, dtype=tf.int64)
+        # The running mean of the logarithm of the gradient's norm, where the run skips unusual ones.
+        self.mean_log_norm = tf.Variable(0.0) if config.skip_above else None
         self.lowest_loss = tf.Variable(np.inf, dtype=tf.float32)  # of the validation images
 
     def variables(self):
@@ -33,6 +35,7 @@ class TrainingState:
             "step": self.step,
             "num_skipped": self.num_skipped,
             "lowest_loss": self.lowest_loss,
+            **({} if self.mean_log_norm is None else {"mean_log_norm": self.mean_log_norm}),
             **{f"{name}/{index}": each for name, variables in lists.items() for index, each in enumerate(variables)},
         }
 

@@ -1,5 +1,6 @@
 """The training step."""
 
+from math import log
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -40,8 +41,9 @@ def train_step(state, batch, seed, config, weights):
     gradients, metrics = strategy.run(differentiate, (state, batch, seed, config, weights))
     metrics = tf.nest.map_structure(lambda each: strategy.experimental_local_results(each)[0], metrics)  # all are equal
     is_finite = tf.math.is_finite(metrics.loss) & tf.math.is_finite(metrics.gradient_norm)
-    apply_if(is_finite, state, gradients, config, statistics)
-    return metrics, is_finite
+    is_usual = has_usual_norm(metrics.gradient_norm, is_finite, state, config)
+    apply_if(is_finite & is_usual, is_finite, state, gradients, config, statistics)
+    return metrics, is_finite & is_usual
 
 
 def differentiate(state, batch, seed, config, weights):
@@ -63,8 +65,27 @@ def copy_statistics(model):
     return [tf.identity(each) for each in model.non_trainable_variables]
 
 
-def apply_if(is_finite, state, gradients, config, statistics):
-    """Apply the gradients, or restore the running statistics: one gradient of NaN would make every weight NaN."""
+def has_usual_norm(norm, is_finite, state, config):
+    """Whether the norm of a gradient is at most config.skip_above times its running geometric mean; 0 is no limit.
+
+    The first hundred steps all count as usual. A skipped step moves the mean, too, so norms that stay large become
+    usual: at exp(G) times the mean within 100 log(G / log(skip_above)) steps. A fixed limit can skip all steps for ever.
+
+    Reference: Child (2021), section 3.2, where the limit is fixed.
+    """
+    if not config.skip_above:
+        return tf.constant(True)
+    distance = tf.math.log(norm) - state.mean_log_norm
+    share = tf.maximum(0.01, 1.0 / tf.cast(state.step + 1, tf.float32))
+    state.mean_log_norm.assign_add(tf.where(is_finite, share * distance, 0.0))
+    return (distance <= log(config.skip_above)) | (state.step < 100)
+
+
+def apply_if(is_made, is_finite, state, gradients, config, statistics):
+    """Apply the gradients, or restore the running statistics: one gradient of NaN would make every weight NaN.
+
+    Only gradients that are not finite count as skipped steps, of which a run allows a number.
+    """
 
     def descend():
         tf.distribute.get_strategy().run(state.optimizer.apply, (gradients, state.model.trainable_variables))
@@ -73,9 +94,9 @@ def apply_if(is_finite, state, gradients, config, statistics):
 
     def skip():
         assign(state.model.non_trainable_variables, statistics)
-        return state.lower_loss_scale()
+        return tf.cond(is_finite, lambda: tf.constant(0, tf.int64), state.lower_loss_scale)
 
-    state.num_skipped.assign_add(tf.cond(is_finite, descend, skip))
+    state.num_skipped.assign_add(tf.cond(is_made, descend, skip))
     state.step.assign_add(1)
 
 

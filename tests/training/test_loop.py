@@ -14,7 +14,7 @@ from experiment.training.execution import Execution, plan_execution
 from experiment.training.loop import Plan, TrainingError, compile_train_steps, fit, plan_steps
 from experiment.training.preprocessing import binarize, flip_horizontally, make_batch
 from experiment.training.state import TrainingState
-from experiment.training.step import StepMetrics, train_step
+from experiment.training.step import StepMetrics, has_usual_norm, train_step
 from models.bounds import elbo_terms
 from models.build import build_model
 from models.noise import Stream, noise_seed
@@ -351,3 +351,31 @@ def test_xla_is_for_dense_networks_on_a_cpu(make_config):
     assert dense.jit_compile
     assert convolutional.jit_compile == on_gpu
     assert dense.steps_per_call > convolutional.steps_per_call >= 1
+
+
+def test_an_unusual_gradient_is_skipped_and_usual_again_where_it_stays(make_config):
+    config = make_config(skip_above=10.0)
+    state = TrainingState(build_model(config), config, 10)
+    state.step.assign(200)
+    state.mean_log_norm.assign(np.log(2.0))
+    assert [bool(has_usual_norm(tf.constant(norm), True, state, config)) for norm in (2.0, 19.0, 25.0)] == [1, 1, 0]
+    state.mean_log_norm.assign(0.0)
+    seen = [bool(has_usual_norm(tf.exp(10.0), True, state, config)) for _ in range(200)]
+    assert seen.index(True) == pytest.approx(100 * np.log(10 / np.log(10.0)), abs=2) and all(seen[seen.index(True) :])
+    before = float(state.mean_log_norm)
+    has_usual_norm(tf.constant(np.nan), False, state, config)
+    assert float(state.mean_log_norm) == before
+
+
+def test_a_skipped_step_changes_no_weight_and_is_not_counted_against_the_run(make_config, split):
+    config = make_config(skip_above=10.0, ema=0.9)
+    state = TrainingState(build_model(config), config, 10)
+    state.step.assign(200)
+    state.mean_log_norm.assign(-10.0)
+    before = [weight.numpy() for weight in state.model.weights]
+    batch = make_batch(split.images[:8], None)
+    _, is_made = train_step(state, batch, noise_seed(0), config, Weights())
+    assert not is_made and state.num_skipped.numpy() == 0 and state.step.numpy() == 201
+    for weight, value in zip(state.model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    assert "mean_log_norm" in state.variables()
