@@ -7,7 +7,8 @@ from conftest import assert_refused
 
 from experiment.files.checkpoints import save_config
 from experiment.files.names import STATE_FILE
-from experiment.plan import is_study, plan_study
+from experiment.plan import configure, is_study, plan_study
+from experiment.settings.datasets import DATASETS
 from experiment.settings.refusals import ConfigError
 
 DIGITS = {"dataset": "digits", "num_epochs": 2}
@@ -103,3 +104,24 @@ def test_a_study_goes_on_in_the_precision_that_auto_meant(tmp_path):
 )
 def test_what_cannot_be_studied_is_refused(cli, flags, message):
     assert_refused(cli("--dataset", "digits", *flags), message)
+
+
+@pytest.mark.parametrize("num_files, expected", [(40, 1_000), (300, 1_000), (4_000, 70), (40_000, 20)])
+def test_the_default_of_epochs_suits_the_number_of_photographs(num_files, expected):
+    entry = DATASETS["folder"]
+    num_epochs = entry.num_epochs(num_files, batch_size=64, train_share=0.7)
+    assert num_epochs == expected
+    if 20 < num_epochs < 1_000:
+        assert num_epochs * (int(0.7 * num_files) // 64) == pytest.approx(entry.num_steps, rel=0.03)
+
+
+def test_image_files_are_counted_where_no_number_of_epochs_is_given(tmp_path):
+    (tmp_path / "photos/cats").mkdir(parents=True)
+    for index in range(200):
+        (tmp_path / f"photos/cats/{index}.JPG").touch()
+    (tmp_path / "photos/notes.txt").touch()
+    given = {"dataset": "folder", "data_dir": str(tmp_path / "photos"), "batch_size": 10}
+    assert configure(given)[0].num_epochs == 3_000 // 14 + 1
+    assert configure({**given, "limit": 50})[0].num_epochs == 1_000
+    assert configure({**given, "num_epochs": 7})[0].num_epochs == 7
+    assert configure({"dataset": "folder"})[0].num_epochs == 50

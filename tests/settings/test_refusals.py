@@ -66,6 +66,13 @@ from experiment.settings.refusals import ConfigError
         ({"max_megapixels": 200.0}, "--max_megapixels 200.0 with --dataset mnist: its images are as they are"),
         ({"dataset": "folder", "max_megapixels": 0.0}, "--max_megapixels 0.0: expected a number above 0"),
         ({"activation": "gelu"}, "--activation gelu: expected one of relu"),
+        ({"shift": -1}, "--shift -1: expected a whole number of at least 0"),
+        ({"skip_above": 0.5}, "--skip_above 0.5: expected 0, or a number above 1"),
+        ({"hierarchical": True, "latent_size": ("4*0", 2)}, "--latent_size 4*0 2: expected whole numbers of at least 1"),
+        ({"hierarchical": True, "latent_size": ("4*9999", 2)}, "--latent_size 4*9999 2: expected whole numbers"),
+        ({"hierarchical": True, "latent_size": ("4*x", 2)}, "--latent_size 4*x 2: expected whole numbers"),
+        ({"latent_size": "4*2"}, "--latent_size 4*2: expected one whole number, or --hierarchical for levels"),
+        ({"network": "residual", "upsampling": "resize"}, "--upsampling resize with --network residual: expected"),
     ],
 )
 def test_refusals(given, message):
@@ -114,5 +121,17 @@ def test_objectives_refuse_what_they_would_not_look_at(given, message):
     ],
 )
 def test_pictures_that_cannot_be_drawn_are_refused(make_config, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        make_config(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"quarter_turns": True, "image_shape": (8, 4, 1)}, "--quarter_turns with images of 8x4 pixels: expected square"),
+        ({"shift": 9, "image_shape": (8, 16, 1)}, "--shift 9 with images of 8x16 pixels: expected at most 8"),
+    ],
+)
+def test_augmentation_that_images_do_not_allow_is_refused(make_config, settings, message):
     with pytest.raises(ConfigError, match=message):
         make_config(**settings)
