@@ -112,7 +112,7 @@ def test_the_default_of_epochs_suits_the_number_of_photographs(num_files, expect
     num_epochs = entry.num_epochs(num_files, batch_size=64, train_share=0.7)
     assert num_epochs == expected
     if 20 < num_epochs < 1_000:
-        assert num_epochs * (int(0.7 * num_files) // 64) == pytest.approx(entry.num_steps, rel=0.03)
+        assert num_epochs * (round(0.7 * num_files) // 64) == pytest.approx(entry.num_steps, rel=0.03)
 
 
 def test_image_files_are_counted_where_no_number_of_epochs_is_given(tmp_path):

@@ -24,7 +24,7 @@ class DataSet(NamedTuple):
             batch_size: images in a batch.
             train_share: the share of the images that are trained on.
         """
-        steps_per_epoch = max(1, int(train_share * num_images) // batch_size)
+        steps_per_epoch = max(1, round(train_share * num_images) // batch_size)
         return min(max(20, ceil(self.num_steps / steps_per_epoch)), 1_000)
 
     @property
