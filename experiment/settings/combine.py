@@ -152,12 +152,12 @@ def flags_of(config):
 def _spelled_out(values):
     """The usual form of values that may be given in several.
 
-    A single level may be a number, 15 for (15,), and a square one side or two: both are then 64. What commas join may
+    A single size may stand alone, 15 for (15,), and a square one side or two: both are then 64. What commas join may
     stand alone, ((400, 400),) for (400, 400).
     """
     values = {name: value[0] if _stands_alone(value) else value for name, value in values.items()}
     latent_size, image_size = values.get("latent_size"), values.get("image_size")
-    if type(latent_size) is int:
+    if type(latent_size) in (int, str):
         values = {**values, "latent_size": (latent_size,)}
     if isinstance(image_size, tuple) and len(image_size) in (1, 2) and len(set(image_size)) == 1:
         values = {**values, "image_size": image_size[0]}
