@@ -101,7 +101,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     target = PRESETS[PRESET].expected
-    settings = {"preset": PRESET, "num_epochs": options.num_epochs, "seed": options.seed}
+    settings = {**PRESETS[PRESET].settings, "num_epochs": options.num_epochs, "seed": options.seed}
     dataset = load_dataset("mnist", options.mnist)
     line = race(replace(resolve(settings), image_shape=dataset.train.images.shape[1:]), dataset, target)
     if "test_bound" not in line:
