@@ -24,7 +24,7 @@ from experiment.training.runtime import tf  # noqa: F401  before all other modul
 from data_utils import load_dataset
 from experiment.evaluation.likelihood import LogEvidence, estimate_iw_bound
 from experiment.files.environment import environment
-from experiment.settings.combine import resolve
+from experiment.settings.combine import resolve, with_preset
 from experiment.settings.presets import PRESETS
 from experiment.training.execution import plan_execution
 from experiment.training.loop import fit, plan_steps
@@ -101,7 +101,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     target = PRESETS[PRESET].expected
-    settings = {**PRESETS[PRESET].settings, "num_epochs": options.num_epochs, "seed": options.seed}
+    settings = with_preset({"preset": PRESET, "num_epochs": options.num_epochs, "seed": options.seed})
     dataset = load_dataset("mnist", options.mnist)
     line = race(replace(resolve(settings), image_shape=dataset.train.images.shape[1:]), dataset, target)
     if "test_bound" not in line:
