@@ -40,7 +40,7 @@ def test_a_race_that_is_lost_never_sees_the_test_images(digits, make_config):
 
 def test_the_table_begins_with_the_fastest(tmp_path, monkeypatch):
     line = {
-        "planned_epochs": 60,
+        "recipe": {"num_epochs": 60, "num_importance_samples": 5, "seed": 0},
         "epochs": 55,
         "training_minutes": 4.0,
         "validation_bound": -86.7,
@@ -56,6 +56,6 @@ def test_the_table_begins_with_the_fastest(tmp_path, monkeypatch):
     monkeypatch.setattr(leaderboard, "LINES", path)
     first, second = list(leaderboard.table())[2:]
     assert first == (
-        "| 3.0 min | -86.70 | **-86.20** +- 0.22 | 55 of 60 | 2026-11-28 | 0123456 | 2 cores of Some CPU |"
+        "| 3.0 min | -86.70 | **-86.20** +- 0.22 | 5 | 55 of 60 | 2026-11-28 | 0123456 | 2 cores of Some CPU |"
     )
     assert second.startswith("| 4.0 min |")
