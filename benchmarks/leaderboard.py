@@ -25,7 +25,8 @@ from experiment.training.runtime import tf  # noqa: F401  before all other modul
 from data_utils import load_dataset
 from experiment.evaluation.likelihood import LogEvidence, estimate_iw_bound
 from experiment.files.environment import environment
-from experiment.settings.combine import resolve, with_preset
+from experiment.settings.combine import resolve
+from experiment.settings.datasets import as_read
 from experiment.settings.presets import PRESETS
 from experiment.training.execution import plan_execution
 from experiment.training.loop import fit, plan_steps
@@ -105,7 +106,7 @@ def main():
     target = PRESETS[PRESET].expected
     recipe = {"num_epochs": options.num_epochs, "num_importance_samples": options.num_importance_samples}
     objective = "iwae" if options.num_importance_samples > 1 else "elbo"
-    settings = with_preset({"preset": PRESET, "seed": options.seed, "objective": objective, **recipe})
+    settings = as_read(PRESETS[PRESET].settings, objective) | {"objective": objective, "seed": options.seed, **recipe}
     dataset = load_dataset("mnist", options.mnist)
     line = race(replace(resolve(settings), image_shape=dataset.train.images.shape[1:]), dataset, target)
     if "test_bound" not in line:
