@@ -13,29 +13,36 @@ def digits():
     return load_dataset("digits", limit=40)
 
 
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch):
+    monkeypatch.setattr(leaderboard, "LOOKS", 2)
+    monkeypatch.setattr(leaderboard, "VALIDATION_SAMPLES", 20)
+
+
 def race(digits, make_config, target):
-    config = make_config(image_shape=digits.train.images.shape[1:], num_epochs=6, batch_size=20, ema=0.9)
-    return leaderboard.race(config, digits, target, test_samples=7)
+    first = make_config(image_shape=digits.image_shape, num_epochs=4, batch_size=20, ema=0.9)
+    second = make_config(
+        image_shape=digits.image_shape, num_epochs=1, batch_size=20, objective="iwae", num_importance_samples=3
+    )
+    return leaderboard.race([first, second], digits, target, test_samples=7)
 
 
 def test_a_race_ends_where_the_bound_is_reached(digits, make_config):
     line = race(digits, make_config, target=-1e6)
-    assert line["epochs"] == leaderboard.EPOCHS_BETWEEN
-    assert line["training_minutes"] >= 0
+    assert line["epochs"] == [2] and line["training_minutes"] > 0
     assert -1000 < line["validation_bound"] < -10 and -1000 < line["test_bound"] < -10
     assert line["standard_error"] > 0
 
 
-def test_a_race_that_is_lost_never_sees_the_test_images(digits, make_config):
-    line = race(digits._replace(test=digits.test._replace(images=digits.test.images[:0])), make_config, target=0.0)
-    assert line["epochs"] == 6 and line["validation_bound"] < -10
+def test_a_race_that_is_lost_runs_through_all_stages_and_never_sees_the_test_images(digits, make_config):
+    line = race(digits._replace(test=None), make_config, target=0.0)
+    assert line["epochs"] == [4, 1] and -1000 < line["validation_bound"] < -10
     assert "test_bound" not in line
 
 
-def test_the_table_begins_with_the_fastest(tmp_path, monkeypatch):
+def test_the_table_begins_with_the_fastest_and_ends_with_those_that_were_lost(tmp_path, monkeypatch):
     line = {
-        "planned_epochs": 60,
-        "epochs": 55,
+        "recipe": "240 of `vae_1l`, 2 of `iwae_1l_k50`",
         "training_minutes": 4.0,
         "validation_bound": -86.7,
         "test_bound": -86.2,
@@ -45,11 +52,13 @@ def test_the_table_begins_with_the_fastest(tmp_path, monkeypatch):
         "cpus": 2,
         "cpu": "Some CPU",
     }
+    lost = {name: value for name, value in line.items() if name not in ("test_bound", "standard_error")}
     path = tmp_path / "leaderboard.json"
-    path.write_text(json.dumps([line, line | {"training_minutes": 3.0}]))
+    path.write_text(json.dumps([lost | {"training_minutes": 1.0}, line, line | {"training_minutes": 3.0}]))
     monkeypatch.setattr(leaderboard, "LINES", path)
-    first, second = list(leaderboard.table())[2:]
+    first, second, third = list(leaderboard.table())[2:]
     assert first == (
-        "| 3.0 min | -86.70 | **-86.20** +- 0.22 | 55 of 60 | 2026-11-28 | 0123456 | 2 cores of Some CPU |"
+        "| 3.0 min | -86.70 | **-86.20** +- 0.22 | 240 of `vae_1l`, 2 of `iwae_1l_k50` | 2026-11-28 | 0123456 | "
+        "2 cores of Some CPU |"
     )
-    assert second.startswith("| 4.0 min |")
+    assert second.startswith("| 4.0 min |") and third.startswith("| 1.0 min | -86.70 | not looked at")
