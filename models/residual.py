@@ -27,7 +27,7 @@ class Residual(Conv):
         width = self.config.hidden_sizes[stage - 1]
         if stage == 1:
             return [layers.Conv2D(width, PATCH_KERNEL, strides=2, padding="same")]
-        return [layers.AveragePooling2D(), *self._to_width(stage - 1, stage)]
+        return [layers.AveragePooling2D(2), *self._to_width(stage - 1, stage)]
 
     def down(self, stage):
         if stage == self.top:

@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import sqrtm
 
 from experiment.evaluation.classifier import Classifier
-from experiment.evaluation.frechet import frechet_distance, frechet_distances
+from experiment.evaluation.photographs.frechet import frechet_distance, frechet_distances
 from image_data.splits import Split
 
 GENERATOR = np.random.default_rng(0)

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from tqdm import tqdm
 
+from experiment.evaluation.classifier import Classifier
 from experiment.evaluation.labels import BayesRule, recognition
 from experiment.evaluation.measures import Subject, measure_bayes_rule
 from image_data.splits import Dataset, Split
@@ -92,7 +93,8 @@ def test_the_memory_of_bayes_rule_does_not_grow_with_classes(monkeypatch):
 
 def test_a_classifier_recognises_what_was_asked_for():
     train = Split(np.tile(images_of(CLASSES), (10, 1, 1, 1)), np.tile(LABELS, (10, 1)))
-    right = recognition(RowOfLabel(), train, Split(images_of(CLASSES), LABELS), seed=0, num_epochs=20)
+    classifier, test = Classifier(train, seed=0), Split(images_of(CLASSES), LABELS)
+    right = recognition(RowOfLabel(), classifier, test, seed=0)
     assert right.classifier_accuracy > 0.95 and right.recognised > 0.95
-    wrong = recognition(RowOfLabel(shift=1), train, Split(images_of(CLASSES), LABELS), seed=0, num_epochs=20)
+    wrong = recognition(RowOfLabel(shift=1), classifier, test, seed=0)
     assert wrong.recognised < 0.05

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiment.evaluation import reconstruction
-from experiment.evaluation.reconstruction import reconstruction_errors, structural_similarity
+from experiment.evaluation.photographs import reconstruction
+from experiment.evaluation.photographs.reconstruction import reconstruction_errors, structural_similarity
 from image_data.splits import Split
 from models.likelihoods import Gaussian
 

@@ -67,6 +67,9 @@ def test_streams_keep_their_numbers():
         "RECOGNITION": 12,
         "PROBE_BINARIZATION": 13,
         "CHOSEN_BINARIZATION": 14,
+        "TRAIN_TURNS": 15,
+        "TRAIN_SHIFTS": 16,
+        "FRECHET": 17,
     }
     assert noise_seed(3, Stream.SAMPLES, 7).numpy().tolist() == [99675130, 5]
     assert noise_seed(0, Stream.TRAIN_POSTERIOR, 100).numpy().tolist() == [-2130391324, 1]

@@ -24,6 +24,8 @@ DEEP = {
 
 def test_a_deep_hierarchy_has_all_its_levels_and_each_reaches_the_image(make_config):
     model = build_model(make_config(**DEEP))
+    for index, weight in enumerate(model.trainable_weights):  # what begins at 0 lets no gradient through
+        weight.assign_add(0.1 * np.random.default_rng(index).normal(size=weight.shape))
     images = tf.constant(np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3)) / 255, tf.float32)
     output = model(Batch(images), noise_seed(1))
     assert [latent.z.shape[1:] for latent in output.latents] == [(5,), (4, 4, 2), (4, 4, 2)] + 3 * [(8, 8, 2)]
@@ -31,15 +33,7 @@ def test_a_deep_hierarchy_has_all_its_levels_and_each_reaches_the_image(make_con
         passed = forward(model, Batch(images), noise_seed(1), training=True)
         loss = tf.reduce_mean(passed.terms.distortion + tf.reduce_sum(passed.terms.rate, axis=1))
     gradients = tape.gradient(loss, model.trainable_variables)
-    assert all(np.isfinite(gradient).all() for gradient in gradients)
-    # A head whose last layer is 0 lets nothing through to what is before it at the first step, and nothing else does.
-    still = [
-        weight.path
-        for weight, gradient in zip(model.trainable_variables, gradients, strict=True)
-        if not np.any(gradient)
-    ]
-    heads = {variable.path for level in model.levels[:-1] if level.shape != (5,) for variable in level.prior_head.variables}
-    assert {*still} <= heads
+    assert all(np.isfinite(gradient).all() and np.any(gradient) for gradient in gradients)
 
 
 def test_the_prior_of_a_map_begins_as_the_standard_one(make_config):
