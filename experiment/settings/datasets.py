@@ -16,15 +16,9 @@ class DataSet(NamedTuple):
     has_factors: bool = False  # whether the factors of its images are known
     num_steps: int = 0  # the default number of epochs is what makes about so many steps; 0: that of the settings
 
-    def num_epochs(self, num_images, batch_size, train_share):
-        """As many epochs as make `num_steps`, but at least 20 and at most 1,000.
-
-        Args:
-            num_images: of all splits.
-            batch_size: images in a batch.
-            train_share: the share of the images that are trained on.
-        """
-        steps_per_epoch = max(1, round(train_share * num_images) // batch_size)
+    def num_epochs(self, num_train, batch_size):
+        """As many epochs as make `num_steps` of batches of so many training images: from 20 to 1,000."""
+        steps_per_epoch = max(1, num_train // batch_size)
         return min(max(20, ceil(self.num_steps / steps_per_epoch)), 1_000)
 
     @property
@@ -164,7 +158,7 @@ def defaults_of(given, num_images=None):
     if num_images:
         batch_size = given.get("batch_size", settings["batch_size"])
         held_out = given.get("validation_split", 0.2) + given.get("test_split", 0.1)
-        settings["num_epochs"] = dataset.num_epochs(num_images, batch_size, 1 - held_out)
+        settings["num_epochs"] = dataset.num_epochs(round((1 - held_out) * num_images), batch_size)
     return as_read(settings, given.get("objective", "elbo"))
 
 
