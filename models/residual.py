@@ -1,7 +1,7 @@
 """The trunk of deep hierarchies of maps: bottleneck blocks without normalisation."""
 
 import tensorflow as tf
-from keras import layers
+from keras import Sequential, layers
 from keras.initializers import VarianceScaling
 
 from models.networks import STRIDE_1_KERNEL, Conv, ResidualBlock
@@ -34,8 +34,7 @@ class Residual(Conv):
             return super().down(stage)
         if stage == 1:
             num_parameters = self.output_shape[-1]
-            patches = layers.Dense(4 * num_parameters, dtype="float32")
-            return [self._activation(), patches, Unfold(dtype="float32")]
+            return [layers.Dense(4 * num_parameters, dtype="float32"), Unfold(dtype="float32")]
         return [*self._to_width(stage, stage - 1), layers.UpSampling2D()]
 
     def blocks(self, stage, normalization):
@@ -49,17 +48,18 @@ class Residual(Conv):
         ]
 
     def prior_head(self, stage, size):
-        """A bottleneck on maps. The prior starts as N(0, I)."""
+        """A `Head` on maps. The prior starts as N(0, I)."""
         return super().prior_head(stage, size) if stage == self.top else self._head(stage, size, "zeros")
 
     def posterior_head(self, stage, size):
-        """A bottleneck on maps."""
+        """A `Head` on maps. It starts as a linear map of features and state."""
         return super().posterior_head(stage, size) if stage == self.top else self._head(stage, size, "glorot_uniform")
 
     @of_trunk
     def _head(self, stage, size, initializer):
-        last = layers.Dense(size, kernel_initializer=initializer, dtype="float32")
-        return [*self._bottleneck(self.shape(stage)[-1]), last]
+        linear = layers.Dense(size, kernel_initializer=initializer, dtype="float32")
+        last = layers.Dense(size, kernel_initializer="zeros", dtype="float32")
+        return [Head(linear, [*self._bottleneck(self.shape(stage)[-1]), last])]
 
     def _bottleneck(self, width):
         """Layers to features of a smaller width, which see 5x5 pixels; the block's last layer follows."""
@@ -78,6 +78,24 @@ class Residual(Conv):
 
     def _activation(self):
         return layers.Activation(self.config.activation)
+
+
+class Head(layers.Layer):
+    """A linear map plus a bottleneck, features -> the parameters of a level's prior or posterior.
+
+    By the linear map an image reaches its codes, and they the image, from the first step on. Through bottlenecks alone
+    little of it arrives at first, and fine levels, which then are noise, are soon ignored.
+    """
+
+    def __init__(self, linear, branch):
+        super().__init__(dtype="float32")
+        self.linear, self.branch = linear, Sequential(branch)
+
+    def call(self, features):
+        return self.linear(features) + self.branch(features)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.linear.units)
 
 
 class Unfold(layers.Layer):
