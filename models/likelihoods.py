@@ -21,6 +21,7 @@ LOG_VAR_BOUND = 10.0
 LOG_SCALE_BOUND = 7.0
 HALF_BIN = 0.5 / 255.0
 NUM_COMPONENTS = 5  # of a mixture
+FIRST_LOG_SCALE = -2.0  # of its components: a standard deviation of a quarter of the range
 MIN_VARIANCE = 1e-4  # of pixels in [0, 1]: a hundredth of the range
 
 
@@ -152,13 +153,19 @@ class LogisticMixture(NamedTuple):
 
     @classmethod
     def from_parameters(cls, parameters):
-        """Locations are sigmoid(.), slopes tanh(.), so that a network's output of any size is finite."""
+        """Locations are sigmoid(.), slopes tanh(.), so that a network's output of any size is finite.
+
+        An output of 0 stands for components side by side, as wide as the pixels of photographs are spread: from there a
+        decoder has a short way to go.
+        """
         per_component = tf.reshape(parameters, (*tf.unstack(tf.shape(parameters)[:-1]), NUM_COMPONENTS, -1))
         size = parameters.shape[-1] // NUM_COMPONENTS
         num_channels = next(each for each in range(1, size) if cls.num_parameters(each) == NUM_COMPONENTS * size)
         sizes = [1, num_channels, num_channels, size - 1 - 2 * num_channels]
         logits, means, log_scales, slopes = tf.split(per_component, sizes, axis=-1)
-        return cls(logits[..., 0], tf.sigmoid(means), bounded_log_scale(log_scales), tf.tanh(slopes))
+        first_means = tf.reshape(tf.linspace(-1.5, 1.5, NUM_COMPONENTS), (NUM_COMPONENTS, 1))
+        log_scales = bounded_log_scale(log_scales + FIRST_LOG_SCALE)
+        return cls(logits[..., 0], tf.sigmoid(means + first_means), log_scales, tf.tanh(slopes))
 
     @property
     def mean(self):

@@ -305,7 +305,10 @@ class Conv(Trunk):
 
 
 def build_trunk(config, num_parameters=int):
-    """The trunk that a Config describes, whose likelihood has num_parameters(C) at a pixel of C channels. Raises NetworkError for images that it cannot make."""
+    """The trunk that a Config describes, for a likelihood of num_parameters(C) at each pixel.
+
+    Raises: NetworkError for images that it cannot make.
+    """
     return code_of(NETWORKS[config.network].trunk)(config, num_parameters)
 
 

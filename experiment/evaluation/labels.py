@@ -62,4 +62,3 @@ def recognition(model, classifier, test, seed):
         seeds = noise_seed(seed, Stream.RECOGNITION, index)
         obeyed.append(classifier.accuracy(255.0 * model.sample(len(labels), seeds, labels).numpy(), labels))
     return Recognition(classifier.accuracy(test.images, test.labels), float(np.mean(obeyed)))
-

@@ -31,7 +31,11 @@ ROWS = {
         "dB",
         "quality {jpeg_quality}, {jpeg_bits:,.0f} bits an image; the codes of the model {rate_bits:,.0f}",
     ),
-    "frechet_distance": ("Frechet dist.", "", "of as many samples to training images, features of our own classifier; no FID"),
+    "frechet_distance": (
+        "Frechet dist.",
+        "",
+        "of as many samples to training images, features of our own classifier; no FID",
+    ),
     "frechet_floor": ("Frechet floor", "", "the same of {frechet_num_images:,} held-out images"),
     "linear_probe_accuracy": ("linear probe", SHARE, "of test images, from their codes"),
     "bayes_accuracy": (

@@ -204,7 +204,10 @@ class Config:
         "turn training images by 0, 90, 180 or 270 degrees, anew in each epoch: for what has no up, as seen from above",
     )
     shift: int = setting(
-        0, DATA, whole_number(0), "move training images by up to N pixels each way, anew in each epoch; edges are mirrored"
+        0,
+        DATA,
+        whole_number(0),
+        "move training images by up to N pixels each way, anew in each epoch; edges are mirrored",
     )
 
     num_epochs: int = setting(10, TRAINING, whole_number(0), "passes over the training images; 0: only generate")

@@ -59,7 +59,9 @@ def are_levels(value):
         levels = [level_shapes(size) for size in value]
     except ValueError:
         return False
-    return all(1 <= len(shapes) <= MAX_LEVELS and len(shapes[0]) in (1, 3) and are_sizes(shapes[0]) for shapes in levels)
+    return all(
+        1 <= len(shapes) <= MAX_LEVELS and len(shapes[0]) in (1, 3) and are_sizes(shapes[0]) for shapes in levels
+    )
 
 
 def are_sizes(value):
@@ -93,7 +95,9 @@ PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path",
 FILE = PATH._replace(expected="the path of a file", metavar="FILE")
 SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
 RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without slashes, not {NEWEST!r}", "NAME")
-LEVELS = Rule(level, are_levels, "whole numbers of at least 1, or maps such as 7x7x4, or several levels such as 7x7x4*2", "SIZE")
+LEVELS = Rule(
+    level, are_levels, "whole numbers of at least 1, or maps such as 7x7x4, or several levels such as 7x7x4*2", "SIZE"
+)
 IMAGES = Rule(
     str,
     lambda value: isinstance(value, tuple) and all(isinstance(each, str) and each for each in value),

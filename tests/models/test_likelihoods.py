@@ -114,7 +114,8 @@ def parameters_of_mixture(num_channels, shape=(2, 3, 4)):
         parameters.astype(np.float64), [1, 1 + num_channels, 1 + 2 * num_channels], axis=-1
     )
     weights = np.exp(logits[..., 0]) / np.exp(logits[..., 0]).sum(axis=-1, keepdims=True)
-    parts = weights, 1 / (1 + np.exp(-means)), np.exp(7 * np.tanh(scales / 7)), np.tanh(slopes)
+    means += np.linspace(-1.5, 1.5, NUM_COMPONENTS)[:, np.newaxis]
+    parts = weights, 1 / (1 + np.exp(-means)), np.exp(7 * np.tanh((scales - 2) / 7)), np.tanh(slopes)
     return parameters.reshape(*shape, -1), *parts
 
 
@@ -197,7 +198,8 @@ def test_a_learned_variance_begins_at_that_of_the_training_pixels(variance, log_
 
 
 @pytest.mark.parametrize(
-    "name, variance", [("bernoulli", None), ("discretized_logistic", None), ("logistic_mixture", None), ("mse", 1.0), ("gaussian", 0.07)]
+    "name, variance",
+    [("bernoulli", None), ("discretized_logistic", None), ("logistic_mixture", None), ("mse", 1.0), ("gaussian", 0.07)],
 )
 def test_a_gaussian_says_its_variance(name, variance):
     assert layer_of(name, pixel_variance=0.07).variance == (variance and pytest.approx(variance, rel=1e-5))

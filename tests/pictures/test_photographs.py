@@ -20,7 +20,9 @@ def test_the_nearest_image_and_its_distance(monkeypatch):
 
 def test_the_overview_has_images_reconstructions_and_samples_with_what_they_resemble(make_config, monkeypatch):
     seen = []
-    monkeypatch.setattr(photographs, "image_grid", lambda images, title, names, **_: seen.append((images, title, names)))
+    monkeypatch.setattr(
+        photographs, "image_grid", lambda images, title, names, **_: seen.append((images, title, names))
+    )
     config = make_config(dataset="folder", image_size=8, image_shape=(8, 8, 3), network="mlp", hidden_sizes=(16,))
     splits = [Split(np.random.default_rng(seed).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)) for seed in range(3)]
     left_out = LeftOut()

@@ -68,7 +68,10 @@ from experiment.settings.refusals import ConfigError
         ({"activation": "gelu"}, "--activation gelu: expected one of relu"),
         ({"shift": -1}, "--shift -1: expected a whole number of at least 0"),
         ({"skip_above": 0.5}, "--skip_above 0.5: expected 0, or a number above 1"),
-        ({"hierarchical": True, "latent_size": ("4*0", 2)}, "--latent_size 4*0 2: expected whole numbers of at least 1"),
+        (
+            {"hierarchical": True, "latent_size": ("4*0", 2)},
+            "--latent_size 4*0 2: expected whole numbers of at least 1",
+        ),
         ({"hierarchical": True, "latent_size": ("4*9999", 2)}, "--latent_size 4*9999 2: expected whole numbers"),
         ({"hierarchical": True, "latent_size": ("4*x", 2)}, "--latent_size 4*x 2: expected whole numbers"),
         ({"latent_size": "4*2"}, "--latent_size 4*2: expected one whole number, or --hierarchical for levels"),
@@ -128,7 +131,10 @@ def test_pictures_that_cannot_be_drawn_are_refused(make_config, settings, messag
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"quarter_turns": True, "image_shape": (8, 4, 1)}, "--quarter_turns with images of 8x4 pixels: expected square"),
+        (
+            {"quarter_turns": True, "image_shape": (8, 4, 1)},
+            "--quarter_turns with images of 8x4 pixels: expected square",
+        ),
         ({"shift": 9, "image_shape": (8, 16, 1)}, "--shift 9 with images of 8x16 pixels: expected at most 8"),
     ],
 )

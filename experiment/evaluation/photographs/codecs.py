@@ -20,7 +20,9 @@ class LosslessBits(NamedTuple):
 def lossless_bits(images):
     """The bits per dimension of images, uint8 [N, H, W, C], as PNG and as lossless WebP files."""
     num_dims = images[0].size
-    return LosslessBits(*(8 * float(np.mean([len(code(image)) for image in images])) / num_dims for code in (png, webp)))
+    return LosslessBits(
+        *(8 * float(np.mean([len(code(image)) for image in images])) / num_dims for code in (png, webp))
+    )
 
 
 class JpegAtRate(NamedTuple):
