@@ -11,18 +11,18 @@ import numpy as np
 
 from data_utils import cut
 from experiment.evaluation.classifier import Classifier
-from experiment.evaluation.photographs.codecs import jpeg_at_rate, lossless_bits
 from experiment.evaluation.disentanglement.beta_vae import beta_vae_score
 from experiment.evaluation.disentanglement.dci import dci
 from experiment.evaluation.disentanglement.factor_vae import factor_vae_score
 from experiment.evaluation.disentanglement.mig import mig_histogram, mig_sampled
 from experiment.evaluation.disentanglement.modularity import modularity
 from experiment.evaluation.disentanglement.sap import sap
-from experiment.evaluation.photographs.frechet import frechet_distances
 from experiment.evaluation.inference import Inference, Inferred
 from experiment.evaluation.labels import BAYES_SAMPLES, BayesRule, recognition
 from experiment.evaluation.latents import information, linear_probe_accuracy, moment_kl
 from experiment.evaluation.likelihood import LogEvidence, bits_per_dim, estimate_elbo, estimate_iw_bound, progress_bar
+from experiment.evaluation.photographs.codecs import jpeg_at_rate, lossless_bits
+from experiment.evaluation.photographs.frechet import frechet_distances
 from experiment.evaluation.photographs.reconstruction import (
     SSIM_WINDOW,
     multi_scale_similarity,

@@ -216,7 +216,7 @@ def draw_top_levels(model, config, binary_test):
 
 
 def draw_resampled(model, config, binary_test, group):
-    """What a Group of levels adds: test images keep the levels above; it and those below are drawn from their priors."""
+    """What a Group of levels adds: test images keep the levels above; it and those below are drawn from priors."""
     batch = make_batch(*take(binary_test, slice(RESAMPLED_ROWS))[:2])
     names = level_names(model.num_levels)
     codes, labels = repeat_rows((model.encode(batch)[: group.first], batch.labels), COLUMNS - 1)

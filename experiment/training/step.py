@@ -69,7 +69,7 @@ def has_usual_norm(norm, is_finite, state, config):
     """Whether the norm of a gradient is at most config.skip_above times its running geometric mean; 0 is no limit.
 
     The first hundred steps all count as usual. A skipped step moves the mean, too, so norms that stay large become
-    usual: at exp(G) times the mean within 100 log(G / log(skip_above)) steps. A fixed limit can skip all steps for ever.
+    usual: at exp(G) times the mean within 100 log(G / log(skip_above)) steps. A fixed limit can skip all steps.
 
     Reference: Child (2021), section 3.2, where the limit is fixed.
     """

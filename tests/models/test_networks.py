@@ -1,6 +1,5 @@
 """Trunks: shapes, images that they cannot make, and batch normalisation against Keras's own."""
 
-import math
 from types import SimpleNamespace
 
 import keras
