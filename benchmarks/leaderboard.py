@@ -67,9 +67,7 @@ def race(stages, dataset, target, test_samples=TEST_SAMPLES):
                 print(line, flush=True)
                 if line["validation_bound"] >= target:
                     test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
-                    reached = estimate_iw_bound(
-                        model, test.images, test.labels, test_samples, config.seed, jit_compile
-                    )
+                    reached = estimate_iw_bound(model, test.images, test.labels, test_samples, config.seed, jit_compile)
                     return line | {"test_bound": reached.iw_bound, "standard_error": reached.iw_standard_error}
     return line
 
