@@ -103,3 +103,8 @@ def test_a_study_goes_on_in_the_precision_that_auto_meant(tmp_path):
 )
 def test_what_cannot_be_studied_is_refused(cli, flags, message):
     assert_refused(cli("--dataset", "digits", *flags), message)
+
+
+def test_a_study_names_what_auto_stands_for():
+    with pytest.raises(ConfigError, match="--precision auto float32: auto stands for one of the others"):
+        plan_study({**DIGITS, "precision": ("auto", "float32")})
