@@ -196,7 +196,8 @@ def explain_unknown(word, argv):
     """What is wrong with a word that is no flag, or one value too many, and what was likely meant."""
     names = [each.name for each in flags()] + ["resume", "doctor", "seeds", "jobs", "member", "compare"]
     if not word.startswith("-"):
-        before = [each for each in argv[: argv.index(word)] if each.startswith("--")]
+        beyond = (at for at, each in enumerate(argv) if at and each == word and not argv[at - 1].startswith("--"))
+        before = [each for each in argv[: next(beyond, argv.index(word))] if each.startswith("--")]
         if not before:
             return f"{word}: expected flags, such as --dataset {word}"
         flag = before[-1]

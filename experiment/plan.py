@@ -180,6 +180,10 @@ def plan_study(given, resume=None):
         )
     if "seed" in given and seeds:
         raise ConfigError("--seed with --seeds: expected one of them")
+    if "auto" in axes.get("precision", ()):
+        raise ConfigError(
+            f"{received('precision', axes['precision'])}: auto stands for one of the others; expected them by name"
+        )
     if "score" in given:
         raise ConfigError("--score with --seeds or several values: it trains nothing; expected --load_weights RUN")
     if 0 in (given.get("num_epochs"), *axes.get("num_epochs", ())):

@@ -93,12 +93,12 @@ def train(model, config, dataset, run, infer, trackers, resumed=None, devices=ON
 def begin(model, config, dataset, resumed, devices):
     """The Plan and the TrainingState of a session, which is new, or that of the resumed Run."""
     plan = plan_steps(dataset.train, config)
-    devices.refuse_unequal_shares(plan.batch_size)
-    with devices.strategy.scope():
+    with devices.together():
         state = TrainingState(model, config, plan.num_steps)
     if resumed:
         restore_state(state, config, resumed.checkpoints)
     num_made = int(state.step.numpy())
+    devices.refuse_differences({"a state of steps": num_made})
     if not 0 <= num_made <= plan.num_steps:
         raise ConfigError(
             f"--num_epochs {config.num_epochs}: {resumed.name} has made {num_made // plan.steps_per_epoch} epochs "

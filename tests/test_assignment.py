@@ -21,6 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
         (["--seed", "0", "1"], "--seed 0 1: expected one value; did you mean --seeds 0 1?"),
         (["--seed", "0", "1", "--beta", "2"], "--seed 0 1: expected one value; did you mean --seeds 0 1?"),
         (["--grid", "3", "4"], "--grid 3 4: expected one value;"),
+        (["--num_epochs", "2", "--steps_per_call", "1", "2"], "--steps_per_call 1 2: expected one value"),
         (["mnist"], "mnist: expected flags, such as --dataset mnist"),
         (["--lr", "0.1"], "--lr: no such flag; did you mean --learning_rate?"),
         (["--batch-size=3"], "--batch-size=3: no such flag; did you mean --batch_size?"),

@@ -125,3 +125,8 @@ def test_image_files_are_counted_where_no_number_of_epochs_is_given(tmp_path):
     assert configure({**given, "limit": 50})[0].num_epochs == 1_000
     assert configure({**given, "num_epochs": 7})[0].num_epochs == 7
     assert configure({"dataset": "folder"})[0].num_epochs == 50
+
+
+def test_a_study_names_what_auto_stands_for():
+    with pytest.raises(ConfigError, match="--precision auto float32: auto stands for one of the others"):
+        plan_study({**DIGITS, "precision": ("auto", "float32")})

@@ -75,6 +75,8 @@ def _train_only(study, command):
 def _plan_of(study):
     """The rows of the table that is printed before a study begins: number, run, settings that differ, state."""
     different = differences([member.config for member in study.members])
+    if "precision" not in study.axes:  # what `auto` meant is settled in runs that have begun
+        different.pop("precision", None)
     rows = rows_of(different, len(study.members))
     yield ["member", "run", *different, "state"]
     for number, (member, settings) in enumerate(zip(study.members, rows, strict=True), 1):

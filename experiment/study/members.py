@@ -88,7 +88,7 @@ def train_side_by_side(study, command):
                         overview.say(number, "stopped")
                 overview.look()
                 if (interruption.requested or broken) and not is_stopping:
-                    is_stopping = True
+                    is_stopping = overview.is_stopping = True
                     tqdm.write("stopping: runs that have begun save their state")
                     for _, process in running.values():
                         process.interrupt()
@@ -116,6 +116,7 @@ class Overview:
     """What a user sees of runs that are trained at the same time: a bar over all epochs, and lines for each run."""
 
     def __init__(self, study):
+        self.is_stopping = False
         self._members, self._done = study.members, {each.run.name for each in study.members if each.is_done}
         self._started, self._first = time.monotonic(), self._epochs_made()
         self._bar = tqdm(
@@ -152,9 +153,12 @@ class Overview:
         )
 
     def _left(self):
-        """'; left: 2 of 4 runs, about 12 s at this pace', by the time on the clock for an epoch of any run."""
+        """'; left: 2 of 4 runs, about 12 s at this pace', by the time on the clock for an epoch of any run.
+
+        It is '' where the others are stopped.
+        """
         num_left, made = len(self._members) - len(self._done), self._epochs_made()
-        if not num_left or made == self._first:
+        if self.is_stopping or not num_left or made == self._first:
             return ""
         pace = (time.monotonic() - self._started) / (made - self._first)
         epochs = sum(each.config.num_epochs for each in self._members) - made

@@ -64,13 +64,19 @@ class Process:
 def train_member(member, command):
     """Train, measure and draw a Member of a Study in a process that has loaded nothing yet. Returns how it Ended."""
     from experiment.training.runtime import tf  # isort: skip
+    from experiment.files.checkpoints import CheckpointError
     from experiment.run import run_member
+    from experiment.settings.refusals import ConfigError
     from experiment.training.loop import TrainingError
+    from image_data.splits import DataError
+    from models.networks import NetworkError
 
     try:
         return Ended(DONE if run_member(member, command) else STOPPED)
     except TrainingError as error:
         return Ended(DIVERGED, str(error))
+    except (ConfigError, DataError, NetworkError, CheckpointError) as error:  # what a user can mend, in one line
+        return Ended(FAILED, str(error).removeprefix(f"{member.run.name}: "))
     except (MemoryError, tf.errors.ResourceExhaustedError):
         return Ended(FAILED, "out of memory: expected models and batches that fit; lower --jobs or --batch_size")
 

@@ -6,10 +6,15 @@ devices, so that the loss is that of the whole batch. The gradients are summed, 
 
 import json
 import os
+import re
+import signal
+import threading
+import zlib
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from experiment.settings.refusals import ConfigError
@@ -64,10 +69,35 @@ class Devices(NamedTuple):
 
     def agree(self, is_wanted):
         """Whether any worker wants something. All workers ask at the same time."""
+        return bool(self.of_all_workers([is_wanted]).any())
+
+    def of_all_workers(self, numbers):
+        """The numbers of every worker, whole ones below 2^24: [workers, N]. All workers ask at the same time."""
+        everyone = np.zeros((self.num_workers, len(numbers)), np.float32)
+        everyone[self.worker] = numbers
         if self.num_workers == 1:
-            return is_wanted
+            return everyone
         with self.together():
-            return bool(compile_sum(self.strategy)(tf.constant(float(is_wanted))) > 0)
+            of_devices = compile_sum(self.strategy)(tf.constant(everyone)).numpy()
+        return of_devices * self.num_workers / self.count
+
+    def refuse_differences(self, values):
+        """Raise ConfigError, at every worker, where a worker has another value than the others.
+
+        Args:
+            values: a dict of words and values; all workers have the same words.
+        """
+        sums = [zlib.crc32(repr(value).encode()) for value in values.values()]
+        everyone = self.of_all_workers([half for each in sums for half in divmod(each, 1 << 16)])
+        is_other = (everyone != everyone[0]).any(axis=0).reshape(len(values), 2).any(axis=1)
+        if is_other.any():
+            words = [
+                f"{word} ({value})" for (word, value), other in zip(values.items(), is_other, strict=True) if other
+            ]
+            raise ConfigError(
+                f"worker {self.worker} of {self.num_workers}: has {', '.join(words)}, another worker has something "
+                "else; expected the same command, images and saved run at all of them"
+            )
 
     @contextmanager
     def together(self):
@@ -107,13 +137,20 @@ def find_devices(config):
     if name == "auto":
         has_gpus = len(tf.config.list_physical_devices("GPU")) > 1
         name = "multi_worker" if len(workers) > 1 else "mirrored" if has_gpus else "one"
+    shares = name in ("multi_worker", "mirrored")
+    if config.xla == "on" and shares:
+        raise ConfigError(
+            "--xla on: it compiles no program that several devices share; leave it out, or use --strategy one"
+        )
+    if config.precision == "mixed_float16" and shares:
+        raise ConfigError("--precision mixed_float16: several devices do not share its scale; use mixed_bfloat16")
     if name == "multi_worker":
         if len(workers) < 2:
             raise ConfigError(
                 "--strategy multi_worker: expected the addresses of two or more workers in the environment variable "
                 "TF_CONFIG, see docs/scale.md; use --strategy one"
             )
-        devices = Devices(tf.distribute.MultiWorkerMirroredStrategy(), task, len(workers))
+        devices = Devices(meet(task, workers), task, len(workers))
     elif name == "mirrored":
         kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
         names = [device.name for device in tf.config.list_logical_devices(kind)]
@@ -123,13 +160,29 @@ def find_devices(config):
         devices = Devices(tf.distribute.MirroredStrategy(names, reduction))
     else:
         devices = ONE_DEVICE
-    if config.xla == "on" and devices.count > 1:
-        raise ConfigError(
-            "--xla on: it compiles no program that several devices share; leave it out, or use --strategy one"
-        )
-    if config.precision == "mixed_float16" and devices.count > 1:
-        raise ConfigError("--precision mixed_float16: several devices do not share its scale; use mixed_bfloat16")
     return devices
+
+
+def meet(task, workers):
+    """The strategy of several workers, once all of them are there. A signal ends a worker that waits for them.
+
+    Raises:
+        ConfigError: this worker cannot work at its address, or the others do not come.
+    """
+    print(f"worker {task} of {len(workers)}: waits for the others of {', '.join(workers)}", flush=True)
+    is_main = threading.current_thread() is threading.main_thread()
+    # TensorFlow waits where Python cannot look after a signal; there is nothing to save yet.
+    before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGTERM) if is_main}
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise ConfigError(
+            f"TF_CONFIG: worker {task} cannot work at {workers[task]} ({error.message.splitlines()[0]}); expected an "
+            "address of this machine with a free port, and workers that all begin at about the same time"
+        ) from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def refuse_several_workers(what):
@@ -154,14 +207,23 @@ def workers_named():
         described = json.loads(text)
         workers, task = described["cluster"]["worker"], described["task"]
         index = task["index"]
-        if task["type"] != "worker" or not 0 <= index < len(workers):
+        are_addresses = type(workers) is list and all(map(is_address, workers)) and len({*workers}) == len(workers) > 0
+        if not are_addresses or type(index) is not int or task["type"] != "worker":
             raise ValueError
     except (ValueError, KeyError, TypeError):
         raise ConfigError(
             f"TF_CONFIG {text[:200]}: expected "
-            '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+            '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}, no address twice'
         ) from None
+    if not 0 <= index < len(workers):
+        raise ConfigError(f"TF_CONFIG: index {index} of {len(workers)} workers; expected 0 to {len(workers) - 1}")
     return index, workers
+
+
+def is_address(value):
+    """Whether a value is a text such as 'host:2222'."""
+    found = isinstance(value, str) and re.fullmatch(r"\S+:([0-9]{1,5})", value)
+    return bool(found) and 0 < int(found[1]) < 65_536
 
 
 def of_all_devices(passed, objective):

@@ -101,12 +101,24 @@ def test_the_workers_are_those_of_tf_config(monkeypatch):
     assert workers_named() == (0, [])
 
 
+def tf_config(workers, index=0, kind="worker"):
+    return json.dumps({"cluster": {"worker": workers}, "task": {"type": kind, "index": index}})
+
+
 @pytest.mark.parametrize(
-    "text", ["{", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "[1]"]
+    "text",
+    [
+        *("{", "{}", "[1]", "null", tf_config([]), tf_config("a:1"), tf_config([1, 2]), tf_config(["a:1", "a:1"])),
+        *(tf_config(["a:1", "b"]), tf_config(["a:1", "b:99999"]), tf_config(["a:1", "b:0"]), tf_config(["a:1"], True)),
+        *(tf_config(["a:1", "b:2"], 0.5), tf_config(["a:1", "b:2"], "1"), tf_config(["a:1", "b:2"], 0, "ps")),
+    ],
 )
 def test_a_damaged_tf_config_is_refused_by_those_who_read_it(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ConfigError, match="expected .*cluster.*worker.*task"):
+        find_devices(resolve({}))
+    monkeypatch.setenv("TF_CONFIG", tf_config(["a:1", "b:2"], 2))
+    with pytest.raises(ConfigError, match="TF_CONFIG: index 2 of 2 workers; expected 0 to 1"):
         find_devices(resolve({}))
     assert find_devices(resolve({"strategy": "one"})) is ONE_DEVICE
 
@@ -139,8 +151,11 @@ def test_xla_and_steps_per_call_are_as_given():
 FLAGS = ["--dataset", "digits", "--limit", "256", "--hidden_sizes", "16", "--latent_size", "3", "--batch_size", "64"]
 
 
-def start_workers(folder, number, *flags):
-    """Start the program as so many workers on this machine; the processes, the chief first."""
+def start_workers(folder, number, *flags, of_last=()):
+    """Start the program as so many workers on this machine; the processes, the chief first.
+
+    of_last are further flags of the last one.
+    """
     sockets = [socket.create_server(("localhost", 0)) for _ in range(number)]
     addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
     for each in sockets:
@@ -148,7 +163,8 @@ def start_workers(folder, number, *flags):
     processes = []
     for index in range(number):
         described = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        command = [sys.executable, str(PROJECT / "assignment.py"), *flags]
+        further = of_last if index == number - 1 else ()
+        command = [sys.executable, str(PROJECT / "assignment.py"), *flags, *further]
         environment = {**os.environ, "TF_CONFIG": json.dumps(described)}
         log = (folder / f"worker_{index}.log").open("w")
         processes.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log))
@@ -165,12 +181,32 @@ def test_two_workers_train_one_run_whose_chief_alone_writes(tmp_path):
     for each in start_workers(tmp_path, 2, *FLAGS, "--num_epochs", "1", "--run_name", "r"):
         assert each.wait(timeout=120) == 0, (tmp_path / "worker_0.log").read_text()
     assert "2 devices of 2 workers share every batch" in (tmp_path / "worker_0.log").read_text()
-    assert (tmp_path / "worker_1.log").read_text().splitlines() == [
+    assert (tmp_path / "worker_1.log").read_text().splitlines()[1:] == [
         "worker 1 of 2: trains from step 0 on",
         "worker 1 of 2: ends at step 4",
     ]
     assert [path.name for path in (tmp_path / "model_ckpts").iterdir()] == ["r"]
     assert weights_of(tmp_path)["step"] == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "of_last, found",
+    [
+        (("--learning_rate", "0.1", "--seed", "5"), ["--learning_rate (0.001), --seed (0)", "--seed (5)"]),
+        (("--steps_per_call", "2"), ["--steps_per_call (None)", "--steps_per_call (2)"]),
+        (("--hidden_sizes", "20"), ["--hidden_sizes ((16,))", "--hidden_sizes ((20,))"]),
+        (("--limit", "192"), ["images of the checksum", "images of the checksum"]),
+    ],
+)
+def test_workers_with_other_settings_or_images_are_refused_before_the_first_step(tmp_path, of_last, found):
+    workers = start_workers(tmp_path, 2, *FLAGS, "--num_epochs", "2", "--run_name", "r", of_last=of_last)
+    assert [each.wait(timeout=120) for each in workers] == [2, 2]
+    for index, words in enumerate(found):
+        last = (tmp_path / f"worker_{index}.log").read_text().splitlines()[-1]
+        assert last.startswith(f"assignment.py: error: worker {index} of 2: has ") and words in last
+        assert "another worker has something else; expected the same command" in last
+    assert not (tmp_path / "model_ckpts").exists()
 
 
 @pytest.mark.slow
