@@ -41,7 +41,7 @@ WORKLOADS = {
     "celeba": Workload("celeba preset, 64x64x3, batch 64", {"dataset": "celeba"}, (64, 64, 3), 1_280),
     "maps": Workload(
         "levels 8x8x4 and 64, 64x64x3, batch 32",
-        {"dataset": "ucmerced", "hierarchical": True, "latent_size": ("8x8x4", 64), **PLAIN},
+        {"dataset": "ucmerced", "hierarchical": True, "network": "conv", "latent_size": ("8x8x4", 64), **PLAIN},
         (64, 64, 3),
         640,
     ),

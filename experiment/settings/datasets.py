@@ -56,6 +56,19 @@ AT_256 = {
     "hidden_sizes": (32, 64, 128, 256, 256, 256),
     "latent_size": (128,),
 }
+# 64x64, a deep hierarchy of maps from 32x32 down to 4x4, for half an hour on 2 cores; docs/photographs.md measures it.
+DEEP_AT_64 = {
+    "network": "residual",
+    "hidden_sizes": (48, 64, 96, 128),
+    "latent_size": ("32x32x8*2", "16x16x8*2", "8x8x8*2", "4x4x8"),
+    "likelihood": "logistic_mixture",
+    "binarization": "none",
+    "optimizer": "adamax",
+    "learning_rate": 0.003,
+    "learning_rate_schedule": "cosine",
+    "beta_epochs": 8.0,
+    "batch_size": 16,
+}
 # The pictures that these projects drew after training.
 TRAVERSAL = {"traverse": ("0",)}
 BETA_VAE_PROJECT = {
@@ -115,7 +128,7 @@ DATASETS = {
         {**AT_64, "likelihood": "mse", "latent_size": (64,), "batch_size": 32, "num_epochs": 30},
         "UC Merced Land Use of Yang & Newsam (2010): 2,100 aerial images of 21 classes, 256x256",
         VECTOR_LEVELS,
-        {"latent_size": ("4x4x4", 32)},  # z1 is a map with the 64 units of the land-use project
+        {**DEEP_AT_64, "num_epochs": 40, "horizontal_flip": True, "quarter_turns": True},
     ),
     "landscape": DataSet(
         {**AT_256, **GREY_CROSS_ENTROPY, "batch_size": 16, "num_epochs": 50, "every_epoch": True},
@@ -133,6 +146,7 @@ DATASETS = {
         {**AT_64, "likelihood": "gaussian", "batch_size": 64, "num_epochs": 50},
         "your own images",
         VECTOR_LEVELS,
+        DEEP_AT_64,
         num_steps=3_000,
     ),
 }

@@ -82,7 +82,7 @@ def describe_levels(config):
     """The levels of a hierarchy and their order, in words."""
     if config.traits.is_top_down:
         sizes = [f"{group.name} {'x'.join(map(str, group.shape))}" for group in groups_of(config)]
-        return f"{', '.join(sizes)}, each level given those before it"
+        return f"{', '.join(sizes)}, each given those before it"
     sizes = [f"z{level} {size}" for level, (size,) in enumerate(config.level_shapes, 1)]
     return f"x -> {' -> '.join(sizes)} -> x, prior {config.traits.prior}"
 

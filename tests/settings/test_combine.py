@@ -39,9 +39,13 @@ def test_presets_of_hierarchies():
     def levels(**given):
         return resolve({"dataset": "ucmerced", "hierarchical": True, **given}).latent_size
 
-    assert levels() == ("4x4x4", 32)
-    assert levels(hierarchy="chain") == levels(network="mlp") == (64, 32)
+    assert levels() == ("32x32x8*2", "16x16x8*2", "8x8x8*2", "4x4x8")
+    assert levels(hierarchy="chain") == levels(network="mlp") == levels(network="conv") == (64, 32)
     assert levels(latent_size=(8, 4)) == (8, 4)
+    deep = resolve({"dataset": "ucmerced", "hierarchical": True})
+    assert (deep.network, deep.likelihood, deep.encoder_normalization) == ("residual", "logistic_mixture", None)
+    chain = resolve({"dataset": "ucmerced", "hierarchical": True, "hierarchy": "chain"})
+    assert (chain.network, chain.likelihood, chain.num_epochs) == ("conv", "mse", 30)
     assert resolve({"dataset": "ucmerced"}).latent_size == (64,)
     plain, hierarchical = resolve({}), resolve({"hierarchical": True})
     assert (plain.ema, plain.free_nats, plain.clip_norm, plain.beta_schedule) == (0.0, 0.0, 0.0, "constant")
