@@ -165,7 +165,7 @@ def cli(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Runs draw only the pictures that flags ask for: for tests of what else a command does."""
-    for name in ("draw_always", "draw_charts"):
+    for name in ("draw_always", "draw_charts", "draw_photographs"):
         monkeypatch.setattr(f"experiment.run.{name}", lambda *_: {})
     monkeypatch.setattr("experiment.run.explorer_data", lambda *_: None)
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-MIN_EPOCHS, MIN_STEPS, BATCH_SIZE = 4, 400, 128
+MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS, BATCH_SIZE = 4, 50, 400, 128
 
 
 class Classifier:
@@ -24,7 +24,7 @@ class Classifier:
             ]
         )
         self._network.compile(optimizer="adam", loss="categorical_crossentropy")
-        num_epochs = max(MIN_EPOCHS, MIN_STEPS * BATCH_SIZE // len(split.images))
+        num_epochs = min(max(MIN_EPOCHS, MIN_STEPS * BATCH_SIZE // len(split.images)), MAX_EPOCHS)
         self._network.fit(split.images, split.labels, batch_size=BATCH_SIZE, epochs=num_epochs, verbose=0)
         self._features = keras.Model(self._network.inputs, self._network.layers[-2].output)
 

@@ -86,11 +86,32 @@ def test_weights_and_samples_after_every_epoch_where_the_preset_says_so(cli, und
 
 
 def test_bits_per_dimension_of_8_bit_values(cli, undrawn, tmp_path, photographs):
-    flags = ["--dataset", "ucmerced", "--data_dir", photographs, *DENSE, "--likelihood", "discretized_logistic"]
-    code, out, _ = cli(*flags, "--num_epochs", "1")
+    flags = ["--dataset", "ucmerced", "--data_dir", photographs, *DENSE, "--likelihood", "logistic_mixture"]
+    code, out, _ = cli(*flags, "--num_epochs", "1", "--evaluate", "--iw_samples", "3")
     results = json.loads((tmp_path / "outputs/ucmerced_vae/results.json").read_text())["test"]
     assert code == 0 and "bits per dim" in out
     assert results["bits_per_dim"] == pytest.approx(-results["elbo"] / np.log(2) / (16 * 16 * 3))
+    assert 0 < results["webp_bits_per_dim"] < 10 and 0 < results["png_bits_per_dim"] < 12 and "lossless WebP" in out
+    assert results["rate_bits"] == pytest.approx(results["rate"] / np.log(2), rel=1e-5) and results["jpeg_psnr"] > 5
+    assert results["frechet_distance"] > 0 < results["frechet_floor"]
+
+
+@pytest.mark.slow
+def test_a_deep_hierarchy_of_photographs_is_measured_beside_codecs(cli, tmp_path, photographs):
+    flags = ["--dataset", "folder", "--data_dir", photographs, "--hierarchical", "--image_size", "32"]
+    deep = ["--hidden_sizes", "8", "8", "--latent_size", "16x16x2*2", "8x8x2", "--quarter_turns", "--shift", "2"]
+    code, out, _ = cli(*flags, *deep, "--num_epochs", "1", "--evaluate", "--iw_samples", "5", "--skip_above", "10")
+    assert code == 0 and "HVAE, residual" in out and "z3 8x8x2, z2 to z1 16x16x2, each given those before it" in out
+    run = tmp_path / "outputs/folder_hvae"
+    found = json.loads((run / "results.json").read_text())
+    test = found["test"]
+    assert "training images turned by quarters, moved by up to 2 pixels" in found["protocol"]["training"]
+    assert 0 < test["webp_bits_per_dim"] < 10 and 0 < test["png_bits_per_dim"] < 10 and test["ms_ssim_num_scales"] == 2
+    assert test["rate_bits"] == pytest.approx(test["rate"] / np.log(2), rel=1e-5)
+    assert test["frechet_num_images"] == 2 and 1 <= test["jpeg_quality"] <= 95 and "left_out" not in found
+    for name in ("overview", "rate_maps", "resampled_z2", "top_levels"):
+        assert (run / f"{name}.png").is_file(), name
+    assert not (run / "resampled_z1.png").exists()
 
 
 def test_unreadable_images_stop_a_run_before_it_begins_or_are_recorded(cli, undrawn, tmp_path, photographs):
