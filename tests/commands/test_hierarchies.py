@@ -44,7 +44,7 @@ def test_a_hierarchy_from_flags_to_files_and_numbers_and_back(cli, tmp_path, mon
     assert "distortion + beta rate; beta 1, linear over 2 epochs, 0.5 free nats a level (" in out
     outputs = tmp_path / "outputs/digits_chvae"
     pictures = {"interpolation", "loss_curve", "reconstructions", "resampled_z1", "resampled_z2"}
-    pictures |= {"samples", "temperatures", "top_levels", "classes", "unit_rates"}
+    pictures |= {"samples", "temperatures", "top_levels", "classes", "unit_rates", "rate_maps"}
     assert files(outputs) == sorted(
         [*(f"{name}.png" for name in pictures), "metrics.jsonl", "report.html", "results.json", "results.txt"]
     )
