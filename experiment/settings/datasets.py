@@ -56,11 +56,11 @@ AT_256 = {
     "hidden_sizes": (32, 64, 128, 256, 256, 256),
     "latent_size": (128,),
 }
-# 64x64, a deep hierarchy of maps from 32x32 down to 4x4, for half an hour on 2 cores; docs/photographs.md measures it.
+# 64x64, a deep hierarchy of maps from 32x32 down to 4x4 and a vector, which gives all parts of a sample one subject.
 DEEP_AT_64 = {
     "network": "residual",
     "hidden_sizes": (48, 64, 96, 128),
-    "latent_size": ("32x32x8*2", "16x16x8*2", "8x8x8*2", "4x4x8"),
+    "latent_size": ("32x32x8*2", "16x16x8*2", "8x8x8*2", "4x4x8", 64),
     "likelihood": "logistic_mixture",
     "binarization": "none",
     "optimizer": "adamax",

@@ -39,7 +39,7 @@ def test_presets_of_hierarchies():
     def levels(**given):
         return resolve({"dataset": "ucmerced", "hierarchical": True, **given}).latent_size
 
-    assert levels() == ("32x32x8*2", "16x16x8*2", "8x8x8*2", "4x4x8")
+    assert levels() == ("32x32x8*2", "16x16x8*2", "8x8x8*2", "4x4x8", 64)
     assert levels(hierarchy="chain") == levels(network="mlp") == levels(network="conv") == (64, 32)
     assert levels(latent_size=(8, 4)) == (8, 4)
     deep = resolve({"dataset": "ucmerced", "hierarchical": True})
