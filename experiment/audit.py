@@ -71,10 +71,7 @@ def lines_of_training(config, plan):
     loss = describe_loss(config)
     if OBJECTIVES[config.objective].is_weighted_sum:
         loss += f" (beta_norm {beta_norm(config):.3g}, its value if both terms were means, over pixels and over units)"
-    epochs, num_steps = (
-        f"{config.num_epochs:,}, of {plan.steps_per_epoch:,} steps each",
-        DATASETS[config.dataset].num_steps,
-    )
-    if num_steps:
+    epochs = f"{config.num_epochs:,}, of {plan.steps_per_epoch:,} steps each"
+    if num_steps := DATASETS[config.dataset].num_steps:
         epochs += f"; without --num_epochs as many as suit the number of images, about {num_steps:,} steps"
     return [("loss", loss), ("training", describe_training(config)), ("epochs", epochs)]

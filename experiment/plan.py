@@ -38,22 +38,23 @@ OF_STUDIES = ("seeds", "jobs", "member")  # what is given for a study as a whole
 SCORED_WITH = {"score", "load_weights", "anomalies", "iw_samples", "skip_unreadable", "export", "run_name", "cache_dir"}
 
 
-def configure(given, resume=None):
+def configure(given, resume=None, num_images=None):
     """The Config of a run, and the Run to continue, or None for a new run.
 
     Args:
         given: the given settings, a dict.
         resume: the run to continue, as the user typed it, or None.
+        num_images: in the data set's folder, where they have been counted.
 
     Raises:
         ConfigError: settings that do not go together, no such run, or a tracker that is not installed.
     """
-    config, run = _configured(given, resume)
+    config, run = _configured(given, resume, num_images)
     refuse_missing(config.track)
     return config, run
 
 
-def _configured(given, resume):
+def _configured(given, resume, num_images):
     for name in OF_STUDIES:
         if name in given:
             raise ConfigError(
@@ -97,7 +98,7 @@ def _configured(given, resume):
         if config.num_epochs == 0 and "run_name" not in given:
             config = replace(config, run_name=folder.resolve().name)  # what is made of a run is named after it
         return config, None
-    return resolve(given, _num_images(given)), None
+    return resolve(given, num_images or _num_images(given)), None
 
 
 def _num_images(given):
@@ -192,7 +193,8 @@ def plan_study(given, resume=None):
     grid = {**axes, **({"seed": seeds} if seeds else {})}
     choices = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     jobs, only = _manner_of(given, len(choices))
-    configs = [_member_config(shared, chosen) for chosen in choices]
+    num_images = _num_images({**shared, **choices[0]})  # one count for all of them
+    configs = [_member_config(shared, chosen, num_images) for chosen in choices]
     family = configs[0].family
     members = []
     for number, (config, chosen) in enumerate(zip(configs, choices, strict=True), 1):
@@ -222,10 +224,10 @@ def _manner_of(given, num_runs):
     return jobs, only
 
 
-def _member_config(shared, chosen):
+def _member_config(shared, chosen, num_images):
     """The Config of one run of a study. Raises ConfigError, which names the run by what is chosen for it."""
     try:
-        config, _ = configure({**shared, **chosen})
+        config, _ = configure({**shared, **chosen}, num_images=num_images)
     except ConfigError as error:
         raise ConfigError(f"the run with {' '.join(received(*each) for each in chosen.items())}: {error}") from None
     if DATASETS[config.dataset].has_factors and not shared.keys() & {"evaluate", "iw_samples"}:

@@ -39,14 +39,14 @@ from experiment.pictures.requested import Scene, draw_anomalies, draw_requested,
 from experiment.report.card import model_card
 from experiment.report.explorer import explorer_data
 from experiment.report.of_run import report_of_run
-from experiment.session import train, work
-from experiment.settings.config import DATA, MODEL, TRAINING, Config, flags, names_in
+from experiment.session import shared_by_workers, train, work
+from experiment.settings.config import Config, flags
 from experiment.settings.formats import refuse_missing_packages
 from experiment.settings.refusals import ConfigError
 from experiment.settings.values import IMAGES
 from experiment.settings.words import nats_of
 from experiment.tables.of_splits import split_of_folder, write_codes, write_scores
-from experiment.training.devices import ONE_DEVICE, find_devices, refuse_several_workers
+from experiment.training.devices import find_devices
 from experiment.training.execution import precision_of
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
@@ -91,11 +91,9 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
         user can mend.
     """
     refuse_missing_packages(config.export)
+    devices = find_devices(config)
     if config.score:
         return score_folder(config, command)
-    if config.num_epochs == 0:
-        refuse_several_workers("with --num_epochs 0 a saved run is only evaluated, by one process")
-    devices = find_devices(config) if config.num_epochs else ONE_DEVICE
     try:
         dataset = dataset or read_data(config)
     except DataMissing as missing:
@@ -139,18 +137,6 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
             weights = weights_path(run.checkpoints, config)
             restore_weights(model, weights)
         return run if evaluate(experiment, weights) else None
-
-
-def shared_by_workers(config, resumed):
-    """What all workers of a run must have alike: words -> value."""
-    names = names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "labels"} | {"steps_per_call"}
-    weights = config.load_weights if not resumed else None
-    return {
-        **{f"--{name}": getattr(config, name) for name in sorted(names)},
-        "images of the checksum": config.data_fingerprint,
-        "weights of the checksum": weights and weights_checksum(weights),
-        "a run to continue": resumed and resumed.name,
-    }
 
 
 def run_member(member, command):

@@ -8,12 +8,19 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from experiment.evaluation.likelihood import estimate_elbo
-from experiment.files.checkpoints import restore_state, save_config, save_model_weights, save_state
+from experiment.files.checkpoints import (
+    restore_state,
+    save_config,
+    save_model_weights,
+    save_state,
+    weights_checksum,
+)
 from experiment.files.names import how_to_resume
 from experiment.files.records import MetricsLog, write_figure
 from experiment.files.tensorboard import Board
 from experiment.pictures.always import draw_reconstructions, draw_samples
 from experiment.pictures.codes import by_level
+from experiment.settings.config import DATA, MODEL, TRAINING, names_in
 from experiment.settings.refusals import ConfigError
 from experiment.training.devices import ONE_DEVICE
 from experiment.training.loop import TrainingError, fit, plan_steps
@@ -105,6 +112,18 @@ def begin(model, config, dataset, resumed, devices):
             "already; expected at least as many, or --load_weights to train anew from its weights"
         )
     return plan, state
+
+
+def shared_by_workers(config, resumed):
+    """What all workers of a run must have alike: words -> value."""
+    names = names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "labels"} | {"steps_per_call"}
+    weights = config.load_weights if not resumed else None
+    return {
+        **{f"--{name}": getattr(config, name) for name in sorted(names)},
+        "images of the checksum": config.data_fingerprint,
+        "weights of the checksum": weights and weights_checksum(weights),
+        "a run to continue": resumed and resumed.name,
+    }
 
 
 def work(model, config, dataset, devices, resumed=None):

@@ -20,7 +20,8 @@ LOG_VAR_BOUND = 10.0
 # The scale of a discretised logistic stays between 1/1100 (about a quarter of a bin's width) and 1100.
 LOG_SCALE_BOUND = 7.0
 HALF_BIN = 0.5 / 255.0
-NUM_COMPONENTS = 5  # of a mixture
+FIRST_MEANS = (-1.5, -0.75, 0.0, 0.75, 1.5)  # of the components of a mixture, before the sigmoid
+NUM_COMPONENTS = len(FIRST_MEANS)
 FIRST_LOG_SCALE = -2.0  # of its components: a standard deviation of a quarter of the range
 MIN_VARIANCE = 1e-4  # of pixels in [0, 1]: a hundredth of the range
 
@@ -158,14 +159,15 @@ class LogisticMixture(NamedTuple):
         An output of 0 stands for components side by side, as wide as the pixels of photographs are spread: from there a
         decoder has a short way to go.
         """
-        per_component = tf.reshape(parameters, (*tf.unstack(tf.shape(parameters)[:-1]), NUM_COMPONENTS, -1))
-        size = parameters.shape[-1] // NUM_COMPONENTS
+        *_, height, width, num_parameters = parameters.shape
+        size = num_parameters // NUM_COMPONENTS
+        per_component = tf.reshape(parameters, (-1, height, width, NUM_COMPONENTS, size))
         num_channels = next(each for each in range(1, size) if cls.num_parameters(each) == NUM_COMPONENTS * size)
         sizes = [1, num_channels, num_channels, size - 1 - 2 * num_channels]
         logits, means, log_scales, slopes = tf.split(per_component, sizes, axis=-1)
-        first_means = tf.reshape(tf.linspace(-1.5, 1.5, NUM_COMPONENTS), (NUM_COMPONENTS, 1))
+        means = tf.sigmoid(means + tf.constant(FIRST_MEANS, shape=(NUM_COMPONENTS, 1)))
         log_scales = bounded_log_scale(log_scales + FIRST_LOG_SCALE)
-        return cls(logits[..., 0], tf.sigmoid(means + first_means), log_scales, tf.tanh(slopes))
+        return cls(logits[..., 0], means, log_scales, tf.tanh(slopes))
 
     @property
     def mean(self):

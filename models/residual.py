@@ -4,10 +4,9 @@ import tensorflow as tf
 from keras import Sequential, layers
 from keras.initializers import VarianceScaling
 
-from models.networks import STRIDE_1_KERNEL, Conv, ResidualBlock
+from models.networks import KERNEL, STRIDE_1_KERNEL, Conv, ResidualBlock
 from models.precision import of_trunk
 
-PATCH_KERNEL = 4
 BOTTLENECK = 2  # how much smaller the width is within a block
 
 
@@ -26,7 +25,7 @@ class Residual(Conv):
             return super().up(stage)
         width = self.config.hidden_sizes[stage - 1]
         if stage == 1:
-            return [layers.Conv2D(width, PATCH_KERNEL, strides=2, padding="same")]
+            return [layers.Conv2D(width, KERNEL, strides=2, padding="same")]
         return [layers.AveragePooling2D(2), *self._to_width(stage - 1, stage)]
 
     def down(self, stage):
@@ -40,12 +39,12 @@ class Residual(Conv):
     def blocks(self, stage, normalization):
         if stage == self.top:
             return super().blocks(stage, normalization)
-        width = self.shape(stage)[-1]
-        scaled = VarianceScaling(1 / len(self.config.level_shapes), "fan_avg", "uniform")
-        return [
-            ResidualBlock([*self._bottleneck(width), layers.Dense(width, kernel_initializer=scaled)])
-            for _ in range(self.config.num_blocks)
-        ]
+        width, num_levels = self.shape(stage)[-1], len(self.config.level_shapes)
+
+        def last():  # each with an initialiser of its own: one that is used again draws the same numbers
+            return layers.Dense(width, kernel_initializer=VarianceScaling(1 / num_levels, "fan_avg", "uniform"))
+
+        return [ResidualBlock([*self._bottleneck(width), last()]) for _ in range(self.config.num_blocks)]
 
     def prior_head(self, stage, size):
         """A `Head` on maps. The prior starts as N(0, I)."""

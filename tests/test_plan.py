@@ -109,7 +109,7 @@ def test_what_cannot_be_studied_is_refused(cli, flags, message):
 @pytest.mark.parametrize("num_files, expected", [(40, 1_000), (300, 1_000), (4_000, 70), (40_000, 20)])
 def test_the_default_of_epochs_suits_the_number_of_photographs(num_files, expected):
     entry = DATASETS["folder"]
-    num_epochs = entry.num_epochs(round(0.7 * num_files), batch_size=64)
+    num_epochs = entry.suitable_epochs(round(0.7 * num_files), batch_size=64)
     assert num_epochs == expected
     if 20 < num_epochs < 1_000:
         assert num_epochs * (round(0.7 * num_files) // 64) == pytest.approx(entry.num_steps, rel=0.03)

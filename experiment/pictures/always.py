@@ -241,13 +241,12 @@ def draw_rate_maps(model, config, binary_test):
     height, width, _ = config.image_shape
     rows = {"test image": in_colour(batch.images.numpy())}
     for group in groups_of(config):
-        rates = sum(latent.rate_per_unit.numpy() for latent in latents[group.first : group.last + 1])
-        total = rates.reshape(len(rates), -1).sum(axis=1).mean()
-        if len(group.shape) > 1:
-            maps = rates.sum(axis=-1)
-            enlarged = maps.repeat(height // maps.shape[1], axis=1).repeat(width // maps.shape[2], axis=2)
-            shape = "x".join(map(str, group.shape[:2]))
-            rows[f"{group.name}, {shape}: {total:,.0f} nats, to {maps.max():.1f}"] = heat_colours(enlarged)
+        if len(group.shape) == 1:
+            continue
+        maps = sum(latent.rate_per_unit.numpy().sum(axis=-1) for latent in latents[group.first : group.last + 1])
+        enlarged = maps.repeat(height // maps.shape[1], axis=1).repeat(width // maps.shape[2], axis=2)
+        total, shape = maps.sum(axis=(1, 2)).mean(), "x".join(map(str, group.shape[:2]))
+        rows[f"{group.name}, {shape}: {total:,.0f} nats, to {maps.max():.1f}"] = heat_colours(enlarged)
     title = f"{name_of(config)}: where the information is\nrate (KL) of every pixel of a level's map, black is 0; "
     title += "means of an image, and the largest value of a pixel"
     return image_grid(np.stack(list(rows.values())), title, list(rows))

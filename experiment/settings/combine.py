@@ -54,10 +54,12 @@ def config_of(text, source):
 def resolve(given, num_images=None):
     """The Config of a new run: defaults < those of data set, model and objective < given settings (a dict).
 
-    num_images is that of the data set, where its defaults depend on it, see `defaults_of`.
+    num_images is that of the data set's folder, where defaults depend on it.
     """
     given = _spelled_out(given)
-    return _settle({**defaults_of(given, num_images), **given}, given)
+    held_out = sum(given.get(name, getattr(Config, name)) for name in ("validation_split", "test_split"))
+    num_train = num_images and max(1, round((1 - held_out) * num_images))
+    return _settle({**defaults_of(given, num_train), **given}, given)
 
 
 def resolve_loaded(given, saved):

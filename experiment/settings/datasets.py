@@ -16,7 +16,7 @@ class DataSet(NamedTuple):
     has_factors: bool = False  # whether the factors of its images are known
     num_steps: int = 0  # the default number of epochs is what makes about so many steps; 0: that of the settings
 
-    def num_epochs(self, num_train, batch_size):
+    def suitable_epochs(self, num_train, batch_size):
         """As many epochs as make `num_steps` of batches of so many training images: from 20 to 1,000."""
         steps_per_epoch = max(1, num_train // batch_size)
         return min(max(20, ceil(self.num_steps / steps_per_epoch)), 1_000)
@@ -152,12 +152,12 @@ DATASETS = {
 }
 
 
-def defaults_of(given, num_images=None):
+def defaults_of(given, num_train=None):
     """The defaults of `Config` that the data set, the model and the objective change: a dict.
 
     Args:
         given: the given settings, a dict.
-        num_images: of the data set, where it is known and its default number of epochs depends on it.
+        num_train: how many images it trains on, where the default number of epochs depends on it.
     """
     dataset = DATASETS.get(given.get("dataset", "mnist"), DataSet({}, ""))
     model = MODELS[name_of_model({name: given.get(name) for name in SELECTORS})]
@@ -169,10 +169,9 @@ def defaults_of(given, num_images=None):
         settings = {name: value for name, value in settings.items() if name not in NETWORK_SETTINGS}
     if network == deep.get("network", own):
         settings |= deep
-    if num_images:
+    if num_train:
         batch_size = given.get("batch_size", settings["batch_size"])
-        held_out = given.get("validation_split", 0.2) + given.get("test_split", 0.1)
-        settings["num_epochs"] = dataset.num_epochs(round((1 - held_out) * num_images), batch_size)
+        settings["num_epochs"] = dataset.suitable_epochs(num_train, batch_size)
     return as_read(settings, given.get("objective", "elbo"))
 
 

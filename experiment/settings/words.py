@@ -18,7 +18,7 @@ def level_names(num_levels):
 
 
 class Group(NamedTuple):
-    """Neighbouring levels of one shape, counted from the top level, which is 0."""
+    """The top level, or neighbouring levels of one shape below it; counted from the top level, which is 0."""
 
     first: int
     last: int
@@ -27,12 +27,12 @@ class Group(NamedTuple):
 
 
 def groups_of(config):
-    """The levels of a model in Groups of one shape, top level first."""
-    names, groups = level_names(len(config.level_shapes)), []
-    for shape, same in groupby(reversed(config.level_shapes)):
-        first = groups[-1].last + 1 if groups else 0
-        last = first + len(list(same)) - 1
-        name = names[first] if first == last else f"{names[first]} to {names[last]}"
+    """The levels of a model in Groups, top level first."""
+    shapes = config.level_shapes[::-1]
+    names, groups = level_names(len(shapes)), []
+    for (_, shape), same in groupby(range(len(shapes)), key=lambda level: (level == 0, shapes[level])):
+        first, *_, last = [*same] * 2
+        name = " to ".join(dict.fromkeys([names[first], names[last]]))
         groups.append(Group(first, last, shape, name))
     return groups
 

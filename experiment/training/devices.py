@@ -127,12 +127,16 @@ def find_devices(config):
     """The Devices that --strategy names.
 
     `auto` is multi_worker where the environment's TF_CONFIG names several workers, mirrored where this machine has
-    several GPUs, and otherwise one device.
+    several GPUs, and otherwise one device. What trains nothing uses one.
 
     Raises:
         ConfigError: there are no such devices, or they cannot do what the Config says.
     """
     name = config.strategy
+    if config.num_epochs == 0:
+        if name in ("auto", "multi_worker"):
+            refuse_several_workers("with --num_epochs 0 a saved run is only evaluated, by one process")
+        return ONE_DEVICE
     task, workers = workers_named() if name in ("auto", "multi_worker") else (0, [])
     if name == "auto":
         has_gpus = len(tf.config.list_physical_devices("GPU")) > 1

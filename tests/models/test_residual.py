@@ -54,6 +54,14 @@ def test_blocks_begin_at_a_scale_that_falls_with_the_number_of_levels(make_confi
     assert abs(ratio - 4.0) < 0.4
 
 
+def test_no_two_blocks_begin_alike(make_config):
+    trunk = build_trunk(make_config(**DEEP | {"num_blocks": 2}))
+    blocks = keras.Sequential(trunk.blocks(1, None))
+    blocks.build((None, 8, 8, 8))
+    first, second = (block.branch.layers[-1].kernel.numpy() for block in blocks.layers)
+    assert np.abs(first - second).max() > 0.01
+
+
 def test_patches_are_the_pixels_that_they_stand_for():
     patches = np.arange(2 * 3 * 12, dtype=np.float32).reshape(1, 2, 3, 12)
     image = Unfold()(patches).numpy()

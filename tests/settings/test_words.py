@@ -30,6 +30,8 @@ def test_levels_of_one_shape_are_named_together(make_config):
     assert groups == [(0, 0, "z5", (5,)), (1, 1, "z4", (2, 2, 1)), (2, 4, "z3 to z1", (4, 4, 2))]
     assert describe_levels(config) == "z5 5, z4 2x2x1, z3 to z1 4x4x2, each given those before it"
     assert make_config(hierarchical=True, latent_size=("4*2", 3)).level_sizes == (4, 4, 3)
+    alike = groups_of(make_config(hierarchical=True, latent_size=("4*3",)))
+    assert [(group.first, group.last, group.name) for group in alike] == [(0, 0, "z3"), (1, 2, "z2 to z1")]
 
 
 def test_what_is_done_to_training_images_is_said(make_config):

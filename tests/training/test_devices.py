@@ -123,6 +123,14 @@ def test_a_damaged_tf_config_is_refused_by_those_who_read_it(text, monkeypatch):
     assert find_devices(resolve({"strategy": "one"})) is ONE_DEVICE
 
 
+def test_saved_weights_are_evaluated_by_one_process(monkeypatch):
+    config = resolve({"num_epochs": 0, "load_weights": "it"})
+    monkeypatch.setenv("TF_CONFIG", TWO_WORKERS)
+    with pytest.raises(ConfigError, match="with --num_epochs 0 a saved run is only evaluated, by one process"):
+        find_devices(config)
+    assert find_devices(replace(config, strategy="one")) is ONE_DEVICE
+
+
 def test_what_workers_cannot_share_is_refused(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     refuse_several_workers("a study")
