@@ -5,7 +5,7 @@ from math import prod
 
 import tensorflow as tf
 
-from experiment.settings.datasets import DATASETS
+from experiment.settings.datasets import DATASETS, length_of
 from experiment.settings.words import (
     beta_norm,
     describe_levels,
@@ -72,6 +72,6 @@ def lines_of_training(config, plan):
     if OBJECTIVES[config.objective].is_weighted_sum:
         loss += f" (beta_norm {beta_norm(config):.3g}, its value if both terms were means, over pixels and over units)"
     epochs = f"{config.num_epochs:,}, of {plan.steps_per_epoch:,} steps each"
-    if num_steps := DATASETS[config.dataset].num_steps:
-        epochs += f"; without --num_epochs as many as suit the number of images, about {num_steps:,} steps"
+    if length := length_of(vars(config)):
+        epochs += f"; without --num_epochs as many as suit the number of images, about {length.num_steps:,} steps"
     return [("loss", loss), ("training", describe_training(config)), ("epochs", epochs)]

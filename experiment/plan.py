@@ -27,7 +27,7 @@ from experiment.files.trackers import refuse_missing
 from experiment.settings.axes import as_folder_name, axes_of, differences, refuse_repeated, short
 from experiment.settings.combine import resolve, resolve_loaded, resolve_resumed, with_preset
 from experiment.settings.config import DATA, MODEL, PICTURES, TRAINING, Config, flags, free_when_resumed, names_in
-from experiment.settings.datasets import DATASETS
+from experiment.settings.datasets import DATASETS, length_of
 from experiment.settings.refusals import ConfigError, received
 from experiment.settings.values import NEWEST
 from image_data.formats import SUFFIXES
@@ -103,8 +103,7 @@ def _configured(given, resume, num_images):
 
 def _num_images(given):
     """How many image files the data set's folder holds, or None where no default depends on it."""
-    dataset = DATASETS.get(given.get("dataset"))
-    if not dataset or not dataset.num_steps or "num_epochs" in given or "data_dir" not in given:
+    if "num_epochs" in given or "data_dir" not in given or not length_of(given):
         return None
     num_files = sum(path.suffix.lower() in SUFFIXES for path in Path(given["data_dir"]).rglob("*"))
     return min(num_files, given.get("limit", num_files))

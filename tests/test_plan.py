@@ -8,7 +8,7 @@ from conftest import assert_refused
 from experiment.files.checkpoints import save_config
 from experiment.files.names import STATE_FILE
 from experiment.plan import configure, is_study, plan_study
-from experiment.settings.datasets import DATASETS
+from experiment.settings.combine import resolve
 from experiment.settings.refusals import ConfigError
 
 DIGITS = {"dataset": "digits", "num_epochs": 2}
@@ -108,11 +108,19 @@ def test_what_cannot_be_studied_is_refused(cli, flags, message):
 
 @pytest.mark.parametrize("num_files, expected", [(40, 1_000), (300, 1_000), (4_000, 70), (40_000, 20)])
 def test_the_default_of_epochs_suits_the_number_of_photographs(num_files, expected):
-    entry = DATASETS["folder"]
-    num_epochs = entry.suitable_epochs(round(0.7 * num_files), batch_size=64)
+    num_epochs = resolve({"dataset": "folder"}, num_files).num_epochs
     assert num_epochs == expected
     if 20 < num_epochs < 1_000:
-        assert num_epochs * (round(0.7 * num_files) // 64) == pytest.approx(entry.num_steps, rel=0.03)
+        assert num_epochs * (round(0.7 * num_files) // 64) == pytest.approx(3_000, rel=0.03)
+
+
+@pytest.mark.parametrize("num_files, expected", [(40, 1_000), (2_100, 40), (4_000, 21), (40_000, 5)])
+@pytest.mark.parametrize("dataset", ["folder", "ucmerced", "animals"])
+def test_so_does_that_of_deep_hierarchies_with_their_warm_up(dataset, num_files, expected):
+    config = resolve({"dataset": dataset, "hierarchical": True}, num_files)
+    assert config.num_epochs == expected and config.beta_epochs == expected / 5
+    chain = resolve({"dataset": dataset, "hierarchical": True, "hierarchy": "chain"}, num_files)
+    assert chain.beta_epochs == resolve({"hierarchical": True, "hierarchy": "chain"}).beta_epochs
 
 
 def test_image_files_are_counted_where_no_number_of_epochs_is_given(tmp_path):

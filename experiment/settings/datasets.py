@@ -6,20 +6,52 @@ from typing import Any, NamedTuple
 from models.catalog import MODELS, NETWORK_SETTINGS, OBJECTIVES, SELECTORS, name_of_model
 
 
+class Length(NamedTuple):
+    """How long to train by default, where that depends on the number of images. It is the "length" of settings."""
+
+    num_steps: int
+    min_epochs: int
+    warm_up: float | None = None  # the share of the epochs within which beta rises
+
+    def num_epochs(self, num_train, batch_size):
+        """As many epochs as make `num_steps` of batches of so many training images: from min_epochs to 1,000."""
+        steps_per_epoch = max(1, num_train // batch_size)
+        return min(max(self.min_epochs, ceil(self.num_steps / steps_per_epoch)), 1_000)
+
+
 class DataSet(NamedTuple):
     """A data set: its source, and its settings as differences from the defaults of `Config`. Flags override them."""
 
     settings: dict[str, Any]
     source: str
     hierarchical: dict[str, Any] = {}  # further settings with --hierarchical
-    top_down: dict[str, Any] = {}  # further ones with --hierarchy top_down (the default) on their network
+    deep: dict[str, Any] | None = None  # further ones of its deep hierarchy, if that is its top-down one
     has_factors: bool = False  # whether the factors of its images are known
-    num_steps: int = 0  # the default number of epochs is what makes about so many steps; 0: that of the settings
 
-    def suitable_epochs(self, num_train, batch_size):
-        """As many epochs as make `num_steps` of batches of so many training images: from 20 to 1,000."""
-        steps_per_epoch = max(1, num_train // batch_size)
-        return min(max(20, ceil(self.num_steps / steps_per_epoch)), 1_000)
+    def deep_hierarchy(self, image_size):
+        """The settings of a deep hierarchy for photographs of this size, as --image_size gives it: a dict.
+
+        Its maps halve the resolution as long as both sides are even and at least 4 pixels are left. Those of up to 32
+        rows have two levels each, that of 64 rows and the coarsest have one. Finer maps have none, because of the time
+        that they take. A vector above them gives all parts of a sample one subject.
+        """
+        sides = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+        maps = []
+        while all(side % 2 == 0 and side >= 8 for side in sides):
+            sides = tuple(side // 2 for side in sides)
+            maps.append(sides)
+        levels = [
+            f"{height}x{width}x8" + ("*2" if height <= 32 and (height, width) != maps[-1] else "")
+            for height, width in maps
+            if height <= 64
+        ]
+        return {
+            **DEEP,
+            "image_size": image_size,
+            "hidden_sizes": (*WIDTHS[: len(maps)][::-1],),
+            "latent_size": (*levels, 64),
+            **self.deep,
+        }
 
     @property
     def has_photographs(self):
@@ -56,11 +88,10 @@ AT_256 = {
     "hidden_sizes": (32, 64, 128, 256, 256, 256),
     "latent_size": (128,),
 }
-# 64x64, a deep hierarchy of maps from 32x32 down to 4x4 and a vector, which gives all parts of a sample one subject.
-DEEP_AT_64 = {
+# The deep hierarchy for photographs: channels of its maps, from 4x4 to finer ones, and the settings of all sizes.
+WIDTHS = (128, 96, 64, 48, 32, 24, 24, 24)
+DEEP = {
     "network": "residual",
-    "hidden_sizes": (48, 64, 96, 128),
-    "latent_size": ("32x32x8*2", "16x16x8*2", "8x8x8*2", "4x4x8", 64),
     "likelihood": "logistic_mixture",
     "binarization": "none",
     "optimizer": "adamax",
@@ -68,7 +99,9 @@ DEEP_AT_64 = {
     "learning_rate_schedule": "cosine",
     "beta_epochs": 8.0,
     "batch_size": 16,
+    "length": Length(3_600, min_epochs=5, warm_up=0.2),
 }
+
 # The pictures that these projects drew after training.
 TRAVERSAL = {"traverse": ("0",)}
 BETA_VAE_PROJECT = {
@@ -80,6 +113,9 @@ BETA_VAE_PROJECT = {
     "tensorboard": True,
     **TRAVERSAL,
 }
+
+# Of their deep hierarchies.
+MIRRORED = {"horizontal_flip": True, "tensorboard": False, "traverse": ()}
 
 # A hierarchy needs a dense layer between convolutions and levels that are vectors.
 VECTOR_LEVELS = {"num_features": 256}
@@ -128,26 +164,27 @@ DATASETS = {
         {**AT_64, "likelihood": "mse", "latent_size": (64,), "batch_size": 32, "num_epochs": 30},
         "UC Merced Land Use of Yang & Newsam (2010): 2,100 aerial images of 21 classes, 256x256",
         VECTOR_LEVELS,
-        {**DEEP_AT_64, "num_epochs": 40, "horizontal_flip": True, "quarter_turns": True},
+        {"horizontal_flip": True, "quarter_turns": True},
     ),
     "landscape": DataSet(
         {**AT_256, **GREY_CROSS_ENTROPY, "batch_size": 16, "num_epochs": 50, "every_epoch": True},
         "landscapes, in folders Training Data, Validation Data and Testing Data, or in one",
         VECTOR_LEVELS,
+        {"length": Length(400, min_epochs=5, warm_up=0.2), "every_epoch": False, "horizontal_flip": True},
     ),
-    "animals": DataSet(BETA_VAE_PROJECT, "animals, in class folders or in one", VECTOR_LEVELS),
-    "butterflies": DataSet(BETA_VAE_PROJECT, "butterflies, in class folders or in one", VECTOR_LEVELS),
+    "animals": DataSet(BETA_VAE_PROJECT, "animals, in class folders or in one", VECTOR_LEVELS, MIRRORED),
+    "butterflies": DataSet(BETA_VAE_PROJECT, "butterflies, in class folders or in one", VECTOR_LEVELS, MIRRORED),
     "celeba": DataSet(
         {**AT_64, **GREY_CROSS_ENTROPY, **TRAVERSAL, "batch_size": 64},
         "CelebA of Liu et al. (2015): 202,599 aligned faces, 178x218, with 40 attributes",
         VECTOR_LEVELS,
+        MIRRORED,
     ),
     "folder": DataSet(
-        {**AT_64, "likelihood": "gaussian", "batch_size": 64, "num_epochs": 50},
+        {**AT_64, "likelihood": "gaussian", "batch_size": 64, "num_epochs": 50, "length": Length(3_000, 20)},
         "your own images",
         VECTOR_LEVELS,
-        DEEP_AT_64,
-        num_steps=3_000,
+        {},
     ),
 }
 
@@ -159,20 +196,34 @@ def defaults_of(given, num_train=None):
         given: the given settings, a dict.
         num_train: how many images it trains on, where the default number of epochs depends on it.
     """
+    settings, length = _defaults_of(given)
+    if num_train and length:
+        num_epochs = length.num_epochs(num_train, given.get("batch_size", settings["batch_size"]))
+        settings |= {"num_epochs": num_epochs}
+        settings |= {"beta_epochs": length.warm_up * num_epochs} if length.warm_up else {}
+    return as_read(settings, given.get("objective", "elbo"))
+
+
+def length_of(given):
+    """The Length of a training with given settings (a dict), or None where it does not depend on the images."""
+    return _defaults_of(given)[1]
+
+
+def _defaults_of(given):
+    """The changed defaults, whatever the objective, and the Length of the training or None."""
     dataset = DATASETS.get(given.get("dataset", "mnist"), DataSet({}, ""))
     model = MODELS[name_of_model({name: given.get(name) for name in SELECTORS})]
-    deep = dataset.top_down if model.has_levels and model.is_top_down else {}
     own = dataset.settings.get("network", "mlp")
+    deep = {}
+    if dataset.deep is not None and model.has_levels and model.is_top_down:
+        deep = dataset.deep_hierarchy(given.get("image_size", dataset.settings["image_size"]))
     network = given.get("network", deep.get("network", own))
     settings = {**dataset.settings, **model.settings, **(dataset.hierarchical if model.has_levels else {})}
     if network != own:
         settings = {name: value for name, value in settings.items() if name not in NETWORK_SETTINGS}
     if network == deep.get("network", own):
         settings |= deep
-    if num_train:
-        batch_size = given.get("batch_size", settings["batch_size"])
-        settings["num_epochs"] = dataset.suitable_epochs(num_train, batch_size)
-    return as_read(settings, given.get("objective", "elbo"))
+    return settings, settings.pop("length", None)
 
 
 READ_BY_SOME = {name for objective in OBJECTIVES.values() for name in objective.reads}

@@ -40,11 +40,16 @@ def test_presets_of_hierarchies():
         return resolve({"dataset": "ucmerced", "hierarchical": True, **given}).latent_size
 
     assert levels() == ("32x32x8*2", "16x16x8*2", "8x8x8*2", "4x4x8", 64)
+    assert levels(image_size=128) == ("64x64x8", *levels())
+    assert levels(image_size=256, dataset="landscape") == levels(dataset="animals") == levels(image_size=128)
+    assert levels(image_size=(32, 48)) == ("16x24x8*2", "8x12x8*2", "4x6x8", 64)
+    assert levels(image_size=100) == ("50x50x8", "25x25x8", 64)
+    assert resolve({"dataset": "animals", "hierarchical": True}).hidden_sizes == (32, 48, 64, 96, 128)
     assert levels(hierarchy="chain") == levels(network="mlp") == levels(network="conv") == (64, 32)
     assert levels(latent_size=(8, 4)) == (8, 4)
     deep = resolve({"dataset": "ucmerced", "hierarchical": True})
     assert (deep.network, deep.likelihood, deep.encoder_normalization) == ("residual", "logistic_mixture", None)
-    chain = resolve({"dataset": "ucmerced", "hierarchical": True, "hierarchy": "chain"})
+    chain = resolve({"dataset": "ucmerced", "hierarchical": True, "hierarchy": "chain"}, num_images=2_100)
     assert (chain.network, chain.likelihood, chain.num_epochs) == ("conv", "mse", 30)
     assert resolve({"dataset": "ucmerced"}).latent_size == (64,)
     plain, hierarchical = resolve({}), resolve({"hierarchical": True})

@@ -23,7 +23,7 @@ def test_tables_and_settings_name_the_same_things():
     for name, entry in DATASETS.items():
         for given in choices:
             resolve({"dataset": name, **given})
-        assert entry.source and {*entry.settings, *entry.hierarchical, *entry.top_down} <= rules.keys()
+        assert entry.source and {*entry.settings, *entry.hierarchical, *(entry.deep or {})} <= {*rules, "length"}
 
 
 def test_digest_is_of_what_decides_the_bits():
