@@ -114,11 +114,11 @@ def test_the_default_of_epochs_suits_the_number_of_photographs(num_files, expect
         assert num_epochs * (round(0.7 * num_files) // 64) == pytest.approx(3_000, rel=0.03)
 
 
-@pytest.mark.parametrize("num_files, expected", [(40, 1_000), (2_100, 40), (4_000, 21), (40_000, 5)])
-@pytest.mark.parametrize("dataset", ["folder", "ucmerced", "animals"])
+@pytest.mark.parametrize("num_files, expected", [(40, 1_000), (2_100, 24), (4_000, 13), (40_000, 5)])
+@pytest.mark.parametrize("dataset", ["folder", "ucmerced"])
 def test_so_does_that_of_deep_hierarchies_with_their_warm_up(dataset, num_files, expected):
     config = resolve({"dataset": dataset, "hierarchical": True}, num_files)
-    assert config.num_epochs == expected and config.beta_epochs == expected / 5
+    assert config.num_epochs == expected and config.beta_epochs == pytest.approx(expected / 5)
     chain = resolve({"dataset": dataset, "hierarchical": True, "hierarchy": "chain"}, num_files)
     assert chain.beta_epochs == resolve({"hierarchical": True, "hierarchy": "chain"}).beta_epochs
 
