@@ -31,7 +31,7 @@ class LatentVariableModel(keras.Model):
         batch.refuse_other_images()
         return super().__call__(batch, *arguments, **options)
 
-    def call(self, batch, seed=(0, 0), num_samples=1, training=False):
+    def call(self, batch, seed=(0, 0), num_samples=1, training=False, as_posterior=None):
         """One reparameterised pass: encode, draw z, decode.
 
         Args:
@@ -39,6 +39,7 @@ class LatentVariableModel(keras.Model):
             seed: an int32 pair; the same pair gives the same noise.
             num_samples: K, samples of z for each image.
             training: whether normalisation uses the statistics of the batch. Keras passes it on to every layer.
+            as_posterior: see `forward`.
 
         Returns:
             A VAEOutput of B K rows. The K samples of an image follow one another.
@@ -48,6 +49,8 @@ class LatentVariableModel(keras.Model):
         features, labels = self.bottom_up(batch), batch.labels
         if num_samples > 1:
             features, labels = repeat_rows((features, labels), num_samples)
+        if as_posterior:
+            features = as_posterior(features)
         return self.infer(features, labels, seed)
 
     def encode(self, batch):

@@ -78,7 +78,7 @@ class Forward(NamedTuple):
         return self.log_ratio - self.terms.distortion
 
 
-def forward(model, batch, seed, num_samples=1, training=False):
+def forward(model, batch, seed, num_samples=1, training=False, as_posterior=None):
     """Run a model on a batch and compute the terms of its ELBO.
 
     Args:
@@ -87,10 +87,14 @@ def forward(model, batch, seed, num_samples=1, training=False):
         seed: an int32 pair.
         num_samples: K, samples of z for each image.
         training: whether normalisation uses the statistics of the batch.
+        as_posterior: a class of models/estimators.py that takes the place of the posterior of a model with one level.
 
     Returns:
         A Forward of B K rows.
     """
-    output = model(batch, seed, num_samples=num_samples, training=training)
+    output = model(batch, seed, num_samples=num_samples, training=training, as_posterior=as_posterior)
     images = tf.repeat(batch.images, num_samples, axis=0)
-    return Forward(elbo_terms(output, images), _log_ratio(output), output.penalty, output.latents)
+    passed = Forward(elbo_terms(output, images), _log_ratio(output), output.penalty, output.latents)
+    if as_posterior:
+        passed.latents[0].posterior.weigh(passed.log_weight, num_samples)
+    return passed

@@ -25,6 +25,7 @@ class Objective(NamedTuple):
     suits_levels: bool = True  # whether it is defined for a hierarchy
     is_weighted_sum: bool = False  # whether it is distortion + beta rate
     compares_codes: bool = False  # whether it compares codes of different images
+    posterior: str = ""  # a class of models/estimators.py that takes the place of the posterior in training
 
 
 OBJECTIVES = {
@@ -43,6 +44,17 @@ OBJECTIVES = {
         settings={"num_importance_samples": 5},
         weights="K = {num_importance_samples}",
         least={"num_importance_samples": 2},
+    ),
+    "dreg": Objective(
+        loss="models.objectives:dreg_loss",
+        summary="the same bound with doubly reparameterised gradients, which have less noise",
+        formula="negative importance-weighted bound, doubly reparameterised",
+        reads=("num_importance_samples",),
+        settings={"num_importance_samples": 5},
+        weights="K = {num_importance_samples}",
+        least={"num_importance_samples": 2},
+        suits_levels=False,
+        posterior="models.estimators:DoublyReparameterized",
     ),
     "beta_tc": Objective(
         loss="models.objectives:beta_tc_loss",

@@ -135,7 +135,10 @@ def flags_of(config):
         base = Config()
         names = {"seed"}
     else:
-        choices = {name: getattr(config, name) for name in sorted(SELECTORS | {"dataset", "network", "objective", "image_size"})}
+        choices = {
+            name: getattr(config, name)
+            for name in sorted(SELECTORS | {"dataset", "network", "objective", "image_size"})
+        }
         base = resolve(choices)
         default = resolve({"dataset": config.dataset})
         chosen = {name: value for name, value in choices.items() if value != getattr(default, name)}

@@ -219,7 +219,7 @@ class Config:
     )
     objective: str = setting("elbo", TRAINING, one_of(*OBJECTIVES), f"what is minimised: {summaries(OBJECTIVES)}")
     num_importance_samples: int = setting(
-        1, TRAINING, whole_number(1), "samples of z for each training image, for --objective iwae"
+        1, TRAINING, whole_number(1), "samples of z for each training image, for --objective iwae and dreg"
     )
     capacity: float = setting(0.0, TRAINING, AT_LEAST_0, "final target of the KL in nats, for --objective capacity")
     capacity_epochs: float = setting(10.0, TRAINING, ABOVE_0, "epochs in which the target rises from 0 to --capacity")

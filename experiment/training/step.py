@@ -10,7 +10,7 @@ from experiment.training.schedules import ema_decay_at
 from experiment.training.state import assign
 from models.bounds import forward
 from models.noise import share_of_noise
-from models.objectives import loss_of
+from models.objectives import loss_of, posterior_of
 from models.precision import trunks_in
 
 
@@ -50,7 +50,8 @@ def differentiate(state, batch, seed, config, weights):
     """The gradients of the loss of the whole batch, and its StepMetrics; each device works on its own images."""
     with tf.GradientTape() as tape:
         with trunks_in(state.precision):
-            passed = forward(state.model, batch, share_of_noise(seed), weights.num_samples, training=True)
+            noise, as_posterior = share_of_noise(seed), posterior_of(config.objective)
+            passed = forward(state.model, batch, noise, weights.num_samples, True, as_posterior)
         passed = of_all_devices(passed, config.objective)
         loss = loss_of(config.objective, passed, weights)
         scaled_loss = state.optimizer.scale_loss(loss)

@@ -149,6 +149,7 @@ def test_objectives_by_name_are_these_losses(make_config, split):
     expected = {
         "elbo": elbo_loss(one_pass, weights),
         "iwae": -np.mean(log_weight(model(batch, noise_seed(0)), batch.images)),
+        "dreg": -np.mean(log_weight(model(batch, noise_seed(0)), batch.images)),
         "beta_tc": beta_tc_loss(one_pass, weights),
         "capacity": capacity_loss(one_pass, weights),
         "mmd": tf.reduce_mean(terms.distortion) + 3.0 * distance,

@@ -126,6 +126,7 @@ def test_a_resumed_run_keeps_its_settings():
 WEIGHTS_OF_OLD_RUN = {
     "elbo": {"beta": 4.0, "level_betas": (3.0,), "free_nats": 2.0, "beta_schedule": "linear"},
     "iwae": {"num_importance_samples": 17},
+    "dreg": {"num_importance_samples": 17},
     "beta_tc": {"beta": 4.0},
     "capacity": {"beta": 7.0, "capacity": 3.0, "capacity_epochs": 2.0},
     "mmd": {"beta": 50.0},
