@@ -28,8 +28,9 @@ def evaluation_batch_size(image_shape):
 class LossEvaluator:
     """The training loss on held-out images, with all schedules at their end and without free nats.
 
-    For --objective elbo with beta 1 it is the negative ELBO. For iwae and dreg it is the negative importance-weighted bound with
-    as many samples as in training, so its best epoch can differ from that of the ELBO. The program is compiled once.
+    For --objective elbo with beta 1 it is the negative ELBO. For iwae and dreg it is the negative importance-weighted
+    bound with as many samples as in training, so its best epoch can differ from that of the ELBO. The program is
+    compiled once.
     """
 
     def __init__(self, model, config, plan):

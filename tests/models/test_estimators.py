@@ -1,7 +1,6 @@
 """The doubly reparameterised gradient, on a model whose posterior is known."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from models.base import OneLevelModel
