@@ -25,6 +25,7 @@ class Objective(NamedTuple):
     suits_levels: bool = True  # whether it is defined for a hierarchy
     is_weighted_sum: bool = False  # whether it is distortion + beta rate
     compares_codes: bool = False  # whether it compares codes of different images
+    needs_standard_prior: bool = False  # whether it takes the units of the prior to be independent
     posterior: str = ""  # a class of models/estimators.py that takes the place of the posterior in training
 
 
@@ -64,6 +65,7 @@ OBJECTIVES = {
         settings={"beta": 6.0},  # Chen et al. (2018), on dSprites
         suits_levels=False,
         compares_codes=True,
+        needs_standard_prior=True,
     ),
     "capacity": Objective(
         loss="models.objectives:capacity_loss",
@@ -175,12 +177,33 @@ NETWORKS = {
 NETWORK_SETTINGS = {name for network in NETWORKS.values() for name in network.settings}
 
 
+class Prior(NamedTuple):
+    """The prior of a model with one level."""
+
+    layer: str  # a class, see models/priors.py
+    summary: str
+    symbol: str  # for captions
+    needs_labels: bool = False
+    is_mixture: bool = False  # whether it has components, and its rate no closed form
+    encodes: bool = False  # whether it encodes images of its own, without labels
+
+
+PRIORS = {
+    "standard": Prior("models.priors:StandardPrior", "N(0, I)", "N(0, I)"),
+    "class": Prior("models.priors:ClassPrior", "a Gaussian for each label", "p(z|y)", needs_labels=True),
+    "mixture": Prior("models.priors:MixturePrior", "a mixture of Gaussians", "p(z)", is_mixture=True),
+    "vamp": Prior(
+        "models.priors:VampPrior", "the codes of learned pseudo-inputs", "p(z)", is_mixture=True, encodes=True
+    ),
+}
+
+
 class Model(NamedTuple):
     """A model: p(x, z) and its approximate posterior."""
 
     model: str  # a class, see models/base.py
     chosen_by: dict[str, Any]  # the settings that select it
-    prior: str = "N(0, I)"  # the prior of all codes together, for captions
+    prior: str = ""  # the prior of all codes together, for captions, where PRIORS do not name it
     is_conditional: bool = False  # whether it is given labels
     has_levels: bool = False
     is_top_down: bool = True  # whether it works from the top level down, and every level reaches the image

@@ -10,19 +10,20 @@ import tensorflow as tf
 from keras import layers
 
 from models.base import OneLevelModel
+from models.catalog import PRIORS, code_of
 from models.distributions import DiagonalGaussian
 from models.likelihoods import Likelihood
 from models.networks import build_decoder, build_encoder, build_label_channel
 
 
 class CVAE(OneLevelModel):
-    """A conditional VAE: q(z|x,y) and p(x|z,y) with p(z|y) = N(0, I). z holds what the label does not say.
+    """A conditional VAE: q(z|x,y) and p(x|z,y) with p(z|y) = N(0, I) or another prior. z holds what the label does not say.
 
     The label joins the image as one more channel, a learned linear map of y. It joins the codes after multiplication by
     sqrt(L). Both networks stay those of the VAE. The factor makes a one-hot y as long as a code (E|z|^2 = L). A shorter
     label is drowned out by z early in training, and z then learns to hold what the label says.
 
-    Reads from its config: image_shape, label_names, latent_size, likelihood and the settings of its network.
+    Reads from its config: image_shape, label_names, latent_size, prior, likelihood and the settings of its network.
     """
 
     def __init__(self, config):
@@ -32,6 +33,8 @@ class CVAE(OneLevelModel):
         self.label_channel = build_label_channel(config)
         self.encoder = build_encoder(config)
         self.posterior = layers.Dense(2 * self.latent_shape[-1], name="posterior")
+        self.prior_layer = code_of(PRIORS[config.prior].layer)(config)
+        self.latent = self.prior_layer.latent
         self.likelihood = Likelihood(config)
         self.decoder = build_decoder(config, self.likelihood.num_parameters)
 
@@ -39,6 +42,10 @@ class CVAE(OneLevelModel):
         """q(z|x,y): Batch -> DiagonalGaussian over [B, L]."""
         images_and_label = tf.concat([batch.images, self.label_channel(batch.labels)], axis=-1)
         return DiagonalGaussian.from_parameters(self.posterior(self.encoder(images_and_label)), self.log_var_bound)
+
+    def prior(self, num_images, labels):
+        """p(z), or p(z|y), that config.prior names in PRIORS."""
+        return self.prior_layer.of(num_images, labels, self.bottom_up)
 
     def likelihood_of(self, z, labels):
         """p(x|z,y): codes [B, L] and labels [B, Y] -> a likelihood over [B, H, W, C]."""

@@ -10,7 +10,7 @@ def likelihood_of(code, config):
 
 def prior_of(config):
     """The prior of all codes together, such as 'N(0, I)'."""
-    return config.traits.prior
+    return config.prior_symbol
 
 
 def posterior_of(config):

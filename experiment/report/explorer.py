@@ -55,7 +55,7 @@ def live_data(model, config, carried, binary_test):
     codes, labels = np.concatenate([codes, 0 * codes[:1]]), np.concatenate([labels, labels[:1]])
     return {
         "kind": "live",
-        "prior": config.traits.prior,
+        "prior": config.prior_symbol,
         "decoder": decoder_data(model, config),
         "units": describe_units(config, carried, UNITS_LIVE),
         "range": max(RANGE, float(np.ceil(np.abs(codes).max()))),

@@ -40,7 +40,16 @@ from experiment.settings.values import (
     some_of,
     whole_number,
 )
-from models.catalog import LIKELIHOODS, MODELS, NETWORKS, OBJECTIVES, SELECTORS, name_of_model, values_that_choose
+from models.catalog import (
+    LIKELIHOODS,
+    MODELS,
+    NETWORKS,
+    OBJECTIVES,
+    PRIORS,
+    SELECTORS,
+    name_of_model,
+    values_that_choose,
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,10 @@ class Config:
         "vector, 7x7x4 a map of 7x7 pixels and 4 channels, 7x7x4*3 three such levels",
         several_with="hierarchical",
         nargs="+",
+    )
+    prior: str = setting("standard", MODEL, one_of(*PRIORS), f"prior of the codes: {summaries(PRIORS)}")
+    num_components: int = setting(
+        500, MODEL, whole_number(1), "Gaussians or pseudo-inputs, for --prior mixture and vamp"
     )
     log_var_bound: float = setting(
         10.0,
@@ -451,6 +464,11 @@ class Config:
     def traits(self):
         """The entry of the model in models.catalog.MODELS."""
         return MODELS[self.model]
+
+    @property
+    def prior_symbol(self):
+        """The prior of all codes together, such as 'N(0, I)'."""
+        return self.traits.prior or PRIORS[self.prior].symbol
 
     @property
     def level_shapes(self):

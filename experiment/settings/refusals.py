@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 
 from experiment.settings.datasets import DATASETS
-from models.catalog import LIKELIHOODS, MODELS, OBJECTIVES, SELECTORS
+from models.catalog import LIKELIHOODS, MODELS, OBJECTIVES, PRIORS, SELECTORS
 
 
 class ConfigError(ValueError):
@@ -75,6 +75,7 @@ def refuse_impossible(config):
     _refuse_impossible_pixels(config)
     _refuse_impossible_augmentation(config)
     _refuse_impossible_objectives(config)
+    _refuse_impossible_priors(config)
     _refuse_impossible_pictures(config)
 
 
@@ -144,8 +145,8 @@ def _refuse_impossible_objectives(config):
     if config.traits.has_levels and not objective.suits_levels:
         fitting = ", ".join(name for name, entry in OBJECTIVES.items() if entry.suits_levels)
         raise ConfigError(
-            f"{given} with --hierarchical: it compares one aggregate posterior q(z) with one fixed prior p(z), but the "
-            f"prior of a level depends on the levels above it; expected one of {fitting}"
+            f"{given} with --hierarchical: it is defined for one level of codes and one prior p(z), but the prior of a "
+            f"level depends on the levels above it; expected one of {fitting}"
         )
     for name in sorted({name for entry in OBJECTIVES.values() for name in entry.reads} - {*objective.reads}):
         value = getattr(config, name)
@@ -158,6 +159,34 @@ def _refuse_impossible_objectives(config):
     for name, least in objective.least.items():
         if getattr(config, name) < least:
             raise ConfigError(f"{received(name, getattr(config, name))} with {given}: expected at least {least}")
+
+
+def _refuse_impossible_priors(config):
+    given, prior = f"--prior {config.prior}", PRIORS[config.prior]
+    if config.num_components != type(config).num_components and not prior.is_mixture:
+        raise ConfigError(
+            f"--num_components {config.num_components} with {given}: it has none; expected --prior mixture or vamp"
+        )
+    if config.prior == "standard":
+        return
+    if config.traits.has_levels:
+        raise ConfigError(f"{given} with --hierarchical: its levels have learned priors; expected --prior standard")
+    if prior.needs_labels and not config.is_cvae:
+        raise ConfigError(f"{given}: it is one for each label; expected --is_cvae with it")
+    if prior.encodes and config.is_cvae:
+        raise ConfigError(
+            f"{given} with --is_cvae: its pseudo-inputs have no labels; expected --prior class or mixture"
+        )
+    if prior.encodes and config.encoder_normalization == "batch":
+        raise ConfigError(
+            f"{given} with --encoder_normalization batch: pseudo-inputs are no batch of images; expected none or instance"
+        )
+    if OBJECTIVES[config.objective].needs_standard_prior:
+        raise ConfigError(
+            f"{given} with --objective {config.objective}: its terms need independent units; expected --prior standard"
+        )
+    if config.manifold:
+        raise ConfigError(f"{given} with --manifold: the plane is that of N(0, I); expected --prior standard")
 
 
 def _refuse_impossible_pictures(config):

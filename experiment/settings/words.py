@@ -84,7 +84,7 @@ def describe_levels(config):
         sizes = [f"{group.name} {'x'.join(map(str, group.shape))}" for group in groups_of(config)]
         return f"{', '.join(sizes)}, each given those before it"
     sizes = [f"z{level} {size}" for level, (size,) in enumerate(config.level_shapes, 1)]
-    return f"x -> {' -> '.join(sizes)} -> x, prior {config.traits.prior}"
+    return f"x -> {' -> '.join(sizes)} -> x, prior {config.prior_symbol}"
 
 
 def describe_loss(config):
