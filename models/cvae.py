@@ -17,7 +17,7 @@ from models.networks import build_decoder, build_encoder, build_label_channel
 
 
 class CVAE(OneLevelModel):
-    """A conditional VAE: q(z|x,y) and p(x|z,y) with p(z|y) = N(0, I) or another prior. z holds what the label does not say.
+    """A conditional VAE: q(z|x,y) and p(x|z,y) with p(z|y) = N(0, I) or another prior. z holds what y does not say.
 
     The label joins the image as one more channel, a learned linear map of y. It joins the codes after multiplication by
     sqrt(L). Both networks stay those of the VAE. The factor makes a one-hot y as long as a code (E|z|^2 = L). A shorter

@@ -1,6 +1,13 @@
 """The protocol of a run: how its numbers were measured. It stands beside them in results.json."""
 
-from experiment.settings.words import describe_loss, describe_precision, describe_training, evidence_of, nats_of
+from experiment.settings.words import (
+    describe_loss,
+    describe_precision,
+    describe_prior,
+    describe_training,
+    evidence_of,
+    nats_of,
+)
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import BINARIZATION_SEED
 
@@ -25,6 +32,7 @@ def protocol_of(config, dataset, origin):
         "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
         "seed": config.seed,
         "model": config.model,
+        **({"prior": describe_prior(config)} if config.prior != "standard" else {}),
         **training_of(config, plan_steps(dataset.train, config).batch_size),
         "first_weights": config.load_weights if config.num_epochs else None,
         **origin,

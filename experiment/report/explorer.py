@@ -52,7 +52,8 @@ def live_data(model, config, carried, binary_test):
     codes = model.encode(make_batch(some.images, some.labels))[0].numpy()
     labels = some.labels if config.traits.is_conditional else np.zeros((len(codes), 0))
     names = [*(f"test image {index}" for index in range(len(codes))), "the mean of the prior"]
-    codes, labels = np.concatenate([codes, 0 * codes[:1]]), np.concatenate([labels, labels[:1]])
+    middle = model.prior(1, tf.constant(labels[:1], tf.float32)).mean.numpy()
+    codes, labels = np.concatenate([codes, middle]), np.concatenate([labels, labels[:1]])
     return {
         "kind": "live",
         "prior": config.prior_symbol,

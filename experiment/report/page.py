@@ -14,8 +14,8 @@ from experiment.report.explorer import as_url
 
 MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
 HOW_LIVE = (
-    "The decoder itself runs in this page: the image is the mean of p(x|z) at the values of the sliders, in standard "
-    "deviations of the prior {prior}, the other units being those of the image that it begins with. Units are sorted "
+    "The decoder itself runs in this page: the image is the mean of p(x|z) at the values of the sliders, where "
+    "z ~ {prior} under the prior, the other units being those of the image that it begins with. Units are sorted "
     "by their rate, a mean over {num_images:,} test images."
 )
 HOW_GRID = (

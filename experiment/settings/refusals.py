@@ -179,14 +179,15 @@ def _refuse_impossible_priors(config):
         )
     if prior.encodes and config.encoder_normalization == "batch":
         raise ConfigError(
-            f"{given} with --encoder_normalization batch: pseudo-inputs are no batch of images; expected none or instance"
+            f"{given} with --encoder_normalization batch: its pseudo-inputs are no batch of images; expected none"
         )
     if OBJECTIVES[config.objective].needs_standard_prior:
         raise ConfigError(
             f"{given} with --objective {config.objective}: its terms need independent units; expected --prior standard"
         )
-    if config.manifold:
-        raise ConfigError(f"{given} with --manifold: the plane is that of N(0, I); expected --prior standard")
+    for name in ("manifold", "export"):
+        if getattr(config, name):
+            raise ConfigError(f"{given} with --{name}: it takes codes from N(0, I); expected --prior standard")
 
 
 def _refuse_impossible_pictures(config):

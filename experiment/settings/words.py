@@ -4,7 +4,7 @@ from itertools import groupby
 from math import prod
 from typing import NamedTuple
 
-from models.catalog import LIKELIHOODS, OBJECTIVES
+from models.catalog import LIKELIHOODS, OBJECTIVES, PRIORS
 
 
 def name_of(config):
@@ -85,6 +85,14 @@ def describe_levels(config):
         return f"{', '.join(sizes)}, each given those before it"
     sizes = [f"z{level} {size}" for level, (size,) in enumerate(config.level_shapes, 1)]
     return f"x -> {' -> '.join(sizes)} -> x, prior {config.prior_symbol}"
+
+
+def describe_prior(config):
+    """The prior of a model with one level in words, and how its rate is computed."""
+    prior = PRIORS[config.prior]
+    if not prior.is_mixture:
+        return prior.summary
+    return f"{prior.summary}, {config.num_components} of them; the KL is that of one sample"
 
 
 def describe_loss(config):

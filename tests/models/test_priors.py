@@ -122,6 +122,7 @@ def test_the_loss_moves_the_weights_of_a_prior(make_config, split, given):
         ({"prior": "vamp", "hierarchical": True, "latent_size": (4, 2)}, "--prior vamp with --hierarchical"),
         ({"prior": "mixture", "objective": "beta_tc"}, "--prior mixture with --objective beta_tc: its terms need"),
         ({"prior": "mixture", "manifold": True, "latent_size": 2}, "--prior mixture with --manifold"),
+        ({"prior": "mixture", "export": ("onnx",)}, "--prior mixture with --export: it takes codes from N"),
         ({"num_components": 9}, "--num_components 9 with --prior standard: it has none"),
     ],
 )
