@@ -134,6 +134,12 @@ def parser_of_words(each):
     rule, holds_several = each.metadata["rule"], each.metadata["argparse"].get("nargs") == "+"
 
     def parse(word):
+        try:
+            return parse_numbers(word)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{word!r}: expected {rule.expected}") from None
+
+    def parse_numbers(word):
         if "," not in word:
             return rule.parse(word)
         if not holds_several:
@@ -142,7 +148,6 @@ def parser_of_words(each):
             )
         return tuple(map(rule.parse, word.split(",")))
 
-    parse.__name__ = rule.parse.__name__  # argparse names it in its errors
     return rule.parse if rule.parse in (str, bool) else parse
 
 

@@ -27,6 +27,9 @@ PROJECT = Path(__file__).resolve().parent.parent
         (["--batch-size=3"], "--batch-size=3: no such flag; did you mean --batch_size?"),
         (["--latent_sise", "3"], "--latent_sise: no such flag; did you mean --latent_size?"),
         (["--zzzz"], "--zzzz: no such flag; see --help"),
+        (["--num_epochs", "ten"], "--num_epochs: 'ten': expected a whole number of at least 0"),
+        (["--hidden_sizes", "4,x"], "--hidden_sizes: '4,x': expected whole numbers of at least 1, such as 400 400"),
+        (["--batch_size", "1,2"], "--batch_size: '1,2': a value is one number; expected spaces between values"),
     ],
 )
 def test_words_that_are_no_flags_are_explained(cli, arguments, message):
