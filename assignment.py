@@ -11,7 +11,7 @@ import shlex
 import sys
 from itertools import takewhile
 
-from experiment.plan import configure, find_examined, is_study, plan_comparison, plan_study
+from experiment.plan import configure, find_examined, is_study, plan_comparison, plan_study, stages_before
 from experiment.settings.config import flags
 from experiment.settings.datasets import DATASETS
 from experiment.settings.presets import PRESETS
@@ -240,7 +240,8 @@ def main(argv=None):
             study = plan_comparison(runs, given, resume)
         else:
             study = plan_study(given, resume) if is_study(given, resume) and not examined else None
-        config, resumed = (None, None) if study or examined else configure(given, resume)
+        stages = [] if study or examined else stages_before(given, resume)
+        config, resumed = (None, None) if study or examined or stages else configure(given, resume)
         from image_data.cache import ensure_home
 
         ensure_home()
@@ -264,6 +265,12 @@ def main(argv=None):
         if examined:
             examine(*examined, read_data)
             return 0
+        for stage in stages:
+            print(f"{given['preset']} begins with the weights of {stage.resume or stage.given['preset']}: first stage")
+            if not run_experiment(*configure(*stage), command=command):
+                return 130
+        if stages:
+            config, resumed = configure(given, resume)
         is_finished = run_study(study, command) if study else run_experiment(config, resumed, command=command)
         return 0 if is_finished else 130
     except (ConfigError, DataError, NetworkError, CheckpointError, RecordError) as error:

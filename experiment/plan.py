@@ -14,6 +14,7 @@ from experiment.files.names import (
     OUTPUTS,
     REPORT_FILE,
     RESULTS_FILE,
+    SHIPPED,
     STATE_FILE,
     WEIGHTS_SUFFIX,
     Run,
@@ -28,6 +29,7 @@ from experiment.settings.axes import as_folder_name, axes_of, differences, refus
 from experiment.settings.combine import resolve, resolve_loaded, resolve_resumed, with_preset
 from experiment.settings.config import DATA, MODEL, PICTURES, TRAINING, Config, flags, free_when_resumed, names_in
 from experiment.settings.datasets import DATASETS, length_of
+from experiment.settings.presets import PRESETS
 from experiment.settings.refusals import ConfigError, received
 from experiment.settings.values import NEWEST
 from image_data.formats import SUFFIXES
@@ -99,6 +101,35 @@ def _configured(given, resume, num_images):
             config = replace(config, run_name=folder.resolve().name)  # what is made of a run is named after it
         return config, None
     return resolve(given, num_images or _num_images(given)), None
+
+
+def stages_before(given, resume=None):
+    """The stages of a preset that come before it and have not ended: a list of Stage, first to last.
+
+    A preset that starts from the weights of another has that one as its first stage. It is trained on the same data.
+
+    Args:
+        given: the given settings, a dict.
+        resume: the run to continue, which is past its first stages, or None.
+    """
+    preset = PRESETS.get(given.get("preset"))
+    first = preset and preset.settings.get("load_weights")
+    if first not in PRESETS or "load_weights" in given or resume or (SHIPPED / first).is_dir():
+        return []
+    run = Run(first)
+    if results_of(run):
+        return []
+    given = {"preset": first, **{name: given[name] for name in ("data_dir", "cache_dir", "seed") if name in given}}
+    if not (run.checkpoints / STATE_FILE).is_file():
+        return [*stages_before(given), Stage(given, None)]
+    return [Stage({name: value for name, value in given.items() if name.endswith("_dir")}, first)]
+
+
+class Stage(NamedTuple):
+    """A run that another begins with: its settings (a dict), and its name where it is to be continued, or None."""
+
+    given: dict
+    resume: str | None
 
 
 def _num_images(given):

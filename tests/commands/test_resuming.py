@@ -17,6 +17,7 @@ import assignment
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
 from experiment.files.records import read_metrics
+from experiment.settings.presets import PRESETS
 from models.distributions import Batch
 
 
@@ -31,6 +32,32 @@ def test_a_run_from_loaded_weights_can_be_resumed_and_a_resumed_run_loaded(cli, 
     assert_refused(cli("--resume", "digits_vae_2", "--num_epochs", "1"), "digits_vae_2 has made 2 epochs already")
     assert_refused(cli("--resume", "digits_vae_2", "--num_epochs", "0"), "--num_epochs 0")
     assert_refused(cli("--resume", "digits_vae_2", "--beta", "4"), "a resumed run keeps --beta 1.0")
+
+
+def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path, monkeypatch):
+    first, second = "static_vae_1l", "static_iwae_1l_k50"
+    tiny = {"dataset": "digits", "limit": 100, "hidden_sizes": (4,), "num_epochs": 2}
+    monkeypatch.setitem(PRESETS, first, PRESETS[first]._replace(settings=tiny))
+    monkeypatch.setitem(
+        PRESETS,
+        second,
+        PRESETS[second]._replace(settings={"load_weights": first, "objective": "iwae", "num_epochs": 1}),
+    )
+    code, out, _ = cli("--preset", second, "--seed", "3")
+    assert code == 0 and f"{second} begins with the weights of {first}: first stage" in out
+    configs = {name: json.loads((tmp_path / f"model_ckpts/{name}/config.json").read_text()) for name in (first, second)}
+    assert [configs[name]["seed"] for name in (first, second)] == [3, 3] and configs[second]["objective"] == "iwae"
+    ended = (tmp_path / f"model_ckpts/{first}/state.npz").read_bytes()
+    assert "first stage" not in cli("--preset", second)[1]
+
+    (tmp_path / f"outputs/{first}/results.json").unlink()  # as if it had been stopped
+    code, out, _ = cli("--preset", second)
+    assert (
+        code == 0
+        and f"{first}: already finished; it is evaluated again" in out
+        and (tmp_path / f"outputs/{second}_3").is_dir()
+    )
+    assert (tmp_path / f"model_ckpts/{first}/state.npz").read_bytes() == ended
 
 
 def test_a_run_keeps_its_precision_and_exports_float32(cli, undrawn):
