@@ -80,7 +80,7 @@ def build_parser():
         if each.metadata["varied"]:
             options["nargs"] = "+"
         if rule.parse is bool:
-            is_in_a_preset = any(each.name in entry.settings for entry in [*DATASETS.values(), *PRESETS.values()])
+            is_in_a_preset = any(each.name in settings for settings in preset_settings())
             options = {"action": argparse.BooleanOptionalAction if is_in_a_preset else "store_true"}
         groups[each.metadata["group"]].add_argument(f"--{each.name}", help=describe(each), **options)
     groups["training"].add_argument(
@@ -127,6 +127,12 @@ def build_parser():
         "the newest of this data set and model if none is given); --data_dir says where its images are now",
     )
     return parser
+
+
+def preset_settings():
+    """The settings of all data sets, with those of their hierarchies, and of all presets: a list of dicts."""
+    of_datasets = [{**entry.settings, **entry.hierarchical, **(entry.deep or {})} for entry in DATASETS.values()]
+    return of_datasets + [entry.settings for entry in PRESETS.values()]
 
 
 def parser_of_words(each):
@@ -265,9 +271,11 @@ def main(argv=None):
         if examined:
             examine(*examined, read_data)
             return 0
-        for stage in stages:
-            print(f"{given['preset']} begins with the weights of {stage.resume or stage.given['preset']}: first stage")
-            if not run_experiment(*configure(*stage), command=command):
+        for run, of_stage, is_begun in stages:
+            print(f"{given['preset']} begins with the weights of {run.name}: first stage")
+            settings = {name: value for name, value in of_stage.items() if name != "preset"} if is_begun else of_stage
+            stage = configure(settings, resume=run.name if is_begun else None)
+            if not run_experiment(*stage, named=None if is_begun else run, command=command):
                 return 130
         if stages:
             config, resumed = configure(given, resume)

@@ -146,7 +146,7 @@ class Autoencoder:
             second: those that they end with.
             num_steps: images on each path, with its ends, at least 2.
             labels: of all images of each path.
-            path: "straight", or "spherical", which stays where the prior has its mass.
+            path: "straight", or "spherical", which stays where N(0, I) has its mass.
         """
         paths = {"straight": straight, "spherical": spherical}
         if path not in paths:

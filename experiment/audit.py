@@ -74,6 +74,7 @@ def lines_of_training(config, plan):
     if OBJECTIVES[config.objective].is_weighted_sum:
         loss += f" (beta_norm {beta_norm(config):.3g}, its value if both terms were means, over pixels and over units)"
     epochs = f"{config.num_epochs:,}, of {plan.steps_per_epoch:,} steps each"
-    if length := length_of(vars(config)):
-        epochs += f"; without --num_epochs as many as suit the number of images, about {length.num_steps:,} steps"
+    if (length := length_of(vars(config))) and not config.load_weights:
+        epochs += f"; without --num_epochs as many as make about {length.num_steps:,} steps"
+        epochs += f", from {length.min_epochs} to 1,000"
     return [("loss", loss), ("training", describe_training(config)), ("epochs", epochs)]

@@ -3,6 +3,7 @@
 Imports neither TensorFlow nor numpy.
 """
 
+import os
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -26,7 +27,7 @@ from experiment.files.names import (
 )
 from experiment.files.trackers import refuse_missing
 from experiment.settings.axes import as_folder_name, axes_of, differences, refuse_repeated, short
-from experiment.settings.combine import resolve, resolve_loaded, resolve_resumed, with_preset
+from experiment.settings.combine import resolve, resolve_loaded, resolve_resumed, spelled_out, with_preset
 from experiment.settings.config import DATA, MODEL, PICTURES, TRAINING, Config, flags, free_when_resumed, names_in
 from experiment.settings.datasets import DATASETS, length_of
 from experiment.settings.presets import PRESETS
@@ -37,6 +38,7 @@ from models.catalog import SELECTORS
 
 FACTOR_IW_SAMPLES = 100
 OF_STUDIES = ("seeds", "jobs", "member")  # what is given for a study as a whole, not for its runs
+OF_ALL_STAGES = {"data_dir", "cache_dir", "seed", "strategy", "xla", "track", "save_seconds", "steps_per_call"}
 SCORED_WITH = {"score", "load_weights", "anomalies", "iw_samples", "skip_unreadable", "export", "run_name", "cache_dir"}
 
 
@@ -74,7 +76,7 @@ def _configured(given, resume, num_images):
                 f"--{', --'.join(sorted(SCORED_WITH - {'score', 'load_weights'}))}"
             )
         given = {"num_epochs": 0, **given}
-    given = with_preset(given)
+    given = spelled_out(with_preset(given))
     identity = {name: given[name] for name in ("dataset", "run_name", *SELECTORS) if name in given}
     if resume:
         if "load_weights" in given:
@@ -96,11 +98,19 @@ def _configured(given, resume, num_images):
         if given.get("preset") and saved.preset != name:  # not the first stage of the published result
             given = {**given, "preset": None}
         path = Path(name) if name.endswith(WEIGHTS_SUFFIX) else folder / f"{saved.model}{WEIGHTS_SUFFIX}"
-        config = resolve_loaded({**given, "load_weights": str(path)}, saved)
+        config = resolve_loaded({**given, "load_weights": str(path)}, saved, _num_images(given))
         if config.num_epochs == 0 and "run_name" not in given:
             config = replace(config, run_name=folder.resolve().name)  # what is made of a run is named after it
         return config, None
     return resolve(given, num_images or _num_images(given)), None
+
+
+class Stage(NamedTuple):
+    """A run that a preset begins with and that has not ended."""
+
+    run: Run
+    given: dict  # its settings
+    is_begun: bool  # whether it has saved state, from which it continues
 
 
 def stages_before(given, resume=None):
@@ -111,25 +121,24 @@ def stages_before(given, resume=None):
     Args:
         given: the given settings, a dict.
         resume: the run to continue, which is past its first stages, or None.
+
+    Raises:
+        ConfigError: the given settings do not go with the weights that the stage will have.
     """
     preset = PRESETS.get(given.get("preset"))
     first = preset and preset.settings.get("load_weights")
-    if first not in PRESETS or "load_weights" in given or resume or (SHIPPED / first).is_dir():
+    is_trained = given.get("num_epochs") != 0 and "score" not in given and not os.environ.get("TF_CONFIG")
+    if resume or first not in PRESETS or "load_weights" in given or not is_trained:
         return []
     run = Run(first)
-    if results_of(run):
+    if results_of(run) or read_results(SHIPPED / first):
         return []
-    given = {"preset": first, **{name: given[name] for name in ("data_dir", "cache_dir", "seed") if name in given}}
-    if not (run.checkpoints / STATE_FILE).is_file():
-        return [*stages_before(given), Stage(given, None)]
-    return [Stage({name: value for name, value in given.items() if name.endswith("_dir")}, first)]
-
-
-class Stage(NamedTuple):
-    """A run that another begins with: its settings (a dict), and its name where it is to be continued, or None."""
-
-    given: dict
-    resume: str | None
+    of_stage = {"preset": first, **{name: value for name, value in given.items() if name in OF_ALL_STAGES}}
+    weights = str(run.checkpoints / f"vae{WEIGHTS_SUFFIX}")
+    config = resolve_loaded({**with_preset(given), "load_weights": weights}, resolve(with_preset(of_stage)))
+    refuse_missing(config.track)
+    is_begun = (run.checkpoints / STATE_FILE).is_file()
+    return [*([] if is_begun else stages_before(of_stage)), Stage(run, of_stage, is_begun)]
 
 
 def _num_images(given):

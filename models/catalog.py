@@ -25,7 +25,7 @@ class Objective(NamedTuple):
     suits_levels: bool = True  # whether it is defined for a hierarchy
     is_weighted_sum: bool = False  # whether it is distortion + beta rate
     compares_codes: bool = False  # whether it compares codes of different images
-    needs_standard_prior: bool = False  # whether it takes the units of the prior to be independent
+    needs_standard_prior: bool = False  # whether it compares the codes of all images with N(0, I)
     posterior: str = ""  # a class of models/estimators.py that takes the place of the posterior in training
 
 
@@ -47,7 +47,7 @@ OBJECTIVES = {
         least={"num_importance_samples": 2},
     ),
     "dreg": Objective(
-        loss="models.objectives:dreg_loss",
+        loss="models.objectives:iwae_loss",
         summary="the same bound with doubly reparameterised gradients, which have less noise",
         formula="negative importance-weighted bound, doubly reparameterised",
         reads=("num_importance_samples",),
@@ -83,6 +83,7 @@ OBJECTIVES = {
         settings={"beta": 1000.0},
         least_images=2,
         suits_levels=False,
+        needs_standard_prior=True,
         compares_codes=True,
     ),
 }

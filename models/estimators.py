@@ -12,9 +12,9 @@ class DoublyReparameterized:
 
         sum_k v_k^2 d log w_k / d z_k  d z_k / d phi
 
-    So densities hold the mean and variance fixed, and the gradient that reaches the encoder through z_k is multiplied
-    by v_k once more than the bound's own, which is sum_k v_k d log w_k / d z_k. The weights are known only after the
-    decoder, so `weigh` gives them before the gradient is taken.
+    The gradient of `iwae_loss` has v_k once. So what reaches the encoder through z_k is multiplied by v_k once more,
+    and densities hold mean and variance fixed. The weights are known only after the decoder, so `weigh` gives them
+    before the gradient is taken.
 
     Reference: Tucker, Lawson, Gu & Maddison (2018), eq. 8.
     """

@@ -62,19 +62,6 @@ def iwae_loss(forward, weights):
     return log(weights.num_samples) - tf.reduce_mean(tf.reduce_logsumexp(log_w, axis=1))
 
 
-def dreg_loss(forward, weights):
-    """The loss of `iwae_loss`, with the gradient sum_k v_k d log w_k for fixed weights v_k = w_k / sum_j w_j.
-
-    The gradient with respect to the decoder is that of `iwae_loss`. That of the encoder follows from its posterior; see
-    `DoublyReparameterized`.
-
-    Reference: Tucker, Lawson, Gu & Maddison (2018), eq. 8 and algorithm 1.
-    """
-    log_w = tf.reshape(forward.log_weight, (-1, weights.num_samples))
-    of_gradient = -tf.reduce_mean(tf.reduce_sum(tf.stop_gradient(tf.nn.softmax(log_w)) * log_w, axis=1))
-    return tf.stop_gradient(iwae_loss(forward, weights) - of_gradient) + of_gradient
-
-
 def beta_tc_loss(forward, weights):
     """The loss of the beta-TCVAE; `decomposed_rate` gives its last three terms.
 

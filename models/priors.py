@@ -16,7 +16,7 @@ from models.distributions import Batch, DiagonalGaussian, Latent
 from models.noise import level_seed, uniform
 
 # Pseudo-inputs begin as dark images of noise, sigmoid(N(-2, 1)), which the encoder tells apart.
-FIRST_PSEUDO_INPUTS = RandomNormal(mean=-2.0, stddev=1.0)
+FIRST_PSEUDO_INPUTS = {"mean": -2.0, "stddev": 1.0}
 
 
 class Mixture(NamedTuple):
@@ -46,8 +46,13 @@ class Mixture(NamedTuple):
         return DiagonalGaussian(*(tf.gather(each, chosen) for each in self.components)).sample(seed, temperature)
 
     def log_prob(self, z):
-        """log p(z): nats [N], by products of matrices, without an array of N K L numbers."""
+        """log p(z): nats [N], by products of matrices, without an array of N K L numbers.
+
+        Codes are taken from the middle of all components, which keeps the products small, and their rounding with them.
+        """
         mean, log_var = self.components
+        middle = tf.reduce_mean(mean, axis=0)
+        z, mean = z - middle, mean - middle
         precision = tf.exp(-log_var)
         constant = self.log_weights - 0.5 * tf.reduce_sum(log_var + tf.square(mean) * precision + log(2.0 * pi), axis=1)
         exponent = tf.matmul(z, mean * precision, transpose_b=True)
@@ -87,7 +92,7 @@ class StandardPrior(layers.Layer):
 
     def __init__(self, config):
         super().__init__(name="prior")
-        self.num_units = config.latent_size[0]
+        ((self.num_units,),) = config.level_shapes
         self.built = True  # Keras never calls it
 
     def of(self, num_images, labels, encoder):
@@ -144,7 +149,9 @@ class VampPrior(StandardPrior):
     def __init__(self, config):
         super().__init__(config)
         shape = (config.num_components, *config.image_shape)
-        self.pseudo_inputs = self.add_weight(shape=shape, initializer=FIRST_PSEUDO_INPUTS, name="pseudo_inputs")
+        self.pseudo_inputs = self.add_weight(
+            shape=shape, initializer=RandomNormal(**FIRST_PSEUDO_INPUTS), name="pseudo_inputs"
+        )
 
     def of(self, num_images, labels, encoder):
         components = encoder(Batch(tf.sigmoid(self.pseudo_inputs)))

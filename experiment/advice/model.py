@@ -59,7 +59,7 @@ def has_few_active(evidence):
 def has_much_beta(evidence):
     """A beta that is far above those of papers, and leaves the units idle."""
     config, active = evidence.config, sum(evidence.test["active_units"])
-    is_much = config.beta >= MUCH_BETA or beta_norm(config) >= MUCH_BETA_NORM
+    is_much = config.beta > 1.0 and (config.beta >= MUCH_BETA or beta_norm(config) >= MUCH_BETA_NORM)
     if (
         not OBJECTIVES[config.objective].is_weighted_sum
         or not is_much
@@ -119,14 +119,16 @@ def has_wrong_variance(evidence):
 
 def lacks_distance(evidence):
     """What is missing for `is_far_from_prior`."""
-    is_there = "marginal_kl_at_least" in evidence.test or not evidence.config.traits.is_top_down
+    config = evidence.config
+    is_there = "marginal_kl_at_least" in evidence.test or not config.traits.is_top_down or config.prior != "standard"
     return "" if is_there else "its results hold no marginal_kl_at_least, which --evaluate measures"
 
 
 def is_far_from_prior(evidence):
     """Codes of images lie where the prior does not, so that samples are worse than reconstructions."""
     config, test = evidence.config, evidence.test
-    if not config.traits.is_top_down:  # the top posterior of a chain is no function of the image alone
+    # The top posterior of a chain is no function of the image alone; the distance is that from N(0, I).
+    if not config.traits.is_top_down or config.prior != "standard":
         return None
     top_rate, by_chance = test["rate_per_level"][0], config.level_sizes[-1] / test["num_images"]
     distance = test["marginal_kl_at_least"] - by_chance

@@ -140,9 +140,8 @@ def measure_information(subject):
     """Mutual information between images and codes of the top level, and the distance of q(z) from the prior: nats."""
     rate = float(subject.inferred.rate[:, 0].mean())
     posterior = subject.inferred.top_posterior
-    return information(*posterior, rate, subject.config.seed)._asdict() | {
-        "marginal_kl_at_least": moment_kl(*posterior)
-    }
+    at_least = {"marginal_kl_at_least": moment_kl(*posterior)} if subject.config.prior == "standard" else {}
+    return information(*posterior, rate, subject.config.seed)._asdict() | at_least
 
 
 def measure_linear_probe(subject):
@@ -308,8 +307,11 @@ SCORES = {
 }
 MEASURES = {
     BOUND: Measure(measure_bound),
-    # The top posterior of a chain depends on a sample of z_1, so it is not a function of the image alone.
-    "information in the codes": Measure(measure_information, lambda s: s.config.traits.is_top_down),
+    # The top posterior of a chain depends on a sample of z_1, so it is not a function of the image alone; and p(z|y) of
+    # one class is no prior for the codes of all.
+    "information in the codes": Measure(
+        measure_information, lambda s: s.config.traits.is_top_down and s.config.prior != "class"
+    ),
     "linear probe": Measure(
         measure_linear_probe, lambda s: s.has_classes and not s.config.traits.is_conditional, several_classes
     ),

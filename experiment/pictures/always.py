@@ -148,7 +148,8 @@ def draw_classes(model, config, split):
     images = [model.sample(COLUMNS, seed, np.tile(labels, (COLUMNS, 1))).numpy() for labels in rows]
     if len(names) < len(config.label_names):
         given += f", the first {len(names)} of {len(config.label_names)}"
-    shared = "the same noise in every row" if config.traits.has_levels else "shared by the rows"
+    depends_on_y = config.traits.has_levels or config.prior == "class"
+    shared = "the same noise in every row" if depends_on_y else "shared by the rows"
     title = f"{name_of(config)}: {given}, one z a column\nmeans of p(x|z,y), z ~ {prior_of(config)}, {shared}"
     return image_grid(np.stack(images), title, list(names))
 

@@ -40,7 +40,6 @@ LABELS_SHOWN = 10
 IMAGES_EMBEDDED = 2_000
 MANIFOLD_SIDE = 20
 UNUSUAL_SHOWN, CODED_AT_ONCE = 8, 500
-PATHS = {"straight": straight, "spherical": spherical}
 
 
 class Scene(NamedTuple):
@@ -122,26 +121,28 @@ def draw_interpolations(scene, chosen):
         """Decoded images of all paths: [pairs, paths, T, H, W, C]."""
         labels = None if batch.labels is None else between(straight, batch.labels.numpy(), weights)
         images = [
-            decode_means(model, [between(path, code, weights) for code in codes], labels) for path in PATHS.values()
+            decode_means(model, [between(path, code, weights) for code in codes], labels) for path in paths.values()
         ]
         return np.stack([each.reshape(num_pairs, len(weights), *each.shape[1:]) for each in images], axis=1)
 
+    # A sphere is where draws from N(0, I) lie, not those from another prior.
+    paths = {"straight": straight} | ({"spherical": spherical} if config.prior == "standard" else {})
     moved = "z and label y" if config.traits.is_conditional else "z"
     title = f"{name_of(config)}: interpolation of {moved} between posterior means\n"
     pairs = [f"{start} to {end}" for start, end in zip(chosen.names[::2], chosen.names[1::2], strict=True)]
     originals = np.broadcast_to(
         (chosen.images / 255.0).reshape(num_pairs, 1, 2, *chosen.images.shape[1:]),
-        (num_pairs, len(PATHS), 2, *chosen.images.shape[1:]),
+        (num_pairs, len(paths), 2, *chosen.images.shape[1:]),
     )
     along = decode(np.linspace(0, 1, COLUMNS))
     rows = np.concatenate([originals[:, :, :1], along, originals[:, :, 1:]], axis=2)
     picture = image_grid(
         rows.reshape(-1, *rows.shape[2:]),
         f"{title}first and last column: the images themselves",
-        [f"{pair}, {path}" for pair in pairs for path in PATHS],
+        [f"{pair}, {path}" for pair in pairs for path in paths],
     )
     moving = decode(0.5 - 0.5 * np.cos(ANGLES))  # there and back, slow at the ends
-    frames = animation(np.moveaxis(moving, 2, 0), f"{title}there and back", pairs, list(PATHS))
+    frames = animation(np.moveaxis(moving, 2, 0), f"{title}there and back", pairs, list(paths))
     return {"chosen_interpolation": picture, "chosen_interpolation_moving": frames}
 
 

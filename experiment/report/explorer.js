@@ -196,7 +196,9 @@ function exploreLive(data, canvas, controls) {
   });
   const random = element(controls, "button", { type: "button", name: "random" }, "draw z from the prior");
   random.addEventListener("click", () => {
-    begin(z.map(normal), y);
+    const draw = data.draws[Math.floor(data.draws.length * Math.random())];
+    if (draw) begin(draw.z, draw.y);
+    else begin(z.map(normal), y);
     start.selectedIndex = -1; // so that the same image can be chosen again
   });
   let labelSelect = null;

@@ -13,11 +13,13 @@ from experiment.pictures.codes import decode_moved, unit_name
 from experiment.report.decoder import decoder_data, num_multiplications
 from experiment.training.preprocessing import make_batch
 from image_data.splits import take
+from models.noise import Stream, noise_seed
 
 # A browser decodes this much within about a tenth of a second, from a file of a few megabytes.
 MAX_PARAMETERS, MAX_MULTIPLICATIONS = 2_000_000, 60_000_000
 UNITS_LIVE, UNITS_IN_GRID, UNITS_BESIDE_LABELS = 10, 3, 2
-RANGE = 3.0  # standard deviations of the prior, to both sides of its mean
+RANGE = 3.0  # to both sides: of codes in a live page, of standard deviations of the prior in a grid
+DRAWS = 50  # from a prior that is not N(0, I)
 VALUES = np.linspace(-RANGE, RANGE, 7)
 STARTS = 8
 LABELS_IN_GRID = 10
@@ -62,10 +64,19 @@ def live_data(model, config, carried, binary_test):
         "range": max(RANGE, float(np.ceil(np.abs(codes).max()))),
         "labels": config.label_names,
         "has_one_label": not config.has_attributes,
+        "draws": [] if config.prior == "standard" else draws_of(model, config, labels),
         "starts": [
             {"name": name, "z": z, "y": y} for name, z, y in zip(names, codes.tolist(), labels.tolist(), strict=True)
         ],
     }
+
+
+def draws_of(model, config, labels):
+    """Codes from a prior that the page cannot draw from, with the labels of test images: a list of DRAWS."""
+    labels = np.resize(labels, (DRAWS, labels.shape[1]))
+    seed = noise_seed(config.seed, Stream.SAMPLES)
+    codes = model.prior(DRAWS, tf.constant(labels, tf.float32)).sample(seed).numpy()
+    return [{"z": z, "y": y} for z, y in zip(codes.tolist(), labels.tolist(), strict=True)]
 
 
 def grid_data(model, config, carried, binary_test):

@@ -14,9 +14,9 @@ from experiment.report.explorer import as_url
 
 MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif"}
 HOW_LIVE = (
-    "The decoder itself runs in this page: the image is the mean of p(x|z) at the values of the sliders, where "
-    "z ~ {prior} under the prior, the other units being those of the image that it begins with. Units are sorted "
-    "by their rate, a mean over {num_images:,} test images."
+    "The decoder itself runs in this page: the image is the mean of p(x|z) at the values of the sliders. The prior is "
+    "{prior}, and the other units are those of the image that it begins with. Units are sorted by their rate, a mean "
+    "over {num_images:,} test images."
 )
 HOW_GRID = (
     "This model is too large, or has too many levels, to run in a page: images were decoded beforehand, of the first "

@@ -18,7 +18,7 @@ from experiment.settings.config import (
     names_in,
     values_before,
 )
-from experiment.settings.datasets import DATASETS, READ_BY_SOME, defaults_of
+from experiment.settings.datasets import DATASETS, READ_BY_SOME, defaults_of, length_of
 from experiment.settings.presets import PRESETS
 from experiment.settings.refusals import ConfigError, as_flag, received
 from models.catalog import LIKELIHOODS, NETWORK_SETTINGS, NETWORKS, SELECTORS
@@ -44,7 +44,7 @@ def config_of(text, source):
     if unknown:
         raise ConfigError(f"{source}: unknown settings {', '.join(sorted(unknown))}; saved by another version?")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    values = _spelled_out(values_before() | values)
+    values = spelled_out(values_before() | values)
     try:
         return _settle(values, given=values)
     except ConfigError as error:
@@ -56,13 +56,17 @@ def resolve(given, num_images=None):
 
     num_images is that of the data set's folder, where defaults depend on it.
     """
-    given = _spelled_out(given)
+    given = spelled_out(given)
+    return _settle({**defaults_of(given, _num_train(given, num_images)), **given}, given)
+
+
+def _num_train(given, num_images):
+    """How many of the images are for training, or None where their number is not known."""
     held_out = sum(given.get(name, getattr(Config, name)) for name in ("validation_split", "test_split"))
-    num_train = num_images and max(1, round((1 - held_out) * num_images))
-    return _settle({**defaults_of(given, num_train), **given}, given)
+    return num_images and max(1, round((1 - held_out) * num_images))
 
 
-def resolve_loaded(given, saved):
+def resolve_loaded(given, saved, num_images=None):
     """The Config of a new run that starts from saved weights: saved < given. Settings of the model stay as saved.
 
     With another data set than the saved one, its defaults replace the saved settings that are not the model's. With
@@ -71,11 +75,12 @@ def resolve_loaded(given, saved):
     Args:
         given: the given settings, a dict.
         saved: the Config of the weights.
+        num_images: as for `resolve`.
 
     Raises:
         ConfigError: a given setting would change the model.
     """
-    given = _spelled_out(given)
+    given = spelled_out(given)
     _refuse_changes(given, saved, names_in(MODEL), "the saved weights were made with")
     if given.get("num_epochs", saved.num_epochs) == 0:
         fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
@@ -88,16 +93,16 @@ def resolve_loaded(given, saved):
     values["beta_schedule"] = "constant"  # these weights are past the warm-up
     if given.get("dataset", saved.dataset) != saved.dataset:
         kept = {name: values[name] for name in names_in(MODEL) | {"image_shape", "label_names"}}
-        values = {**defaults_of({**given, **kept}), **given, **kept}
+        values = {**defaults_of({**given, **kept}, _num_train(given, num_images)), **given, **kept}
         if values.get("image_size"):
             height, width, channels = saved.image_shape
             values |= {"image_size": (height, width), "grayscale": channels == 1}
-    return _settle(_spelled_out({**values, **given}), given)
+    return _settle(spelled_out({**values, **given}), given)
 
 
 def resolve_resumed(given, saved):
     """Settings of a run that is continued: as saved, but for where the data is, how long to train, and the output."""
-    given = _spelled_out(given)
+    given = spelled_out(given)
     _refuse_changes(given, saved, names_in(MODEL, DATA, TRAINING) - free_when_resumed(), "a resumed run keeps")
     if given.get("num_epochs") == 0:
         raise ConfigError("--num_epochs 0 with --resume: expected the epochs of the whole run, at least 1")
@@ -139,10 +144,11 @@ def flags_of(config):
             name: getattr(config, name)
             for name in sorted(SELECTORS | {"dataset", "network", "objective", "image_size"})
         }
-        base = resolve(choices)
+        base = resolve(choices | ({"num_epochs": config.num_epochs} if length_of(choices) else {}))
         default = resolve({"dataset": config.dataset})
         chosen = {name: value for name, value in choices.items() if value != getattr(default, name)}
         chosen |= {"dataset": config.dataset} if config.dataset != Config.dataset else {}
+        chosen |= {"num_epochs": config.num_epochs} if length_of(choices) else {}
         names = names_in(MODEL, DATA, TRAINING) - choices.keys() - {"data_dir", "cache_dir", "labels"}
     for each in flags():
         value, is_kept = getattr(config, each.name), config.load_weights and each.metadata["group"] == TRAINING
@@ -154,7 +160,7 @@ def flags_of(config):
     return [as_flag(name, value) for name, value in chosen.items()]
 
 
-def _spelled_out(values):
+def spelled_out(values):
     """The usual form of values that may be given in several.
 
     A single size may stand alone, 15 for (15,), and a square one side or two: both are then 64. What commas join may

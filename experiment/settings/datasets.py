@@ -1,13 +1,17 @@
 """The data sets and their defaults, mainly the settings of the five projects that this suite replaces."""
 
-from math import ceil
+from math import ceil, sqrt
 from typing import Any, NamedTuple
 
+from experiment.settings.values import is_image_size
 from models.catalog import MODELS, NETWORK_SETTINGS, OBJECTIVES, SELECTORS, name_of_model
 
 
 class Length(NamedTuple):
-    """How long to train by default, where that depends on the number of images. It is the "length" of settings."""
+    """How long to train by default, where that depends on the number of images.
+
+    Settings below hold it as "length", beside the fields of `Config`.
+    """
 
     num_steps: int
     min_epochs: int
@@ -25,36 +29,38 @@ class DataSet(NamedTuple):
     settings: dict[str, Any]
     source: str
     hierarchical: dict[str, Any] = {}  # further settings with --hierarchical
-    deep: dict[str, Any] | None = None  # further ones of its deep hierarchy, if that is its top-down one
+    deep: dict[str, Any] | None = None  # those of its deep hierarchy beside `deep_hierarchy`; None: it has none
     has_factors: bool = False  # whether the factors of its images are known
 
     def deep_hierarchy(self, image_size):
-        """The settings of a deep hierarchy for photographs of this size, as --image_size gives it: a dict.
+        """The settings of the deep hierarchy for photographs of this size, as --image_size gives it: a dict.
 
-        Its maps halve the resolution as long as both sides are even and at least 4 pixels are left. Those of up to 32
-        rows have two levels each, that of 64 rows and the coarsest have one. Finer maps have none, because of the time
-        that they take. A vector above them gives all parts of a sample one subject. A training is 8,800 steps at 64x64
-        and half as many at 128x128, about half an hour and an hour on 2 cores.
+        Its maps halve the resolution as long as both sides are even and at least 4 pixels are left. Maps of up to 32x32
+        pixels have two levels each. The coarsest one has one level, and so has that of up to 64x64. Finer maps have
+        none, because of the time that they take. A vector above them gives all parts of a sample one subject. A
+        training is 8,800 steps at 64x64 and half as many at 128x128: about half an hour, and an hour, on 2 cores.
         """
-        sides = image_size if isinstance(image_size, tuple) else (image_size, image_size)
-        num_steps = 8_800 * 64 // min(sides)
+        height, width = sides = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+        num_steps = round(8_800 * 64 / sqrt(height * width))
         maps = []
-        while all(side % 2 == 0 and side >= 8 for side in sides):
+        while all(side % 2 == 0 and side >= 8 for side in sides) and len(maps) < len(WIDTHS):
             sides = tuple(side // 2 for side in sides)
             maps.append(sides)
         levels = [
-            f"{height}x{width}x8" + ("*2" if height <= 32 and (height, width) != maps[-1] else "")
+            f"{height}x{width}x8" + ("*2" if height * width <= 32 * 32 and (height, width) != maps[-1] else "")
             for height, width in maps
-            if height <= 64
+            if height * width <= 64 * 64
         ]
-        return {
+        settings = {
             **DEEP,
-            "image_size": image_size,
             "hidden_sizes": WIDTHS[: max(1, len(maps))][::-1],
             "latent_size": (*levels, 64),
             "length": Length(num_steps, min_epochs=5, warm_up=0.2),
             **self.deep,
         }
+        if height != width:
+            settings.pop("quarter_turns", None)
+        return settings
 
     @property
     def has_photographs(self):
@@ -102,6 +108,7 @@ DEEP = {
     "learning_rate_schedule": "cosine",
     "log_var_bound": 4.0,
     "batch_size": 4,
+    "num_epochs": 24,  # where the number of images is not known
 }
 
 # The pictures that these projects drew after training.
@@ -200,10 +207,16 @@ def defaults_of(given, num_train=None):
     """
     settings, length = _defaults_of(given)
     if num_train and length:
-        num_epochs = length.num_epochs(num_train, given.get("batch_size", settings["batch_size"]))
-        settings |= {"num_epochs": num_epochs}
-        settings |= {"beta_epochs": round(length.warm_up * num_epochs, 1)} if length.warm_up else {}
+        settings["num_epochs"] = length.num_epochs(num_train, _number("batch_size", given, settings))
+    if length and length.warm_up:
+        settings["beta_epochs"] = round(length.warm_up * _number("num_epochs", given, settings), 1)
     return as_read(settings, given.get("objective", "elbo"))
+
+
+def _number(name, given, settings):
+    """The given value of a setting, or its default, where that is not given or none that `Config` accepts."""
+    value = given.get(name)
+    return value if type(value) is int and value > 0 else settings[name]
 
 
 def length_of(given):
@@ -218,14 +231,16 @@ def _defaults_of(given):
     own = dataset.settings.get("network", "mlp")
     deep = {}
     if dataset.deep is not None and model.has_levels and model.is_top_down:
-        deep = dataset.deep_hierarchy(given.get("image_size", dataset.settings["image_size"]))
+        image_size = given.get("image_size")  # which may be none that `Config` accepts
+        deep = dataset.deep_hierarchy(image_size if is_image_size(image_size) else dataset.settings["image_size"])
     network = given.get("network", deep.get("network", own))
     settings = {**dataset.settings, **model.settings, **(dataset.hierarchical if model.has_levels else {})}
     if network != own:
         settings = {name: value for name, value in settings.items() if name not in NETWORK_SETTINGS}
     if network == deep.get("network", own):
         settings |= deep
-    return settings, settings.pop("length", None)
+    length = settings.pop("length", None)
+    return settings, length
 
 
 READ_BY_SOME = {name for objective in OBJECTIVES.values() for name in objective.reads}

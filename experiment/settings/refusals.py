@@ -145,8 +145,8 @@ def _refuse_impossible_objectives(config):
     if config.traits.has_levels and not objective.suits_levels:
         fitting = ", ".join(name for name, entry in OBJECTIVES.items() if entry.suits_levels)
         raise ConfigError(
-            f"{given} with --hierarchical: it is defined for one level of codes and one prior p(z), but the prior of a "
-            f"level depends on the levels above it; expected one of {fitting}"
+            f"{given} with --hierarchical: it is for models of one level, whose prior depends on no level above it; "
+            f"expected one of {fitting}"
         )
     for name in sorted({name for entry in OBJECTIVES.values() for name in entry.reads} - {*objective.reads}):
         value = getattr(config, name)
@@ -179,11 +179,17 @@ def _refuse_impossible_priors(config):
         )
     if prior.encodes and config.encoder_normalization == "batch":
         raise ConfigError(
-            f"{given} with --encoder_normalization batch: its pseudo-inputs are no batch of images; expected none"
+            f"{given} with --encoder_normalization batch: its pseudo-inputs are no batch of images; expected none or "
+            "instance"
         )
     if OBJECTIVES[config.objective].needs_standard_prior:
         raise ConfigError(
-            f"{given} with --objective {config.objective}: its terms need independent units; expected --prior standard"
+            f"{given} with --objective {config.objective}: it compares the codes of all images with one fixed prior; "
+            "expected --prior standard"
+        )
+    if prior.needs_labels and config.relabel:
+        raise ConfigError(
+            f"{given} with --relabel: codes of one label are not where those of another are; expected --prior standard"
         )
     for name in ("manifold", "export"):
         if getattr(config, name):

@@ -67,6 +67,23 @@ def assert_same(pixels, expected, tolerance=1):
     assert np.abs(pixels.astype(int) - as_bytes(expected)).max() <= tolerance
 
 
+@pytest.mark.parametrize("settings", [{"prior": "mixture", "num_components": 3}, {"prior": "class", "is_cvae": True}])
+def test_codes_of_another_prior_are_drawn_beforehand(make_config, split, tmp_path, settings):
+    model, config, images = made(make_config, split, **settings)
+    data, _ = write(tmp_path / "report.html", model, config, images)
+    z, y = (np.array([draw[name] for draw in data["draws"]], np.float32) for name in "zy")
+    prior = model.prior(len(z), y)
+    assert z.shape == (50, 3) and np.all(np.abs((z - prior.mean) / prior.stddev) < 5)
+    np.testing.assert_allclose(data["starts"][-1]["z"], model.prior(1, y[:1]).mean[0], rtol=1e-6)
+    if config.is_cvae:
+        np.testing.assert_array_equal(y[:8], images.labels[:8])
+    with opened(tmp_path / "report.html") as shown:
+        shown.click("button[name=random]")
+        drawn = pixels_of(shown).astype(int)
+    decoded = model.decode((tf.constant(z),), tf.constant(y) if config.is_cvae else None).mean.numpy()
+    assert min(np.abs(drawn - as_bytes(each)).max() for each in decoded) <= 1
+
+
 @pytest.mark.parametrize("settings", NETWORKS.values(), ids=NETWORKS)
 def test_sliders_decode_live_what_keras_decodes(make_config, split, tmp_path, settings):
     model, config, images = made(make_config, split, **settings)
