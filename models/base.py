@@ -104,6 +104,15 @@ class OneLevelModel(LatentVariableModel):
         """p(z), or p(z|y): a distribution over [num_images, L]."""
         return DiagonalGaussian.standard((num_images, *self.latent_shape))
 
+    def encode(self, batch):
+        """Codes of a Batch: the mean of the posterior, in a tuple."""
+        batch.refuse_other_images()
+        return (self.bottom_up(batch).mean,)
+
+    def decode(self, codes, labels=None):
+        """p(x|z) for given codes, a tuple of one. The prior, which may be costly, takes no part."""
+        return self.likelihood_of(codes[0], labels)
+
     def infer(self, posterior, labels, seed, temperature=1.0):
         """Draw z ~ q(z|x)."""
         prior = self.prior(tf.shape(posterior.mean)[0], labels)

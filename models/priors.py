@@ -85,21 +85,25 @@ class MixtureLatent(Latent):
         return -self.log_ratio
 
 
-class StandardPrior(layers.Layer):
-    """p(z) = N(0, I)."""
+class Prior(layers.Layer):
+    """Base class of the priors."""
 
     latent = Latent
 
     def __init__(self, config):
         super().__init__(name="prior")
         ((self.num_units,),) = config.level_shapes
-        self.built = True  # Keras never calls it
+        self.built = True  # Keras never calls it, but `of`
+
+
+class StandardPrior(Prior):
+    """p(z) = N(0, I)."""
 
     def of(self, num_images, labels, encoder):
         return DiagonalGaussian.standard((num_images, self.num_units))
 
 
-class ClassPrior(StandardPrior):
+class ClassPrior(Prior):
     """p(z|y) = N(z; mean, diag(exp(log_var))), a linear map of y: for classes a table of means and log variances.
 
     It begins as N(0, I).
@@ -110,13 +114,13 @@ class ClassPrior(StandardPrior):
     def __init__(self, config):
         super().__init__(config)
         self.log_var_bound = config.log_var_bound
-        self.parameters = layers.Dense(2 * self.num_units, kernel_initializer="zeros")
+        self.head = layers.Dense(2 * self.num_units, kernel_initializer="zeros")
 
     def of(self, num_images, labels, encoder):
-        return DiagonalGaussian.from_parameters(self.parameters(labels), self.log_var_bound)
+        return DiagonalGaussian.from_parameters(self.head(labels), self.log_var_bound)
 
 
-class MixturePrior(StandardPrior):
+class MixturePrior(Prior):
     """A mixture of K Gaussians, whose weights, means and variances are learned."""
 
     latent = MixtureLatent
@@ -135,7 +139,7 @@ class MixturePrior(StandardPrior):
         return Mixture(tf.nn.log_softmax(self.logits), components, num_images)
 
 
-class VampPrior(StandardPrior):
+class VampPrior(Prior):
     """p(z) = 1/K sum_k q(z|u_k): the aggregate posterior of K pseudo-inputs u_k, which are learned images.
 
     The best prior is the aggregate posterior of all images, which is costly and overfits; this one is its compressed

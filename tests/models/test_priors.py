@@ -67,7 +67,7 @@ def test_a_prior_of_classes_is_a_gaussian_for_each_label_and_begins_as_the_stand
     standard = build_model(make_config(is_cvae=True))
     np.testing.assert_allclose(model.prior(9, batch.labels).log_var, np.zeros((9, 3)))
     table = RNG.normal(size=(3, 6)).astype(np.float32)
-    model.prior_layer.parameters.kernel.assign(table)
+    model.prior_layer.head.kernel.assign(table)
     latent = model(batch, noise_seed(0)).latents[0]
     mean, log_var = np.split(table[np.argmax(split.labels[:9], axis=1)], 2, axis=1)
     log_var = 10 * np.tanh(log_var / 10)
