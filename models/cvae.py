@@ -1,7 +1,7 @@
 """The conditional variational autoencoder: encoder and decoder are given a label y.
 
-Reference: Sohn, Lee & Yan (2015), with their relaxed prior, which does not depend on y, or a prior of each y. Where every
-label is known, this is also M2 of Kingma, Mohamed, Rezende & Welling (2014).
+Reference: Sohn, Lee & Yan (2015), with their relaxed prior, which does not depend on y, or with a prior of each y.
+Where every label is known, this is also M2 of Kingma, Mohamed, Rezende & Welling (2014).
 """
 
 from math import sqrt
