@@ -45,6 +45,7 @@ def test_what_is_meant_by_other_names_is_there():
 def test_flags_become_settings():
     assert parse(["--beta", "4", "--latent_size", "64", "32"]) == {"beta": 4.0, "latent_size": (64, 32)}
     assert parse(["--beta", "1", "4"]) == {"beta": (1.0, 4.0)}
+    assert parse(["--no-quarter_turns"]) == {"quarter_turns": False}, "a default of a deep hierarchy"
 
 
 def test_the_environment_is_set_before_tensorflow_unless_a_user_did():

@@ -1,5 +1,6 @@
 """Which runs a study is made of, and which it refuses."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from conftest import assert_refused
 from experiment.files.checkpoints import save_config
 from experiment.files.names import STATE_FILE
 from experiment.plan import configure, is_study, plan_study
-from experiment.settings.combine import resolve
+from experiment.settings.combine import flags_of, resolve
 from experiment.settings.refusals import ConfigError
 
 DIGITS = {"dataset": "digits", "num_epochs": 2}
@@ -133,6 +134,22 @@ def test_image_files_are_counted_where_no_number_of_epochs_is_given(tmp_path):
     assert configure({**given, "limit": 50})[0].num_epochs == 1_000
     assert configure({**given, "num_epochs": 7})[0].num_epochs == 7
     assert configure({"dataset": "folder"})[0].num_epochs == 50
+
+
+def test_deep_hierarchies_of_every_size_are_counted_too(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for index in range(200):
+        (tmp_path / f"photos/{index}.png").touch()
+    given = {"dataset": "ucmerced", "hierarchical": True, "data_dir": str(tmp_path / "photos")}
+    small, _ = configure({**given, "image_size": (32,)})
+    assert small.num_epochs == math.ceil(17_600 / 35) and small.latent_size[0] == "16x16x8*2"
+    assert configure({**given, "image_size": (64, 128)})[0].quarter_turns is False
+    with pytest.raises(ConfigError, match="--image_size 0: expected"):
+        configure({**given, "image_size": (0,)})
+    assert configure({**given, "num_epochs": 50})[0].beta_epochs == 10
+    assert f"--num_epochs {small.num_epochs}" in " ".join(flags_of(small)) and "--beta_epochs" not in " ".join(
+        flags_of(small)
+    )
 
 
 def test_a_study_names_what_auto_stands_for():
