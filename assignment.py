@@ -271,11 +271,10 @@ def main(argv=None):
         if examined:
             examine(*examined, read_data)
             return 0
-        for run, of_stage, is_begun in stages:
-            print(f"{given['preset']} begins with the weights of {run.name}: first stage")
-            settings = {name: value for name, value in of_stage.items() if name != "preset"} if is_begun else of_stage
-            stage = configure(settings, resume=run.name if is_begun else None)
-            if not run_experiment(*stage, named=None if is_begun else run, command=command):
+        for stage in stages:
+            print(f"{given['preset']} begins with the weights of {stage.run.name}: first stage")
+            new = None if stage.resume else stage.run
+            if not run_experiment(*configure(stage.given, stage.resume), named=new, command=command):
                 return 130
         if stages:
             config, resumed = configure(given, resume)

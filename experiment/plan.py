@@ -110,7 +110,7 @@ class Stage(NamedTuple):
 
     run: Run
     given: dict  # its settings
-    is_begun: bool  # whether it has saved state, from which it continues
+    resume: str | None  # its name, where it has saved state, from which it continues
 
 
 def stages_before(given, resume=None):
@@ -127,18 +127,20 @@ def stages_before(given, resume=None):
     """
     preset = PRESETS.get(given.get("preset"))
     first = preset and preset.settings.get("load_weights")
-    is_trained = given.get("num_epochs") != 0 and "score" not in given and not os.environ.get("TF_CONFIG")
-    if resume or first not in PRESETS or "load_weights" in given or not is_trained:
+    is_trained = given.get("num_epochs") != 0 and "score" not in given
+    is_shared = os.environ.get("TF_CONFIG")  # workers would begin the next stage while the chief evaluates this one
+    if resume or first not in PRESETS or "load_weights" in given or not is_trained or is_shared:
         return []
     run = Run(first)
     if results_of(run) or read_results(SHIPPED / first):
         return []
-    of_stage = {"preset": first, **{name: value for name, value in given.items() if name in OF_ALL_STAGES}}
-    weights = str(run.checkpoints / f"vae{WEIGHTS_SUFFIX}")
-    config = resolve_loaded({**with_preset(given), "load_weights": weights}, resolve(with_preset(of_stage)))
-    refuse_missing(config.track)
-    is_begun = (run.checkpoints / STATE_FILE).is_file()
-    return [*([] if is_begun else stages_before(of_stage)), Stage(run, of_stage, is_begun)]
+    kept = {name: value for name, value in given.items() if name in OF_ALL_STAGES}
+    of_stage = {**kept, "preset": first}
+    resolve_loaded(with_preset(given), resolve(with_preset(of_stage)))
+    refuse_missing(given.get("track", ()))
+    if (run.checkpoints / STATE_FILE).is_file():
+        return [Stage(run, kept, resume=first)]
+    return [*stages_before(of_stage), Stage(run, of_stage, resume=None)]
 
 
 def _num_images(given):

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from models.distributions import Batch, DiagonalGaussian, Latent, VAEOutput, repeat_rows
+from models.distributions import Batch, VAEOutput, repeat_rows
 
 
 class LatentVariableModel(keras.Model):
@@ -93,16 +93,15 @@ class LatentVariableModel(keras.Model):
 class OneLevelModel(LatentVariableModel):
     """Base class of the models with one level: p(x, z) = p(z) p(x|z).
 
-    p(z) = N(0, I) unless a subclass overrides `prior`. A subclass defines latent_shape, likelihood_of(z, labels) and
-    bottom_up(batch), which returns q(z|x) itself as a DiagonalGaussian.
+    A subclass defines prior_layer (see models/priors.py), likelihood_of(z, labels) and bottom_up(batch), which returns
+    q(z|x) itself as a DiagonalGaussian.
     """
 
     num_levels = 1
-    latent = Latent  # a subclass of Latent where the rate (KL) has no closed form
 
     def prior(self, num_images, labels):
         """p(z), or p(z|y): a distribution over [num_images, L]."""
-        return DiagonalGaussian.standard((num_images, *self.latent_shape))
+        return self.prior_layer.of(num_images, labels, self.bottom_up)
 
     def encode(self, batch):
         """Codes of a Batch: the mean of the posterior, in a tuple."""
@@ -117,13 +116,13 @@ class OneLevelModel(LatentVariableModel):
         """Draw z ~ q(z|x)."""
         prior = self.prior(tf.shape(posterior.mean)[0], labels)
         z = posterior.sample(seed, temperature)
-        return VAEOutput(self.likelihood_of(z, labels), (self.latent(z, posterior, prior),))
+        return VAEOutput(self.likelihood_of(z, labels), (self.prior_layer.latent(z, posterior, prior),))
 
     def generate(self, num_images, labels, seed, temperature=1.0, codes=()):
         """Draw z ~ p(z), or take the given codes."""
         prior = self.prior(num_images, labels)
         z = codes[0] if codes else prior.sample(seed, temperature)
-        return VAEOutput(self.likelihood_of(z, labels), (self.latent(z, prior, prior),))
+        return VAEOutput(self.likelihood_of(z, labels), (self.prior_layer.latent(z, prior, prior),))
 
 
 def dummy_batch(image_shape, num_labels):

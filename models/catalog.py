@@ -24,11 +24,19 @@ class Objective(NamedTuple):
     least_images: int = 1  # the smallest number of images in a batch
     suits_levels: bool = True  # whether it is defined for a hierarchy
     is_weighted_sum: bool = False  # whether it is distortion + beta rate
-    compares_codes: bool = False  # whether it compares codes of different images
-    needs_standard_prior: bool = False  # whether it compares the codes of all images with N(0, I)
+    compares_codes: bool = False  # whether it compares codes of different images, and them with N(0, I)
     posterior: str = ""  # a class of models/estimators.py that takes the place of the posterior in training
 
 
+IWAE = Objective(
+    loss="models.objectives:iwae_loss",
+    summary="the negative importance-weighted bound of --num_importance_samples",
+    formula="negative importance-weighted bound",
+    reads=("num_importance_samples",),
+    settings={"num_importance_samples": 5},
+    weights="K = {num_importance_samples}",
+    least={"num_importance_samples": 2},
+)
 OBJECTIVES = {
     "elbo": Objective(
         loss="models.objectives:elbo_loss",
@@ -37,23 +45,10 @@ OBJECTIVES = {
         reads=("beta", "beta_schedule", "level_betas", "free_nats"),
         is_weighted_sum=True,
     ),
-    "iwae": Objective(
-        loss="models.objectives:iwae_loss",
-        summary="the negative importance-weighted bound of --num_importance_samples",
-        formula="negative importance-weighted bound",
-        reads=("num_importance_samples",),
-        settings={"num_importance_samples": 5},
-        weights="K = {num_importance_samples}",
-        least={"num_importance_samples": 2},
-    ),
-    "dreg": Objective(
-        loss="models.objectives:iwae_loss",
+    "iwae": IWAE,
+    "dreg": IWAE._replace(
         summary="the same bound with doubly reparameterised gradients, which have less noise",
         formula="negative importance-weighted bound, doubly reparameterised",
-        reads=("num_importance_samples",),
-        settings={"num_importance_samples": 5},
-        weights="K = {num_importance_samples}",
-        least={"num_importance_samples": 2},
         suits_levels=False,
         posterior="models.estimators:DoublyReparameterized",
     ),
@@ -65,7 +60,6 @@ OBJECTIVES = {
         settings={"beta": 6.0},  # Chen et al. (2018), on dSprites
         suits_levels=False,
         compares_codes=True,
-        needs_standard_prior=True,
     ),
     "capacity": Objective(
         loss="models.objectives:capacity_loss",
@@ -83,7 +77,6 @@ OBJECTIVES = {
         settings={"beta": 1000.0},
         least_images=2,
         suits_levels=False,
-        needs_standard_prior=True,
         compares_codes=True,
     ),
 }

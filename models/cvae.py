@@ -10,10 +10,10 @@ import tensorflow as tf
 from keras import layers
 
 from models.base import OneLevelModel
-from models.catalog import PRIORS, code_of
 from models.distributions import DiagonalGaussian
 from models.likelihoods import Likelihood
 from models.networks import build_decoder, build_encoder, build_label_channel
+from models.priors import build_prior
 
 
 class CVAE(OneLevelModel):
@@ -28,13 +28,11 @@ class CVAE(OneLevelModel):
 
     def __init__(self, config):
         super().__init__(name="cvae")
-        (self.latent_shape,) = config.level_shapes
         self.log_var_bound = config.log_var_bound
         self.label_channel = build_label_channel(config)
         self.encoder = build_encoder(config)
-        self.posterior = layers.Dense(2 * self.latent_shape[-1], name="posterior")
-        self.prior_layer = code_of(PRIORS[config.prior].layer)(config)
-        self.latent = self.prior_layer.latent
+        self.posterior = layers.Dense(2 * config.num_units, name="posterior")
+        self.prior_layer = build_prior(config)
         self.likelihood = Likelihood(config)
         self.decoder = build_decoder(config, self.likelihood.num_parameters)
 
@@ -42,10 +40,6 @@ class CVAE(OneLevelModel):
         """q(z|x,y): Batch -> DiagonalGaussian over [B, L]."""
         images_and_label = tf.concat([batch.images, self.label_channel(batch.labels)], axis=-1)
         return DiagonalGaussian.from_parameters(self.posterior(self.encoder(images_and_label)), self.log_var_bound)
-
-    def prior(self, num_images, labels):
-        """p(z), or p(z|y), that config.prior names in PRIORS."""
-        return self.prior_layer.of(num_images, labels, self.bottom_up)
 
     def likelihood_of(self, z, labels):
         """p(x|z,y): codes [B, L] and labels [B, Y] -> a likelihood over [B, H, W, C]."""

@@ -1,8 +1,8 @@
 """Priors of models with one level: p(z), or p(z|y).
 
-A prior is a layer, which holds what it learns. Its `of(num_images, labels, encoder)` is a distribution with `mean` and
-`stddev` [N, L], `sample(seed, temperature)` and `log_prob(z)` in nats. Its `latent` is the kind of Latent that computes
-the rate (KL) of a level with this prior.
+A prior is a layer, which holds what it learns. Its `of(num_images, labels, encoder)` takes the number of images N,
+labels [N, Y] or None, and the encoder, Batch -> q(z|x). It gives a distribution with `mean` and `stddev` [N, L],
+`sample(seed, temperature)` and `log_prob(z)` in nats. Its `latent` is the kind of Latent that computes the rate (KL).
 """
 
 from math import log, pi
@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import layers
 from keras.initializers import RandomNormal
 
+from models.catalog import PRIORS, code_of
 from models.distributions import Batch, DiagonalGaussian, Latent
 from models.noise import level_seed, uniform
 
@@ -92,7 +93,7 @@ class Prior(layers.Layer):
 
     def __init__(self, config):
         super().__init__(name="prior")
-        ((self.num_units,),) = config.level_shapes
+        self.num_units = config.num_units
         self.built = True  # Keras never calls it, but `of`
 
 
@@ -161,3 +162,8 @@ class VampPrior(Prior):
         components = encoder(Batch(tf.sigmoid(self.pseudo_inputs)))
         num_components = self.pseudo_inputs.shape[0]
         return Mixture(tf.fill([num_components], -log(num_components)), components, num_images)
+
+
+def build_prior(config):
+    """The prior that config.prior names in PRIORS."""
+    return code_of(PRIORS[config.prior].layer)(config)

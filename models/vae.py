@@ -3,10 +3,10 @@
 from keras import layers
 
 from models.base import OneLevelModel
-from models.catalog import PRIORS, code_of
 from models.distributions import DiagonalGaussian
 from models.likelihoods import Likelihood
 from models.networks import build_decoder, build_encoder
+from models.priors import build_prior
 
 
 class VAE(OneLevelModel):
@@ -17,22 +17,16 @@ class VAE(OneLevelModel):
 
     def __init__(self, config):
         super().__init__(name="vae")
-        (self.latent_shape,) = config.level_shapes
         self.log_var_bound = config.log_var_bound
         self.encoder = build_encoder(config)
-        self.posterior = layers.Dense(2 * self.latent_shape[-1], name="posterior")
-        self.prior_layer = code_of(PRIORS[config.prior].layer)(config)
-        self.latent = self.prior_layer.latent
+        self.posterior = layers.Dense(2 * config.num_units, name="posterior")
+        self.prior_layer = build_prior(config)
         self.likelihood = Likelihood(config)
         self.decoder = build_decoder(config, self.likelihood.num_parameters)
 
     def bottom_up(self, batch):
         """q(z|x): Batch -> DiagonalGaussian over [B, L]."""
         return DiagonalGaussian.from_parameters(self.posterior(self.encoder(batch.images)), self.log_var_bound)
-
-    def prior(self, num_images, labels):
-        """p(z), or p(z|y), that config.prior names in PRIORS."""
-        return self.prior_layer.of(num_images, labels, self.bottom_up)
 
     def likelihood_of(self, z, labels=None):
         """p(x|z): codes [B, L] -> a likelihood over [B, H, W, C]. It does not use labels."""

@@ -35,7 +35,7 @@ from experiment.training.execution import plan_execution
 from experiment.training.preprocessing import binarize_once
 from experiment.training.validation import evaluation_batch_size
 from image_data.splits import Dataset, Split, take
-from models.catalog import LIKELIHOODS
+from models.catalog import LIKELIHOODS, PRIORS
 from models.noise import Stream, noise_seed
 
 NUMBERS_OF_SAMPLES = (5000, 2000, 1000, 500, 200, 100, 50)
@@ -310,7 +310,7 @@ MEASURES = {
     # The top posterior of a chain depends on a sample of z_1, so it is not a function of the image alone; and p(z|y) of
     # one class is no prior for the codes of all.
     "information in the codes": Measure(
-        measure_information, lambda s: s.config.traits.is_top_down and s.config.prior != "class"
+        measure_information, lambda s: s.config.traits.is_top_down and not PRIORS[s.config.prior].needs_labels
     ),
     "linear probe": Measure(
         measure_linear_probe, lambda s: s.has_classes and not s.config.traits.is_conditional, several_classes

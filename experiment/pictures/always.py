@@ -11,6 +11,7 @@ from experiment.pictures.plots import heat_colours, image_grid, in_colour, loss_
 from experiment.settings.words import describe_loss, groups_of, level_names, name_of
 from experiment.training.preprocessing import make_batch
 from image_data.splits import take
+from models.catalog import PRIORS
 from models.distributions import repeat_rows
 from models.noise import Stream, noise_seed
 
@@ -148,7 +149,7 @@ def draw_classes(model, config, split):
     images = [model.sample(COLUMNS, seed, np.tile(labels, (COLUMNS, 1))).numpy() for labels in rows]
     if len(names) < len(config.label_names):
         given += f", the first {len(names)} of {len(config.label_names)}"
-    depends_on_y = config.traits.has_levels or config.prior == "class"
+    depends_on_y = config.traits.has_levels or PRIORS[config.prior].needs_labels
     shared = "the same noise in every row" if depends_on_y else "shared by the rows"
     title = f"{name_of(config)}: {given}, one z a column\nmeans of p(x|z,y), z ~ {prior_of(config)}, {shared}"
     return image_grid(np.stack(images), title, list(names))

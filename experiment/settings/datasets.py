@@ -38,7 +38,7 @@ class DataSet(NamedTuple):
         Its maps halve the resolution as long as both sides are even and at least 4 pixels are left. Maps of up to 32x32
         pixels have two levels each. The coarsest one has one level, and so has that of up to 64x64. Finer maps have
         none, because of the time that they take. A vector above them gives all parts of a sample one subject. A
-        training is 8,800 steps at 64x64 and half as many at 128x128: about half an hour, and an hour, on 2 cores.
+        training is 8,800 steps at 64x64, which take half an hour on 2 cores, and half as many at 128x128.
         """
         height, width = sides = image_size if isinstance(image_size, tuple) else (image_size, image_size)
         num_steps = round(8_800 * 64 / sqrt(height * width))

@@ -182,7 +182,7 @@ def _refuse_impossible_priors(config):
             f"{given} with --encoder_normalization batch: its pseudo-inputs are no batch of images; expected none or "
             "instance"
         )
-    if OBJECTIVES[config.objective].needs_standard_prior:
+    if OBJECTIVES[config.objective].compares_codes:
         raise ConfigError(
             f"{given} with --objective {config.objective}: it compares the codes of all images with one fixed prior; "
             "expected --prior standard"

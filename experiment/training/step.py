@@ -50,8 +50,14 @@ def differentiate(state, batch, seed, config, weights):
     """The gradients of the loss of the whole batch, and its StepMetrics; each device works on its own images."""
     with tf.GradientTape() as tape:
         with trunks_in(state.precision):
-            noise, as_posterior = share_of_noise(seed), posterior_of(config.objective)
-            passed = forward(state.model, batch, noise, weights.num_samples, True, as_posterior)
+            passed = forward(
+                state.model,
+                batch,
+                share_of_noise(seed),
+                weights.num_samples,
+                training=True,
+                as_posterior=posterior_of(config.objective),
+            )
         passed = of_all_devices(passed, config.objective)
         loss = loss_of(config.objective, passed, weights)
         scaled_loss = state.optimizer.scale_loss(loss)

@@ -1,6 +1,7 @@
 """Classes through a model, and of what it generates."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from image_data.splits import Dataset, Split
 from models.base import OneLevelModel
 from models.distributions import DiagonalGaussian
 from models.likelihoods import Bernoulli
+from models.priors import StandardPrior
 
 CLASSES = np.random.default_rng(0).integers(0, 3, 90)
 LABELS = np.eye(3, dtype=np.uint8)[CLASSES]
@@ -30,11 +32,9 @@ def images_of(classes):
 class RowOfLabel(OneLevelModel):
     """p(x|y): pixels of the label's row are on with 0.9, others with 0.1; z has no part."""
 
-    latent_shape = (1,)
-
     def __init__(self, shift=0):
         super().__init__()
-        self.shift = shift
+        self.shift, self.prior_layer = shift, StandardPrior(SimpleNamespace(num_units=1))
 
     def bottom_up(self, batch):
         return DiagonalGaussian.standard((tf.shape(batch.images)[0], 1))

@@ -1,5 +1,7 @@
 """The bound and its weights, pinned by a model whose log p(x) is exact."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,15 +13,15 @@ from models.bounds import elbo_terms, log_weight
 from models.distributions import Batch, DiagonalGaussian
 from models.likelihoods import Gaussian
 from models.noise import noise_seed
+from models.priors import StandardPrior
 
 
 class LinearGaussian(OneLevelModel):
     """p(z) = N(0, I), p(x|z) = N(W z + b, s^2 I): log p(x) = log N(x; b, W W' + s^2 I)."""
 
-    latent_shape = (2,)
-
     def __init__(self, encoder_is_exact):
         super().__init__()
+        self.prior_layer = StandardPrior(SimpleNamespace(num_units=2))
         generator = np.random.default_rng(0)
         self.w = generator.normal(size=(6, 2))
         self.b = generator.normal(size=6)

@@ -1,5 +1,7 @@
 """The doubly reparameterised gradient, on a model whose posterior is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import tensorflow as tf
 
@@ -10,6 +12,7 @@ from models.distributions import Batch, DiagonalGaussian
 from models.likelihoods import Gaussian
 from models.noise import noise_seed
 from models.objectives import Weights, loss_of, posterior_of
+from models.priors import StandardPrior
 
 K = 5
 
@@ -17,10 +20,9 @@ K = 5
 class LinearGaussian(OneLevelModel):
     """p(z) = N(0, I), p(x|z) = N(W z + b, s^2 I). The columns of W are orthogonal, so the posterior is diagonal."""
 
-    latent_shape = (2,)
-
     def __init__(self, error):
         super().__init__()
+        self.prior_layer = StandardPrior(SimpleNamespace(num_units=2))
         w, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 2)))
         self.w, self.b, self.s = tf.constant(w, tf.float32), tf.Variable(tf.zeros(6)), 0.5
         variance = 1 / (1 + 1 / self.s**2)

@@ -119,6 +119,10 @@ def test_the_loss_moves_the_weights_of_a_prior(make_config, split, given):
     [
         ({"prior": "class"}, "--prior class: it is one for each label; expected --is_cvae"),
         ({"prior": "vamp", "is_cvae": True}, "--prior vamp with --is_cvae: its pseudo-inputs have no labels"),
+        (
+            {"prior": "vamp", "network": "conv", "hidden_sizes": (4,), "encoder_normalization": "batch"},
+            "--prior vamp with --encoder_normalization batch",
+        ),
         ({"prior": "vamp", "hierarchical": True, "latent_size": (4, 2)}, "--prior vamp with --hierarchical"),
         ({"prior": "mixture", "objective": "beta_tc"}, "--prior mixture with --objective beta_tc: it compares"),
         ({"prior": "class", "is_cvae": True, "objective": "mmd"}, "--prior class with --objective mmd: it compares"),
