@@ -191,6 +191,7 @@ def main():
     parser.add_argument("--runs", type=Path, help="folder to train in; without it nothing is trained")
     parser.add_argument("--mnist", help="folder of MNIST (default: it is downloaded)")
     parser.add_argument("--binarized_mnist", help="folder of binarised MNIST")
+    parser.add_argument("--ucmerced", help="folder of UC Merced")
     parser.add_argument(
         "--presets", nargs="+", choices=PRESETS, default=list(PRESETS), metavar="NAME", help="(default: all)"
     )

@@ -1,6 +1,6 @@
 """The data sets and their defaults, mainly the settings of the five projects that this suite replaces."""
 
-from math import ceil, sqrt
+from math import ceil
 from typing import Any, NamedTuple
 
 from experiment.settings.values import is_image_size
@@ -38,10 +38,11 @@ class DataSet(NamedTuple):
         Its maps halve the resolution as long as both sides are even and at least 4 pixels are left. Maps of up to 32x32
         pixels have two levels each. The coarsest one has one level, and so has that of up to 64x64. Finer maps have
         none, because of the time that they take. A vector above them gives all parts of a sample one subject. A
-        training is 8,800 steps at 64x64, which take half an hour on 2 cores, and half as many at 128x128.
+        training is 8,800 steps up to 64x64, and fewer in proportion to the pixels of larger images: about half an hour
+        on 2 cores.
         """
         height, width = sides = image_size if isinstance(image_size, tuple) else (image_size, image_size)
-        num_steps = round(8_800 * 64 / sqrt(height * width))
+        num_steps = round(8_800 * min(1, 64 * 64 / (height * width)))
         maps = []
         while all(side % 2 == 0 and side >= 8 for side in sides) and len(maps) < len(WIDTHS):
             sides = tuple(side // 2 for side in sides)
@@ -55,7 +56,7 @@ class DataSet(NamedTuple):
             **DEEP,
             "hidden_sizes": WIDTHS[: max(1, len(maps))][::-1],
             "latent_size": (*levels, 64),
-            "length": Length(num_steps, min_epochs=5, warm_up=0.2),
+            "length": Length(num_steps, min_epochs=1, warm_up=0.2),
             **self.deep,
         }
         if height != width:

@@ -53,6 +53,9 @@ FACTORS = {
     "num_epochs": 12,
 }
 
+# The deep hierarchy of `DATASETS`, trained longer. WebP takes 4.333 bits for each of their 64x64x3 values.
+UCMERCED = {"dataset": "ucmerced", "hierarchical": True, "evaluate": True, "iw_samples": 20}
+
 TABLE_1, FIXED = "Burda et al. (2016), table 1", "Burda et al. (2016), fixed binarisation"
 NBIP, HERE = "github.com/nbip/IWAE, log p(x given y)", "measured here, mean of three seeds"
 
@@ -70,4 +73,5 @@ PRESETS = {
     "sprites_beta_vae_4": Preset({**FACTORS, "beta": 4.0}, 0.051, 0.03, HERE, "mig_histogram", 3),
     "sprites_beta_vae_10": Preset({**FACTORS, "beta": 10.0}, 0.065, 0.05, HERE, "mig_histogram", 3),
     "sprites_beta_tc_6": Preset({**FACTORS, "objective": "beta_tc"}, 0.167, 0.08, HERE, "mig_histogram", 3),
+    "ucmerced_deep": Preset({**UCMERCED, "num_epochs": 48}, -36_903, 0.0, "lossless WebP, 4.33 bits per dimension"),
 }
