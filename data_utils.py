@@ -78,6 +78,24 @@ def batch_order(num_images, batch_size, seed, epoch):
     return order[: num_batches * batch_size].reshape(num_batches, batch_size)
 
 
+def labelled_order(labels, shape, seed, epoch):
+    """Indices of images with a label, for every batch of an epoch: all of them in turn, shuffled each time.
+
+    Args:
+        labels: [N, Y], where a row of zeros stands for no label.
+        shape: how many batches, and how many images in each.
+        seed: of the run.
+        epoch: the number of the epoch.
+
+    Returns:
+        An array of this shape.
+    """
+    labelled, generator = np.flatnonzero(labels.any(axis=1)), np.random.default_rng([seed, epoch, 1])
+    num_rounds = -(-shape[0] * shape[1] // len(labelled))
+    turns = [generator.permutation(labelled) for _ in range(num_rounds)]
+    return np.concatenate(turns)[: shape[0] * shape[1]].reshape(shape)
+
+
 def cut(num_images, batch_size):
     """Slices of the rows of each batch; the last batch is smaller."""
     return [slice(start, start + batch_size) for start in range(0, num_images, batch_size)]

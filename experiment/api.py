@@ -18,6 +18,7 @@ import numpy as np
 
 from data_utils import cut, limited, over_batches
 from experiment.evaluation.inference import Inference
+from experiment.evaluation.labels import log_label_posteriors
 from experiment.evaluation.left_out import LeftOut
 from experiment.evaluation.measures import Subject, measure_elbo, measure_further, num_codes_measured
 from experiment.files.checkpoints import load_weights
@@ -160,6 +161,15 @@ class Autoencoder:
         images = self.decode(between.reshape(-1, between.shape[-1]), labels)
         return images.reshape(*between.shape[:2], *images.shape[1:])
 
+    def classify(self, images):
+        """The probabilities q(y|x) of every label, [N, Y], by the classifier of a model that --labelled trained."""
+        if self.config.labelled is None:
+            raise ConfigError(
+                f"{self.name}: it has no classifier; expected a model trained with --is_cvae --labelled N"
+            )
+        binary = self._binarized(images_of(images, self.config.image_shape), None)
+        return np.exp(log_label_posteriors(self.model, binary.images))
+
     def score(self, images, labels=None, iw_samples=0):
         """The Scores of images, one row each: ELBO, reconstruction loss, KL of every level, and how unusual it is.
 
@@ -199,8 +209,12 @@ class Autoencoder:
 
     def _split(self, images, labels):
         images = images_of(images, self.config.image_shape)
-        split = Split(images, self._labels(labels, len(images)))
-        return binarize_when_read(split, self.config.binarization, Stream.TEST_BINARIZATION)
+        if labels is None and self.config.labelled is not None:
+            labels = self.classify(images).argmax(axis=1)
+        return self._binarized(images, self._labels(labels, len(images)))
+
+    def _binarized(self, images, labels):
+        return binarize_when_read(Split(images, labels), self.config.binarization, Stream.TEST_BINARIZATION)
 
     def _labels(self, labels, num_images):
         """uint8 labels [N, Y] for the model; None for a model without, which refuses some."""

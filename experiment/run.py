@@ -13,6 +13,7 @@ from experiment.advice.evidence import Evidence
 from experiment.advice.signs import advise, as_lines
 from experiment.audit import audit
 from experiment.evaluation.inference import Inference
+from experiment.evaluation.labels import labelled_by
 from experiment.evaluation.left_out import LeftOut
 from experiment.evaluation.measures import Subject, measure_elbo, measure_further, num_codes_measured
 from experiment.evaluation.protocol import protocol_of
@@ -51,7 +52,7 @@ from experiment.training.execution import precision_of
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
 from image_data.photographs import Reading
-from image_data.splits import DataError, DataMissing, Dataset, pixel_variance
+from image_data.splits import DataError, DataMissing, Dataset, pixel_variance, with_few_labels
 from models.build import build_model, lay_out_model
 from models.catalog import LIKELIHOODS, OBJECTIVES
 from models.noise import Stream
@@ -199,6 +200,8 @@ def score_folder(config, command):
     split, unreadable = split_of_folder(config, config.score)
     model, left_out = build_model(config), LeftOut()
     restore_weights(model, config.load_weights)
+    if config.labelled is not None:
+        split = labelled_by(model, split)
     infer, run = Inference(model, config.seed), new_run(config)
     if unreadable:
         write_unreadable(run.outputs, unreadable)
@@ -325,6 +328,10 @@ def settle_with_data(config, dataset, resumed=None):
         mend = "put its images into class folders, or give --labels" if config.image_size else "use --dataset mnist"
         mend = "give y_train, from Python labels=" if config.dataset == "arrays" else mend
         raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or {mend}")
+    if config.labelled is not None:
+        if not dataset.has_classes:
+            raise DataError(f"--labelled {config.labelled}: expected one label for each image, not attributes")
+        with_few_labels(dataset.train, config.labelled, config.seed)  # refuses more than there are
     image_shape = dataset.image_shape
     label_names = dataset.label_names if config.traits.is_conditional else ()
     if config.image_shape and (config.image_shape, config.label_names) != (image_shape, label_names):

@@ -264,7 +264,8 @@ class Screen:
 
 def _terms(config, loss, distortion, rate):
     """'130.2 = 110.1 + 0.40 x 50.2' where the loss is such a sum, else '130.2 (reconstr. 110.1, KL 50.2)'."""
-    if not OBJECTIVES[config.objective].is_weighted_sum or config.level_betas or config.free_nats:
+    is_sum = OBJECTIVES[config.objective].is_weighted_sum and config.labelled is None
+    if not is_sum or config.level_betas or config.free_nats:
         return f"{_nats(loss)} (reconstr. {_nats(distortion)}, KL {_nats(rate)})"
     beta = (loss - distortion) / rate if rate else 1.0  # while it rises, too
     weight = "" if abs(beta - 1) < 0.005 else f"{beta:.2f} x "

@@ -74,6 +74,33 @@ def take(split, index):
     return Split(*(None if values is None else values[index] for values in split))
 
 
+def with_few_labels(split, num_labelled, seed):
+    """The Split with the labels of so many of its images, as many of each class; those of the others are rows of 0.
+
+    Args:
+        split: a Split with one label an image.
+        num_labelled: how many labels are kept. The first classes keep one more where the classes cannot be equal.
+        seed: of the draw.
+
+    Raises: DataError where a class has too few images, or would have no label.
+    """
+    num_classes = split.labels.shape[1]
+    if num_labelled < num_classes:
+        raise DataError(f"--labelled {num_labelled}: expected at least one for each of the {num_classes} classes")
+    order = np.random.default_rng(seed).permutation(len(split.labels))
+    labels = np.zeros_like(split.labels)
+    for index in range(num_classes):
+        wanted = num_labelled // num_classes + (index < num_labelled % num_classes)
+        of_class = order[split.labels[order, index] == 1]
+        if len(of_class) < wanted:
+            raise DataError(
+                f"--labelled {num_labelled}: expected {wanted} training images of class {index + 1} of {num_classes}, "
+                f"found {len(of_class)}"
+            )
+        labels[of_class[:wanted], index] = 1
+    return split._replace(labels=labels)
+
+
 def pixel_variance(images, num_images=2_000):
     """The variance of pixels scaled to [0, 1], of at most so many of the images [N, H, W, C], evenly spread."""
     some = images[:: -(-len(images) // num_images)]

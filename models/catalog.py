@@ -203,7 +203,10 @@ class Model(NamedTuple):
     is_top_down: bool = True  # whether it works from the top level down, and every level reaches the image
     runs_in_page: bool = False  # whether its decoder is a plain list of layers from z (and y) to the image
     settings: dict[str, Any] = {}
+    objectives: tuple[str, ...] = ()  # those that it can be trained with, where not with all
 
+
+GIVEN = "N"  # stands for every value of a setting but none
 
 TOP_DOWN = {
     "latent_size": (64, 32),
@@ -220,6 +223,13 @@ TOP_DOWN = {
 MODELS = {
     "vae": Model("models.vae:VAE", chosen_by={}, runs_in_page=True),
     "cvae": Model("models.cvae:CVAE", chosen_by={"is_cvae": True}, is_conditional=True, runs_in_page=True),
+    "m2": Model(
+        "models.m2:M2",
+        chosen_by={"is_cvae": True, "labelled": GIVEN},
+        is_conditional=True,
+        runs_in_page=True,
+        objectives=("elbo", "capacity"),
+    ),
     "hvae": Model(
         "models.hvae:HVAE", chosen_by={"hierarchical": True}, prior="p(z)", has_levels=True, settings=TOP_DOWN
     ),
@@ -244,8 +254,14 @@ MODELS = {
 
 def name_of_model(settings):
     """The name of the model that settings (a dict) select: of all whose `chosen_by` fits, the one with most entries."""
-    fitting = [name for name, model in MODELS.items() if model.chosen_by.items() <= settings.items()]
+    choosing = choices_of(settings).items()
+    fitting = [name for name, model in MODELS.items() if model.chosen_by.items() <= choosing]
     return max(fitting, key=lambda name: len(MODELS[name].chosen_by))
+
+
+def choices_of(settings):
+    """Settings (a dict), with GIVEN for the value of one that is only given or not."""
+    return {name: GIVEN if name == "labelled" and value is not None else value for name, value in settings.items()}
 
 
 SELECTORS = {name for model in MODELS.values() for name in model.chosen_by}

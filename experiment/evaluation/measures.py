@@ -18,7 +18,7 @@ from experiment.evaluation.disentanglement.mig import mig_histogram, mig_sampled
 from experiment.evaluation.disentanglement.modularity import modularity
 from experiment.evaluation.disentanglement.sap import sap
 from experiment.evaluation.inference import Inference, Inferred
-from experiment.evaluation.labels import BAYES_SAMPLES, BayesRule, recognition
+from experiment.evaluation.labels import BAYES_SAMPLES, BayesRule, log_label_posteriors, recognition
 from experiment.evaluation.latents import information, linear_probe_accuracy, moment_kl
 from experiment.evaluation.likelihood import LogEvidence, bits_per_dim, estimate_elbo, estimate_iw_bound, progress_bar
 from experiment.evaluation.photographs.codecs import jpeg_at_rate, lossless_bits
@@ -207,6 +207,13 @@ def measure_bayes_rule(subject):
     }
 
 
+def measure_labels(subject):
+    """The share of test images whose label the classifier q(y|x) of an M2 finds."""
+    test = subject.binary_test
+    found = log_label_posteriors(subject.model, test.images).argmax(axis=1)
+    return {"label_accuracy": float(np.mean(found == test.labels.argmax(axis=1)))}
+
+
 def measure_recognition(subject):
     """Whether generated images obey their labels."""
     return recognition(subject.model, subject.classifier, subject.dataset.test, subject.config.seed)._asdict()
@@ -327,6 +334,7 @@ MEASURES = {
     "Frechet distance": Measure(
         measure_frechet, lambda s: s.has_classes and s.config.image_size is not None, several_classes
     ),
+    "labels": Measure(measure_labels, lambda s: s.config.labelled is not None),
     "Bayes' rule": Measure(measure_bayes_rule, _is_given_classes, several_classes),
     "recognition": Measure(measure_recognition, _is_given_classes, several_classes),
 }

@@ -38,6 +38,7 @@ ROWS = {
     ),
     "frechet_floor": ("Frechet floor", "", "the same of {frechet_num_images:,} held-out images"),
     "linear_probe_accuracy": ("linear probe", SHARE, "of test images, from their codes"),
+    "label_accuracy": ("q(y|x)", SHARE, "of all test images, by the model's own classifier"),
     "bayes_accuracy": (
         "Bayes' rule",
         SHARE,

@@ -33,6 +33,7 @@ SENTENCES = {  # of the numbers that not every run has
     "jpeg_psnr": "JPEG is given about as many bits for an image as the codes of the model need.",
     "frechet_distance": "The Frechet distance of samples is to be read beside its floor, that of held-out images.",
     "linear_probe_accuracy": "The linear probe predicts classes from codes by logistic regression.",
+    "label_accuracy": "q(y|x) is the model's own classifier, which saw few labels.",
     "bayes_accuracy": "Bayes' rule takes the label that makes the image most likely.",
     "classifier_accuracy": "The classifier learns from real images alone.",
     "recognised": "Recognised are generated images that it takes for what was asked; smooth ones are easier than real.",

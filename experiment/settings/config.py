@@ -57,6 +57,17 @@ class Config:
     """Every setting of a run. None means: not given, or determined by `resolve` from the other settings."""
 
     is_cvae: bool = setting(False, MODEL, SWITCH, "condition encoder and decoder on the label y: q(z|x,y), p(x|z,y)")
+    labelled: int | None = setting(
+        None,
+        MODEL,
+        whole_number(1),
+        "with --is_cvae: learn from only N labels, as many of each class, and from all other images without (M2 of "
+        "Kingma et al. 2014)",
+        is_fair=False,
+    )
+    label_weight: float = setting(
+        10.0, TRAINING, AT_LEAST_0, "weight of the classifier's cross-entropy on labelled images, for --labelled"
+    )
     hierarchical: bool = setting(False, MODEL, SWITCH, "use several levels of latents, one for each --latent_size")
     hierarchy: str = setting(
         "top_down",

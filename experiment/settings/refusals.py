@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 
 from experiment.settings.datasets import DATASETS
-from models.catalog import LIKELIHOODS, MODELS, OBJECTIVES, PRIORS, SELECTORS
+from models.catalog import LIKELIHOODS, MODELS, OBJECTIVES, PRIORS, SELECTORS, choices_of
 
 
 class ConfigError(ValueError):
@@ -81,7 +81,7 @@ def refuse_impossible(config):
 
 def _refuse_impossible_models(config):
     defaults = {name: getattr(type(config), name) for name in sorted(SELECTORS)}
-    given = {name: getattr(config, name) for name in defaults if getattr(config, name) != defaults[name]}
+    given = choices_of({name: value for name in defaults if (value := getattr(config, name)) != defaults[name]})
     if given != config.traits.chosen_by:
         known = [chosen_by(model.chosen_by) for model in MODELS.values() if model.chosen_by]
         raise ConfigError(
@@ -148,6 +148,13 @@ def _refuse_impossible_objectives(config):
             f"{given} with --hierarchical: it is for models of one level, whose prior depends on no level above it; "
             f"expected one of {fitting}"
         )
+    if config.objective not in (config.traits.objectives or OBJECTIVES):
+        raise ConfigError(
+            f"{given} with {chosen_by(config.traits.chosen_by)}: its loss is a bound for one sample; expected one of "
+            + ", ".join(config.traits.objectives)
+        )
+    if config.label_weight != type(config).label_weight and config.labelled is None:
+        raise ConfigError(f"--label_weight {config.label_weight}: expected --labelled N with it, or leave the flag out")
     for name in sorted({name for entry in OBJECTIVES.values() for name in entry.reads} - {*objective.reads}):
         value = getattr(config, name)
         if value != getattr(type(config), name):

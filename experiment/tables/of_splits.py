@@ -60,7 +60,8 @@ def split_of_folder(config, folder):
     The Split reads and binarises them when they are asked for; the others are a dict, file -> reason.
 
     They are resized as the training images were; for a model of arrays (MNIST) they have its size. For a conditional
-    model the label of an image is the nearest folder above it that is named as a label.
+    model the label of an image is the nearest folder above it that is named as a label, but for a model with a
+    classifier of its own, which finds it.
 
     Raises:
         DataError: there is no such folder, no image in it, or images that cannot be read.
@@ -84,7 +85,7 @@ def split_of_folder(config, folder):
     if not files:
         raise DataError(f"{flag}: found no image that can be read; expected a folder of images")
     labels = None
-    if config.traits.is_conditional:
+    if config.traits.is_conditional and config.labelled is None:
         labels = np.stack([label_of_file("--score", root / file, config) for file in files])
     split = Split(images, labels, names=np.array(files, dtype=object))
     return binarize_when_read(split, config.binarization, Stream.TEST_BINARIZATION), unreadable

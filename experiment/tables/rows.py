@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiment.evaluation.labels import log_label_posteriors
 from experiment.evaluation.likelihood import LogEvidence, excess
 from experiment.settings.words import level_names
 from experiment.training.execution import plan_execution
@@ -33,6 +34,7 @@ class Row(NamedTuple):
     at: slice  # of the Split
     scores: Scores
     codes: np.ndarray  # [B, units], posterior means, top level first
+    log_label_posteriors: np.ndarray | None = None  # log q(y|x), nats [B, Y], of a model with a classifier
 
 
 def rows_of(infer, config, split, num_samples=0):
@@ -57,7 +59,8 @@ def rows_of(infer, config, split, num_samples=0):
         iw_bound = None if bounds is None else bounds[at]
         lengths = code_lengths(split.images[at])
         unusual = excess(elbo if iw_bound is None else iw_bound, lengths, config)
-        yield Row(at, Scores(elbo, *batch.terms, iw_bound, lengths, unusual), batch.codes)
+        labels = None if config.labelled is None else log_label_posteriors(infer.model, split.images[at])
+        yield Row(at, Scores(elbo, *batch.terms, iw_bound, lengths, unusual), batch.codes, labels)
         start = at.stop
 
 
@@ -81,6 +84,7 @@ def columns_of(row, config, split, split_name, label_names, width):
         "image": np.array(names, f"U{width}"),
         "split": np.full(len(names), split_name, "U10"),
         "label": _labels(split, at, label_names),
+        **found_labels(row.log_label_posteriors, label_names),
         "elbo": scores.elbo,
         **bound,
         "reconstruction_loss": scores.distortion,
@@ -99,6 +103,14 @@ def _labels(split, at, label_names):
         return np.full(len(split.images[at]), "", "U1")
     named = ["+".join(label_names[index] for index in np.flatnonzero(label)) for label in split.labels[at]]
     return np.array(named, f"U{width}")
+
+
+def found_labels(log_posteriors, label_names):
+    """Two columns, the label that a model's own classifier finds and its probability; none without a classifier."""
+    if log_posteriors is None:
+        return {}
+    found = np.array(label_names)[log_posteriors.argmax(axis=1)]
+    return {"label_found": found, "label_probability": np.exp(log_posteriors.max(axis=1))}
 
 
 def unit_columns(config):

@@ -146,6 +146,8 @@ def find_devices(config):
         raise ConfigError(
             "--xla on: it compiles no program that several devices share; leave it out, or use --strategy one"
         )
+    if config.labelled is not None and shares:
+        raise ConfigError("--labelled: several devices do not share its batches; use --strategy one")
     if config.precision == "mixed_float16" and shares:
         raise ConfigError("--precision mixed_float16: several devices do not share its scale; use mixed_bfloat16")
     if name == "multi_worker":

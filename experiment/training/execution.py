@@ -48,7 +48,10 @@ def plan_execution(config, num_devices=1):
     is_dense = NETWORKS[config.network].is_dense
     gains_by_xla = num_devices == 1 and (is_dense or bool(tf.config.list_physical_devices("GPU")))
     pixels_per_call = 10_000_000 if is_dense else 1_500_000
-    pixels_per_step = config.batch_size * config.num_importance_samples * prod(config.image_shape[:2])
+    num_rows = (
+        config.batch_size * config.num_importance_samples * (1 if config.labelled is None else len(config.label_names))
+    )
+    pixels_per_step = num_rows * prod(config.image_shape[:2])
     return Execution(
         jit_compile={"auto": gains_by_xla, "on": True, "off": False}[config.xla],
         steps_per_call=config.steps_per_call or max(1, pixels_per_call // pixels_per_step),

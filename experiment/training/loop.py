@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from data_utils import batch_order
+from data_utils import batch_order, labelled_order
 from experiment.training.devices import ONE_DEVICE
 from experiment.training.execution import compiled, plan_execution
 from experiment.training.preprocessing import changes_of, make_batch, perturb
 from experiment.training.schedules import weights_at
 from experiment.training.step import StepMetrics, train_step
+from image_data.splits import with_few_labels
 from models.noise import Stream, noise_seed
 
 
@@ -87,6 +88,18 @@ def plan_steps(split, config):
     return Plan(batch_size, steps_per_epoch, steps_per_epoch * config.num_epochs)
 
 
+def batches_of(split, plan, config, epoch):
+    """The image indices of every batch of an epoch: [steps, images].
+
+    With --labelled each batch holds a quarter more images, all of them with labels, which would be too rare in it.
+    """
+    order = batch_order(len(split.images), plan.batch_size, config.seed, epoch)
+    if config.labelled is None:
+        return order
+    shape = (len(order), max(1, plan.batch_size // 4))
+    return np.concatenate([order, labelled_order(split.labels, shape, config.seed, epoch)], axis=1)
+
+
 def fit(state, split, config, devices=ONE_DEVICE):
     """Train `state` from its current step to the end of the run: a generator, one Progress per call.
 
@@ -95,7 +108,7 @@ def fit(state, split, config, devices=ONE_DEVICE):
 
     Args:
         state: a TrainingState.
-        split: the Split of the training images.
+        split: the Split of the training images; with --labelled only so many of its labels are used.
         config: a Config.
         devices: the Devices that share every step, in whose scope `state` was made.
 
@@ -106,16 +119,16 @@ def fit(state, split, config, devices=ONE_DEVICE):
     """
     plan, execution = plan_steps(split, config), plan_execution(config, devices.count)
     train_steps = compile_train_steps(state, config, plan, execution.jit_compile)
+    split = split if config.labelled is None else with_few_labels(split, config.labelled, config.seed)
     stack_size = min(execution.steps_per_call, plan.steps_per_epoch)
 
     step = int(state.step.numpy())
     while step < plan.num_steps:
         epoch, step_in_epoch = divmod(step, plan.steps_per_epoch)
-        order = batch_order(len(split.images), plan.batch_size, config.seed, epoch)
-        batches = order[step_in_epoch : step_in_epoch + stack_size]
+        batches = batches_of(split, plan, config, epoch)[step_in_epoch : step_in_epoch + stack_size]
         # The stack always has its full size; otherwise the last call of an epoch would compile the program again.
         # The program ignores batches beyond the number of steps.
-        stack = np.resize(batches, (stack_size, plan.batch_size))
+        stack = np.resize(batches, (stack_size, batches.shape[1]))
         started = time.perf_counter()
         images, labels = (devices.shares_of(each, stack) for each in (split.images, split.labels))
         with devices.together():

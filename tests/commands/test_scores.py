@@ -7,6 +7,8 @@ import numpy as np
 from conftest import QUICK, assert_refused, files
 from PIL import Image
 
+from experiment.evaluation import labels
+
 
 def test_codes_and_scores_of_the_same_images_agree(cli, undrawn, trained, tmp_path):
     """New images that are the test images, in their order, score as these do."""
@@ -49,3 +51,36 @@ def test_codes_and_scores_of_the_same_images_agree(cli, undrawn, trained, tmp_pa
             cli("--load_weights", "digits_vae", "--score", "new", *flags), f"--score with {flags[0]}: it only"
         )
     assert_refused(cli("--score", "new"), "--score new: expected --load_weights RUN as well, the model that scores")
+
+
+def test_a_model_of_few_labels_labels_images(cli, undrawn, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(labels, "GENERATED_PER_CLASS", 2)
+    monkeypatch.setattr(labels, "BAYES_SAMPLES", 2)
+    few = ["--is_cvae", "--labelled", "60", "--hidden_sizes", "64", "--batch_size", "10", "--learning_rate", "0.003"]
+    trained(*QUICK, *few, "--num_epochs", "8", "--codes", "--evaluate", "--iw_samples", "2")
+    outputs = tmp_path / "outputs/digits_m2"
+    results = json.loads((outputs / "results.json").read_text())
+    assert "labels of 60 training images" in results["protocol"]["training"]
+    arrays = np.load(outputs / "codes.npz")
+    is_test = arrays["split"] == "test"
+    found = arrays["label_found"][is_test]
+    accuracy = np.mean(found == arrays["label"][is_test])
+    assert accuracy == results["test"]["label_accuracy"] > 0.4  # one in ten by chance
+
+    from data_utils import load_dataset
+    from experiment.api import load
+
+    images = load_dataset("digits", limit=200).test.images
+    (tmp_path / "new").mkdir()
+    for index, image in enumerate(images):
+        Image.fromarray(image[..., 0]).save(tmp_path / f"new/{index:03}.png")
+    assert cli("--load_weights", "digits_m2", "--score", "new")[0] == 0
+    new = np.load(tmp_path / "outputs/digits_m2_scores/scores.npz")
+    order = np.argsort(new["image"])
+    assert (new["label"] == new["label_found"]).all() and np.mean(new["label"][order] == found) > 0.7  # other pixels
+    probabilities = load("digits_m2").classify(images)
+    assert probabilities.shape == (200, 10) and np.allclose(probabilities.sum(axis=1), 1.0)
+    assert (probabilities.argmax(axis=1).astype(str) == found).all()
+    assert_refused(
+        cli(*QUICK, "--is_cvae", "--labelled", "9"), "--labelled 9: expected at least one for each of the 10"
+    )

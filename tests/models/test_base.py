@@ -16,6 +16,7 @@ from models.noise import noise_seed
 SETTINGS = {
     "vae": {},
     "cvae": {"is_cvae": True},
+    "m2": {"is_cvae": True, "labelled": 3},
     "hvae": {"hierarchical": True, "latent_size": (4, 3, 2)},
     "chvae": {
         "hierarchical": True,
@@ -30,6 +31,7 @@ SETTINGS = {
 SHAPES = {
     "vae": [(3,)],
     "cvae": [(3,)],
+    "m2": [(3,)],
     "hvae": [(2,), (3,), (4,)],
     "chvae": [(2,), (2, 2, 1), (2, 2, 3), (4, 4, 2)],
     "chain": [(2,), (3,), (4,)],
@@ -142,6 +144,7 @@ def test_every_weight_is_trained(config, batch):
         output = model(batch, noise_seed(0))
         total = tf.reduce_sum(output.likelihood.log_prob(batch.images))
         total += sum(tf.reduce_sum(each.posterior.kl_divergence(each.prior)) for each in output.latents)
+        total += tf.reduce_sum(output.penalty)
     gradients = tape.gradient(total, model.trainable_weights)
     assert all(gradient is not None and np.any(gradient) for gradient in gradients)
 

@@ -18,7 +18,7 @@ def test_tables_and_settings_name_the_same_things():
     for likelihood in LIKELIHOODS:
         assert nats_of(resolve({"likelihood": likelihood}))
     choices = [{}, {"is_cvae": True}, {"hierarchical": True}, {"hierarchical": True, "is_cvae": True}]
-    choices.append({"hierarchical": True, "hierarchy": "chain"})
+    choices += [{"hierarchical": True, "hierarchy": "chain"}, {"is_cvae": True, "labelled": 100}]
     assert {resolve(given).model for given in choices} == set(MODELS)
     for name, entry in DATASETS.items():
         for given in choices:

@@ -18,6 +18,17 @@ from experiment.settings.refusals import ConfigError
         ({"beta": 10**400}, "expected a number of at least 0"),
         ({"hidden_sizes": (10**20,)}, "expected whole numbers of at least 1"),
         ({"grid": 10**6}, "expected a whole number from 1 to 10000"),
+        (
+            {"labelled": 100},
+            "--labelled N: these choose no model; expected one of --is_cvae, or --is_cvae --labelled N",
+        ),
+        ({"labelled": 100, "is_cvae": True, "hierarchical": True}, "these choose no model"),
+        ({"labelled": 0, "is_cvae": True}, "--labelled 0: expected a whole number of at least 1"),
+        (
+            {"labelled": 100, "is_cvae": True, "objective": "iwae"},
+            "--objective iwae with --is_cvae --labelled N: its loss is a bound for one sample; expected one of elbo",
+        ),
+        ({"label_weight": 2.0}, "--label_weight 2.0: expected --labelled N with it, or leave the flag out"),
         ({"beta": -1.0}, "--beta -1.0: expected a number of at least 0"),
         ({"beta": float("nan")}, "--beta nan: expected"),
         ({"learning_rate": 0.0}, "--learning_rate 0.0: expected a number above 0"),
