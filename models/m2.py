@@ -22,9 +22,9 @@ class M2(CVAE):
         L(x, y) = log p(y) + E_q(z|x,y) [log p(x|y,z) + log p(z|y) - log q(z|x,y)]
         U(x)    = sum_y q(y|x) (L(x, y) - log q(y|x))
 
-    Both are sums over all Y labels, with a weight of 1 for a known label. p(y) is uniform. The loss has the classifier's
-    cross-entropy on images with labels besides, `label_weight` times. Where labels are given, as in evaluation, the
-    model is a CVAE, and bounds log p(x|y).
+    Both are sums over all Y labels, with a weight of 1 for a known label. p(y) is uniform. The loss also has
+    `label_weight` times the classifier's cross-entropy on images with labels. Where labels are given, as in evaluation,
+    the model is a CVAE, and bounds log p(x|y).
 
     Reads from its config what the CVAE reads, and label_weight.
 
