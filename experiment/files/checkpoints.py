@@ -7,15 +7,25 @@ model_ckpts/<run>/config.json              the settings, from which the model is
                   README.md                the model card, of a run that came to its end
                   *.sha256                 checksums of the weights, as sha256sum prints them
                   state.npz                weights, optimizer, step: --resume continues from it, to the same bits
+                  state.previous.npz       the same, saved before it, for the case that state.npz is damaged
 """
 
 import hashlib
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 from atomic_files import atomic_path, write_text
-from experiment.files.names import CARD_FILE, CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, load_config
+from experiment.files.names import (
+    CARD_FILE,
+    CONFIG_FILE,
+    PREVIOUS_STATE_FILE,
+    STATE_FILE,
+    WEIGHTS_SUFFIX,
+    load_config,
+)
 from image_data.arrays import read_npz
 from image_data.splits import DataError
 from models.build import build_model
@@ -129,39 +139,77 @@ def _known_checksums(path):
 
 
 def save_state(state, config, folder):
-    """Write every variable of a TrainingState, and the digest of its settings, atomically."""
+    """Write every variable of a TrainingState, and the digest of its settings, atomically. The state before it is kept.
+
+    For a moment both names are of the same file, so there is a whole state at any time.
+    """
+    path, previous = states_in(folder)
     arrays = {name: variable.numpy() for name, variable in state.variables().items()}
-    with atomic_path(Path(folder) / STATE_FILE) as temporary:
+    with atomic_path(path) as temporary:
         np.savez(temporary, digest=np.uint32(config.digest), **arrays)
+        if path.is_file():
+            link(path, previous)
 
 
 def restore_state(state, config, folder):
-    """Set every variable of a TrainingState to what `save_state` wrote.
+    """Set every variable of a TrainingState to what `save_state` wrote, or wrote before, where the newest is damaged.
 
     Raises:
-        CheckpointError: the state is missing, damaged, not finite, or from other settings.
+        CheckpointError: both states are missing, damaged, not finite, or from other settings; or variables do not hold
+            what they were set to.
     """
-    path = Path(folder) / STATE_FILE
+    path, previous = states_in(folder)
+    try:
+        saved = read_state(path, state, config)
+    except CheckpointError as error:
+        instead = f"--load_weights {Path(folder).name} trains on from the weights"
+        if not previous.is_file():
+            raise CheckpointError(f"{error}; {instead}") from error
+        try:
+            saved = read_state(previous, state, config)
+        except CheckpointError as another:
+            raise CheckpointError(f"{error}; {another}; {instead}") from another
+        print(f"WARNING: {error}; the run continues from the state before it, {previous.name}")
+        link(previous, path)
+    variables = state.variables()
+    for name, variable in variables.items():
+        variable.assign(saved[name])
+    if changed := [name for name, each in variables.items() if each.numpy().tobytes() != saved[name].tobytes()]:
+        raise CheckpointError(f"{path}: restored to other bits in {', '.join(changed)}; expected those of the file")
+
+
+def states_in(folder):
+    """The paths of the newest state of a run and of the one before it."""
+    return Path(folder) / STATE_FILE, Path(folder) / PREVIOUS_STATE_FILE
+
+
+def read_state(path, state, config):
+    """The arrays of a state by the names of a TrainingState's variables, whose shapes and types they have.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, not finite, or from other settings.
+    """
     if not path.is_file():
-        raise CheckpointError(
-            f"{path}: no such file; expected the state of a run that was stopped. Weights alone can be trained on from "
-            f"with --load_weights {Path(folder).name}"
-        )
-    instead = f"--load_weights {Path(folder).name} trains on from the weights instead"
+        raise CheckpointError(f"{path}: no such file; expected the state of a run that was stopped")
     try:
         saved = read_npz(path)
     except DataError as error:
-        raise CheckpointError(f"{error}; {instead}") from error
-    variables = state.variables()
-    current = {name: variable.numpy() for name, variable in variables.items()}
-    expected = {name: (array.shape, array.dtype.name) for name, array in current.items()}
+        raise CheckpointError(str(error)) from error
+    expected = {name: (each.numpy().shape, each.numpy().dtype.name) for name, each in state.variables().items()}
     digest = saved.pop("digest", None)
     found = {name: (array.shape, array.dtype.name) for name, array in saved.items()}
     if digest != config.digest or found != expected:
-        raise CheckpointError(
-            f"{path}: the state of another run or version than {CONFIG_FILE} beside it describes; {instead}"
-        )
+        raise CheckpointError(f"{path}: the state of another run or version than {CONFIG_FILE} beside it describes")
     if not all(np.isfinite(array).all() for name, array in saved.items() if name != "lowest_loss"):
-        raise CheckpointError(f"{path}: holds numbers that are not finite; {instead}")
-    for name, variable in variables.items():
-        variable.assign(saved[name])
+        raise CheckpointError(f"{path}: holds numbers that are not finite")
+    return saved
+
+
+def link(path, name):
+    """Give a file a second name, in place of what had it; a copy, on file systems without links."""
+    with atomic_path(name) as temporary:
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(path, temporary)
+        except OSError:
+            shutil.copyfile(path, temporary)

@@ -16,6 +16,7 @@ from experiment.settings.values import NEWEST
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
 SHIPPED = Path(__file__).resolve().parents[2] / CHECKPOINTS  # weights that come with the project
 CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, CARD_FILE = "config.json", "state.npz", ".weights.h5", "README.md"
+PREVIOUS_STATE_FILE = "state.previous.npz"
 METRICS_FILE, RESULTS_FILE, TABLE_FILE, REPORT_FILE = "metrics.jsonl", "results.json", "results.txt", "report.html"
 LOG_FILE = "train.log"  # what a run printed that had no screen
 

@@ -94,6 +94,7 @@ def test_a_vae_from_flags_to_files_and_numbers(trained, tmp_path):
         "model_ckpts/digits_vae/README.md",
         "model_ckpts/digits_vae/config.json",
         "model_ckpts/digits_vae/state.npz",
+        "model_ckpts/digits_vae/state.previous.npz",
         "model_ckpts/digits_vae/vae.last.weights.h5",
         "model_ckpts/digits_vae/vae.last.weights.h5.sha256",
         "model_ckpts/digits_vae/vae.weights.h5",

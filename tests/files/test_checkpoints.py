@@ -1,5 +1,6 @@
 """Weights and state: what is saved comes back to the bit, and damage is named."""
 
+import re
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
@@ -137,6 +138,7 @@ def test_damaged_state_is_refused(make_config, tmp_path):
         damage(tmp_path / "state.npz")
         with pytest.raises(CheckpointError, match="state.npz: damaged .*--load_weights"):
             restore_state(state, config, tmp_path)
+    assert not (tmp_path / "state.previous.npz").exists()
     (tmp_path / "state.npz").write_bytes(content)
     other = TrainingState(build_model(make_config(latent_size=4)), config, 10)
     with pytest.raises(CheckpointError, match="the state of another run"):
@@ -146,11 +148,71 @@ def test_damaged_state_is_refused(make_config, tmp_path):
     restore_state(state, make_config(num_epochs=99), tmp_path)
     state.model.weights[0].assign(np.full(state.model.weights[0].shape, np.nan))
     save_state(state, config, tmp_path)
+    (tmp_path / "state.previous.npz").unlink()
     with pytest.raises(CheckpointError, match="not finite"):
         restore_state(state, config, tmp_path)
     np.save((tmp_path / "state.npz").open("wb"), np.zeros(3))
     with pytest.raises(CheckpointError, match="state.npz: damaged or not an .npz file"):
         restore_state(state, config, tmp_path)
+
+
+def test_the_state_before_a_damaged_one_is_taken_with_a_warning(make_config, tmp_path, capsys):
+    config = make_config()
+    state = TrainingState(build_model(config), config, 10)
+    for step in (1, 2, 3):
+        state.step.assign(step)
+        save_state(state, config, tmp_path)
+    path, previous = tmp_path / "state.npz", tmp_path / "state.previous.npz"
+    restore_state(state, config, tmp_path)
+    assert state.step.numpy() == 3 and capsys.readouterr().out == ""
+    kept = previous.read_bytes()
+    truncate(path)
+    restore_state(state, config, tmp_path)
+    assert state.step.numpy() == 2 and path.read_bytes() == previous.read_bytes() == kept
+    out = capsys.readouterr().out
+    assert re.fullmatch(r"WARNING: .*state.npz: damaged .*; the run continues from .*, state.previous.npz\n", out)
+    path.unlink()
+    restore_state(state, config, tmp_path)
+    assert state.step.numpy() == 2 and path.read_bytes() == kept
+    truncate(path)
+    flip(previous)
+    with pytest.raises(CheckpointError, match=r"state.npz: damaged .*state.previous.npz: damaged .*--load_weights"):
+        restore_state(state, config, tmp_path)
+
+
+@pytest.mark.parametrize("stopped_at", ["state.npz", "state.previous.npz"])
+def test_a_kill_within_the_save_of_a_state_leaves_a_whole_one(make_config, tmp_path, monkeypatch, stopped_at):
+    config = make_config()
+    state = TrainingState(build_model(config), config, 10)
+    for step in (1, 2):
+        state.step.assign(step)
+        save_state(state, config, tmp_path)
+    monkeypatch.setattr("os.replace", lambda source, target: stop_at(target, tmp_path / stopped_at))
+    state.step.assign(3)
+    with pytest.raises(KeyboardInterrupt):
+        save_state(state, config, tmp_path)
+    monkeypatch.undo()
+    restore_state(state, config, tmp_path)
+    assert state.step.numpy() == 2
+
+
+def test_a_state_that_is_not_restored_to_its_bits_is_refused(make_config, tmp_path, monkeypatch):
+    config = make_config()
+    state = TrainingState(build_model(config), config, 10)
+    save_state(state, config, tmp_path)
+    monkeypatch.setattr(state, "step", StubbornVariable())
+    with pytest.raises(CheckpointError, match="state.npz: restored to other bits in step; expected those of the file"):
+        restore_state(state, config, tmp_path)
+
+
+class StubbornVariable:
+    """A variable that keeps its value."""
+
+    def numpy(self):
+        return np.int64(7)
+
+    def assign(self, value):
+        pass
 
 
 def test_every_flipped_byte_of_a_state_is_noticed_or_harmless(make_config, tmp_path):
