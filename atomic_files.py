@@ -1,8 +1,10 @@
-"""Files that are complete or absent, and folders that one process holds at a time."""
+"""Files that are complete or absent, JSON that is as it was written, and folders that one process holds at a time."""
 
 import errno
+import json
 import os
 import shutil
+import zlib
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,8 @@ try:
     import fcntl
 except ImportError:  # Windows has no such locks, so folders are not locked there
     fcntl = None
+
+FORMAT = 1  # of sealed JSON
 
 # What flock says on file systems that have no locks; EBADF, on some that would lock files but no folders.
 WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
@@ -78,6 +82,31 @@ def write_text(path, text):
     """Write a small text file atomically; bytes of file names that are no text are spelled out."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def sealed(values):
+    """The JSON of a dict, with the number of this format, and a checksum of its values as the last of them."""
+    seal = {"format": FORMAT, "checksum": _checksum(values)}
+    return json.dumps({**values, **seal}, indent=2, allow_nan=False) + "\n"
+
+
+def unsealed(text):
+    """The dict of `sealed`; of a text without a checksum, as older versions wrote them, as it is.
+
+    Raises: ValueError where it is no dict of JSON, not what was sealed, or of a newer format.
+    """
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError(f"it holds a {type(values).__name__}")
+    if (found := values.pop("format", FORMAT)) != FORMAT:
+        raise ValueError(f"its format is {found}; this version reads {FORMAT}")
+    if "checksum" in values and values.pop("checksum") != _checksum(values):
+        raise ValueError("it was changed after it was written")
+    return values
+
+
+def _checksum(values):
+    return f"{zlib.crc32(json.dumps(values).encode()):08x}"
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
-from atomic_files import write_text
+from atomic_files import unsealed, write_text
 from benchmarks import leaderboard
 from experiment.files.checkpoints import save_card
 from experiment.files.names import (
@@ -99,7 +99,7 @@ def as_record(path):
 
     The command may name a folder of this machine.
     """
-    results = json.loads(path.read_text(encoding="utf-8"))
+    results = unsealed(path.read_text(encoding="utf-8"))
     results.pop("published", None)
     results["protocol"].pop("command", None)
     return json.dumps(results, indent=2) + "\n"

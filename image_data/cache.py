@@ -9,7 +9,6 @@ built again, and the older array is removed.
 
 import errno
 import hashlib
-import json
 import os
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -18,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from atomic_files import atomic_path, held, write_text
+from atomic_files import atomic_path, held, sealed, unsealed, write_text
 
 NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}  # of a home that is not for us
 
@@ -87,7 +86,7 @@ def cached_array(source, state, num_bytes, build, cache_dir=None):
             with atomic_path(array_path, num_bytes) as temporary:
                 record = build(temporary)
                 record["array_bytes"] = temporary.stat().st_size
-            write_text(record_path, json.dumps(record))
+            write_text(record_path, sealed(record))
             for outdated in {*folder.glob("*.npy"), *folder.glob("*.json")} - {array_path, record_path}:
                 outdated.unlink()
             found = _read(array_path, record_path)
@@ -97,7 +96,7 @@ def cached_array(source, state, num_bytes, build, cache_dir=None):
 def _read(array_path, record_path):
     """The array and its record, or None if they are missing, incomplete or of another origin."""
     try:
-        record = json.loads(record_path.read_text(encoding="utf-8"))
+        record = unsealed(record_path.read_text(encoding="utf-8"))
         if record["array_bytes"] != array_path.stat().st_size:
             return None
         return np.load(array_path, mmap_mode="r"), record

@@ -3,10 +3,11 @@
 import errno
 import os
 
+import numpy as np
 import pytest
 
 import atomic_files
-from atomic_files import atomic_folder, atomic_path, held, write_text
+from atomic_files import atomic_folder, atomic_path, held, sealed, unsealed, write_text
 
 
 def test_an_exception_leaves_the_previous_file(tmp_path):
@@ -84,3 +85,24 @@ def test_a_folder_that_another_holds_and_errors_within_are_still_raised(flock_fa
     flock_fails(errno.EIO)
     with pytest.raises(OSError, match=os.strerror(errno.EIO)), held(tmp_path):
         pass
+
+
+def test_sealed_json_is_what_it_was_or_refused():
+    values = {"a": [1.5, None], "name": "caf\u00e9", "checksums": {}}
+    text = sealed(values)
+    assert unsealed(text) == values and unsealed('{"a": 1}') == {"a": 1}
+    with pytest.raises(ValueError, match="it was changed after it was written"):
+        unsealed(text.replace("1.5", "1.6"))
+    with pytest.raises(ValueError, match="its format is 2; this version reads 1"):
+        unsealed(text.replace('"format": 1', '"format": 2'))
+    with pytest.raises(ValueError, match="it holds a list"):
+        unsealed("[1]")
+    generator = np.random.default_rng(0)
+    for position, bit in zip(generator.integers(0, len(text), 300), generator.integers(0, 8, 300), strict=True):
+        changed = bytearray(text.encode())
+        changed[position] ^= 1 << int(bit)
+        try:
+            found = unsealed(changed.decode(errors="replace"))
+        except ValueError:
+            continue
+        assert {name: found.get(name) for name in values} == values  # white space, or the name of the checksum

@@ -1,13 +1,12 @@
 """Runs by name: where the files of a run are, which name is free, which run a user means."""
 
-import json
 import re
 import shlex
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from atomic_files import held
+from atomic_files import held, unsealed
 from experiment.settings.combine import config_of
 from experiment.settings.presets import PRESETS
 from experiment.settings.refusals import ConfigError
@@ -150,7 +149,7 @@ def read_results(folder):
     """The results.json in a run's outputs; None if it is missing or damaged."""
     path = Path(folder) / RESULTS_FILE
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = unsealed(path.read_text(encoding="utf-8"))
         return results if {"test", "protocol"} <= results.keys() else None
     except (OSError, ValueError, AttributeError):
         return None

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from atomic_files import atomic_path, write_text
+from atomic_files import atomic_path, sealed, write_text
 from experiment.files.names import METRICS_FILE, REPORT_FILE, RESULTS_FILE, TABLE_FILE
 
 FRAME_MILLISECONDS = 90
@@ -122,7 +122,7 @@ def training_seconds(rows, batch_size):
 
 def write_results(folder, results, lines):
     """Write results.json, the numbers and protocol of a finished run, and results.txt, the same as a table."""
-    write_text(Path(folder) / RESULTS_FILE, json.dumps(results, indent=2, allow_nan=False) + "\n")
+    write_text(Path(folder) / RESULTS_FILE, sealed(results))
     write_text(Path(folder) / TABLE_FILE, "".join(f"{line}\n" for line in lines))
 
 

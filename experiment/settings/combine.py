@@ -3,10 +3,10 @@
 Imports neither TensorFlow nor numpy.
 """
 
-import json
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
+from atomic_files import unsealed
 from experiment.settings.config import (
     DATA,
     MODEL,
@@ -35,11 +35,9 @@ def config_of(text, source):
         ConfigError: the text is damaged, has unknown settings, or has settings that cannot be run.
     """
     try:
-        values = json.loads(text)
+        values = unsealed(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{source}: expected the JSON settings of a run, found a damaged file ({error})") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{source}: expected the JSON settings of a run, found {type(values).__name__}")
     unknown = values.keys() - {each.name for each in fields(Config)}
     if unknown:
         raise ConfigError(f"{source}: unknown settings {', '.join(sorted(unknown))}; saved by another version?")

@@ -3,11 +3,11 @@
 A new field is a new flag.
 """
 
-import json
 import zlib
 from dataclasses import asdict, dataclass, fields
 from math import prod
 
+from atomic_files import sealed
 from experiment.settings.datasets import DATASETS
 from experiment.settings.formats import FORMATS
 from experiment.settings.presets import PRESETS
@@ -519,7 +519,8 @@ class Config:
         return zlib.crc32(repr(sorted(chosen.items())).encode())
 
     def to_json(self):
-        return json.dumps(asdict(self), indent=2) + "\n"
+        """The settings as a text that `config_of` reads, and whose changes it notices."""
+        return sealed(asdict(self))
 
 
 def flags():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from atomic_files import unsealed
 from experiment.evaluation.likelihood import ElboEstimate
 from experiment.files.records import (
     MetricsLog,
@@ -76,7 +77,8 @@ def test_a_damaged_log_is_refused(tmp_path, line):
 
 def test_results_are_json_and_a_table(tmp_path):
     write_results(tmp_path, {"test": {"elbo": -1.5}}, ["Test", "  ELBO -1.50"])
-    assert json.loads((tmp_path / "results.json").read_text()) == {"test": {"elbo": -1.5}}
+    assert unsealed((tmp_path / "results.json").read_text()) == {"test": {"elbo": -1.5}}
+    assert json.loads((tmp_path / "results.json").read_text())["test"] == {"elbo": -1.5}
     assert (tmp_path / "results.txt").read_text() == "Test\n  ELBO -1.50\n"
 
 

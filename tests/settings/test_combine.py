@@ -73,14 +73,23 @@ def test_a_hierarchy_goes_to_another_data_set_with_weights_for_its_own_levels():
 def test_json_holds_every_setting():
     config = replace(resolve({"is_cvae": True, "beta": 4.0}), image_shape=(28, 28, 1), label_names=("a", "b"))
     assert config_of(config.to_json(), "config.json") == config
-    assert json.loads(config.to_json()).keys() == asdict(config).keys()
+    saved = json.loads(config.to_json())
+    assert saved.keys() == {*asdict(config), "format", "checksum"}
+    for change, message in (
+        ({"beta": 2.0}, "it was changed after"),
+        ({"format": 2}, "format is 2; this version reads 1"),
+    ):
+        with pytest.raises(ConfigError, match=f"config.json: expected the JSON settings .*{message}"):
+            config_of(json.dumps(saved | change), "config.json")
+    older = {name: value for name, value in saved.items() if name not in ("format", "checksum")}
+    assert config_of(json.dumps(older), "config.json") == config
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
         ("{", "config.json: expected the JSON settings of a run"),
-        ("[1]", "config.json: expected the JSON settings of a run, found list"),
+        ("[1]", "config.json: expected the JSON settings of a run, found a damaged file (it holds a list)"),
         ('{"betta": 1}', "config.json: unknown settings betta"),
         ("[" * 100_000, "config.json: expected the JSON settings of a run"),
         ('{"image_shape": "abc"}', "config.json: image_shape abc: expected height, width and channels"),

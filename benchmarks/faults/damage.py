@@ -1,0 +1,152 @@
+"""Files of a run that are truncated, or have a flipped bit: noticed in one line, or without consequence."""
+
+import contextlib
+import io
+from dataclasses import asdict
+
+import numpy as np
+
+from benchmarks.faults.trials import Trial, finish
+from data_utils import load_dataset
+from experiment.files.checkpoints import CheckpointError, load_weights, restore_state
+from experiment.files.names import (
+    CHECKPOINTS,
+    CONFIG_FILE,
+    METRICS_FILE,
+    OUTPUTS,
+    PREVIOUS_STATE_FILE,
+    RESULTS_FILE,
+    STATE_FILE,
+    load_config,
+    read_results,
+)
+from experiment.files.records import RecordError, read_metrics
+from experiment.settings.refusals import ConfigError
+from experiment.training.loop import plan_steps
+from experiment.training.state import TrainingState
+from image_data.cache import cached_array
+from models.build import build_model
+
+RUN = "damaged"
+FLAGS = ["--run_name", RUN, "--dataset", "digits", "--limit", "100", "--hidden_sizes", "8", "--num_epochs", "2"]
+WEIGHTS, CACHED = "vae.weights.h5", "cached"
+SHARES = (0.0, 0.01, 0.25, 0.5, 0.99)  # of a truncated file
+REFUSALS = (ConfigError, CheckpointError, RecordError)
+
+
+def damage(count, generator, folder):
+    """Damage the files of a finished run, one at a time, and read them. Yields a Trial for each.
+
+    A file is harmless where what is read from it is what was there. The newest state may also be replaced by the one
+    before it, with a warning.
+    """
+    finish(folder, FLAGS)
+    readers = Readers(folder)
+    before = {name: read() for name, read in readers.by_file.items()}
+    names = sorted(before)
+    for index in range(count):
+        name = names[index % len(names)]
+        path = readers.paths[name]
+        whole = {each: each.read_bytes() for each in path.parent.iterdir() if each.is_file()}
+        content = whole[path]
+        if index // len(names) < len(SHARES):
+            share = SHARES[index // len(names)]
+            path.write_bytes(content[: int(share * len(content))])
+            what = f"{name} truncated at {share:.0%}"
+        else:
+            position, bit = int(generator.integers(len(content))), int(generator.integers(8))
+            changed = bytearray(content)
+            changed[position] ^= 1 << bit
+            path.write_bytes(changed)
+            what = f"{name}, bit {bit} of byte {position:,} of {len(content):,}"
+        yield Trial(what, problem_of(readers.by_file[name], before[name], readers.previous))
+        for each in [each for each in path.parent.iterdir() if each.is_file() and each not in whole]:
+            each.unlink()
+        for each, kept in whole.items():
+            each.unlink(missing_ok=True)  # two names may be of the same file
+            each.write_bytes(kept)
+
+
+def problem_of(read, before, previous):
+    """What is wrong with how a damaged file is read; "" where it is refused in one line, or read as it was.
+
+    With a warning it may also be what was saved before it.
+    """
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            found = read()
+        if found is None and before is not None:
+            return ""  # as good as missing: the same command writes it again
+    except REFUSALS as error:
+        return "" if "\n" not in str(error) else f"{type(error).__name__} of several lines"
+    except Exception as error:  # what a user would see as a traceback
+        return f"{type(error).__name__}: {error}"
+    expected = previous if "WARNING" in printed.getvalue() else before
+    return "" if same(found, expected) else "read as something else, unnoticed"
+
+
+def same(first, second):
+    """Whether two nests of lists, dicts and arrays are equal to the bit."""
+    return repr_of(first) == repr_of(second)
+
+
+def repr_of(nest):
+    if isinstance(nest, dict):
+        return {name: repr_of(each) for name, each in nest.items()}
+    if isinstance(nest, (list, tuple)):
+        return [repr_of(each) for each in nest]
+    return nest.tobytes() if isinstance(nest, np.ndarray) else repr(nest)
+
+
+class Readers:
+    """How the program reads each file of a run."""
+
+    def __init__(self, folder):
+        self.checkpoints, outputs, self.cache = folder / CHECKPOINTS / RUN, folder / OUTPUTS / RUN, folder / CACHED
+        self.config = load_config(self.checkpoints)
+        plan = plan_steps(load_dataset("digits", limit=100).train, self.config)
+        self.state = TrainingState(build_model(self.config), self.config, plan.num_steps)
+        self.previous = dict(np.load(self.checkpoints / PREVIOUS_STATE_FILE))
+        self.previous.pop("digest")
+        self.images = np.arange(10_000, dtype=np.uint8)
+        self.read_cache()
+        (array,) = self.cache.rglob("*.npy")
+        self.paths = {
+            STATE_FILE: self.checkpoints / STATE_FILE,
+            WEIGHTS: self.checkpoints / WEIGHTS,
+            f"{WEIGHTS}.sha256": self.checkpoints / f"{WEIGHTS}.sha256",
+            CONFIG_FILE: self.checkpoints / CONFIG_FILE,
+            RESULTS_FILE: outputs / RESULTS_FILE,
+            METRICS_FILE: outputs / METRICS_FILE,
+            "images of the cache": array,
+            "record of the cache": array.with_suffix(".json"),
+        }
+        self.by_file = {
+            STATE_FILE: self.read_state,
+            WEIGHTS: self.read_weights,
+            f"{WEIGHTS}.sha256": self.read_weights,
+            CONFIG_FILE: lambda: asdict(load_config(self.checkpoints)),
+            RESULTS_FILE: lambda: read_results(outputs),
+            METRICS_FILE: lambda: read_metrics(outputs / METRICS_FILE),
+            "images of the cache": self.read_cache,
+            "record of the cache": self.read_cache,
+        }
+
+    def read_state(self):
+        restore_state(self.state, self.config, self.checkpoints)
+        return {name: np.asarray(variable) for name, variable in self.state.variables().items()}
+
+    def read_weights(self):
+        model, config = load_weights(self.checkpoints)
+        return [weight.numpy() for weight in model.weights], config
+
+    def read_cache(self):
+        """The images of the cache, which is built anew where it is not whole."""
+
+        def build(path):
+            np.save(path, self.images)
+            return {"made": "here"}
+
+        array, record = cached_array("damaged", "images", self.images.nbytes, build, self.cache)
+        return np.array(array), record["made"]

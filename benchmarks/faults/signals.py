@@ -1,0 +1,72 @@
+"""Runs that are told to stop, by SIGTERM or SIGINT, at any time of their life."""
+
+import re
+import shutil
+import signal
+import time
+
+from benchmarks.faults.trials import Trial, differences, finish, has_state, last_line, printed, start
+
+RUN = "stopped"
+FLAGS = ["--run_name", RUN, "--dataset", "digits", "--limit", "400", "--hidden_sizes", "16", "--batch_size", "10"]
+FLAGS += ["--num_epochs", "12", "--evaluate", "--iw_samples", "50", "--latent_size", "4", "--grid", "2"]
+STUDY = ["--dataset", "digits", "--limit", "100", "--hidden_sizes", "8", "--num_epochs", "8", "--seeds", "0", "1"]
+LIMIT = 10.0  # seconds from the signal to the end of the process
+CODES = {signal.SIGINT: {130, -signal.SIGINT}, signal.SIGTERM: {143, -signal.SIGTERM}}
+
+
+def signals(count, generator, folder):
+    """Signals to a run while it reads, compiles, trains, saves, evaluates and draws, and every fifth to a study.
+
+    The run is then continued to its end by the command that it printed; without one, from its start. Yields a Trial for
+    each signal.
+    """
+    whole = {"run": folder / "whole", "study": folder / "whole_study"}
+    seconds = {}
+    for kind, flags in (("run", FLAGS), ("study", STUDY)):
+        started = time.monotonic()
+        if finish(whole[kind], flags):
+            raise RuntimeError(printed(whole[kind]))
+        seconds[kind] = time.monotonic() - started
+    for index in range(count):
+        kind, number = "study" if index % 5 == 4 else "run", (signal.SIGINT, signal.SIGTERM)[index % 2]
+        at = generator.uniform(0.0, seconds[kind])
+        place = folder / f"{index}"
+        yield stop_once(kind, number, at, place, whole[kind])
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def stop_once(kind, number, at, folder, whole):
+    """The Trial of one signal, `at` seconds after the start of the process."""
+    flags = FLAGS if kind == "run" else STUDY
+    process = start(folder, flags)
+    time.sleep(at)
+    is_over = process.poll() is not None
+    process.send_signal(number)
+    sent = time.monotonic()
+    code = process.wait()
+    seconds, text = time.monotonic() - sent, printed(folder)
+    stage = stage_of(folder, text)
+    what = f"{kind}, {number.name} after {at:.1f} s, {stage}: {seconds:.1f} s"
+    if is_over or code == 0:
+        return Trial(f"{what}, at its end", "" if code == 0 else last_line(folder))
+    problems = [f"took more than {LIMIT:.0f} s"] * (seconds > LIMIT)
+    problems += [f"exit {code}"] * (code not in CODES[number]) + ["a traceback"] * ("Traceback" in text)
+    named = re.search(r"with: python assignment.py (--resume \S+)", text)
+    again = named[1].split() if named else ["--resume", RUN] if kind == "run" and has_state(folder, RUN) else flags
+    if again == flags and kind == "run":
+        shutil.rmtree(folder)
+    if finish(folder, again):
+        problems.append(f"not continued: {last_line(folder)}")
+    runs = [RUN] if kind == "run" else ["digits_vae_seed0", "digits_vae_seed1"]
+    problems += filter(None, [differences(whole, folder, run) for run in runs] if not problems else [])
+    return Trial(what, "; ".join(problems))
+
+
+def stage_of(folder, text):
+    """What a run was at, by what it had printed and written."""
+    if not list(folder.glob("outputs/*/metrics.jsonl")):
+        return "before training"
+    if list(folder.glob("outputs/*/results.json")) or "stopped in the evaluation" in text:
+        return "evaluating or drawing"
+    return "training" if list(folder.glob("model_ckpts/*/*.last.weights.h5")) else "compiling or in the first epoch"
