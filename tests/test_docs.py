@@ -35,7 +35,15 @@ def test_flags_in_documents_are_flags():
 
     known = {f"--{each.name}" for each in flags()} | {"--resume", "--seeds", "--help", "--no-evaluate", "--logdir"}
     known |= {"--doctor", "--jobs", "--member"}
-    known |= {"--write", "--compare", "--mnist", "--check", "--workloads", "--rounds"}  # of benchmarks, and of ruff
+    known |= {
+        "--write",
+        "--compare",
+        "--mnist",
+        "--check",
+        "--workloads",
+        "--rounds",
+        "--count",
+    }  # of benchmarks, and of ruff
     for page in PAGES:
         unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", page.read_text())) - known
         assert unknown <= {"--runs", "--ucmerced", "--binarized_mnist", "--digits", "--classes", "--fashion_mnist"}, (

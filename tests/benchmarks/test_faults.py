@@ -1,0 +1,64 @@
+"""The counts of docs/reliability.md, made small."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+from conftest import QUICK
+
+from benchmarks.faults.damage import damage
+from benchmarks.faults.disk import full_disk
+from benchmarks.faults.flags import line_of, run_line
+from benchmarks.faults.kills import kill, torn
+from benchmarks.faults.signals import signals
+from benchmarks.faults.trials import differences
+
+NOT_NOTICED = ("metrics.jsonl", "images of the cache")  # as the page says
+
+
+def problems(trials):
+    return [trial for trial in trials if trial.problem]
+
+
+def test_damaged_files_are_refused_or_harmless(tmp_path):
+    trials = list(damage(56, np.random.default_rng(0), tmp_path))
+    assert len(trials) == 56 and len({trial.what for trial in trials}) > 50
+    assert [trial for trial in problems(trials) if not trial.what.startswith(NOT_NOTICED)] == []
+    assert problems(trials), "trials that cannot fail"
+
+
+def test_runs_that_differ_are_told_apart(cli, undrawn, trained, tmp_path):
+    trained(*QUICK)
+    whole, other = tmp_path / "whole", tmp_path / "other"
+    for folder in (whole, other):
+        for name in ("model_ckpts", "outputs"):
+            shutil.copytree(tmp_path / name, folder / name)
+    assert differences(whole, other, "digits_vae") == ""
+    state, metrics = other / "model_ckpts/digits_vae/state.npz", other / "outputs/digits_vae/metrics.jsonl"
+    arrays = dict(np.load(state))
+    np.savez(state, **arrays | {"step": arrays["step"] + 1})
+    assert differences(whole, other, "digits_vae") == "state.npz: step"
+    metrics.write_text(metrics.read_text().replace('"loss": 5', '"loss": 4', 1))
+    (other / "outputs/.tmp-a").touch()
+    assert differences(whole, other, "digits_vae") == "state.npz: step; metrics.jsonl; .tmp-a is left"
+
+
+def test_random_command_lines_run_or_are_refused(cli, undrawn):
+    generator = np.random.default_rng(5)
+    trials = [run_line(line_of(generator)) for _ in range(12)]
+    assert problems(trials) == []
+    assert {int(trial.what.split("exit ")[1].split()[0]) for trial in trials} == {0, 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault, count", [(kill, 6), (torn, 2), (signals, 6)])
+def test_runs_survive(fault, count, tmp_path):
+    trials = list(fault(count, np.random.default_rng(1), tmp_path))
+    assert len(trials) == count and problems(trials) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system in memory")
+def test_a_disk_may_fill(tmp_path):
+    assert problems(full_disk(3, np.random.default_rng(1), tmp_path)) == []
