@@ -44,6 +44,7 @@ OTHERS = {
     "schedules": f"{SMALL} {ONE} {AVERAGED} {SCHEDULED}",
     "conv": f"{CONV} {ONE} --encoder_normalization batch --decoder_normalization instance",
     "maps": f"{CONV} --hierarchical --latent_size 7x7x2 4 --optimizer adamax",
+    "m2": f"{SMALL} {ONE} --is_cvae --labelled 20",
     "evaluated": f"{SMALL} {ONE} --is_cvae --evaluate --iw_samples 50",
     "evaluated_hierarchy": f"{SMALL} {TWO} --evaluate --iw_samples 50",
 }

@@ -29,6 +29,7 @@ from experiment.files.names import (
     STATE_FILE,
     WEIGHTS_SUFFIX,
     load_config,
+    read_results,
 )
 from experiment.report.card import model_card
 from experiment.settings.presets import PRESETS
@@ -91,7 +92,8 @@ def fail(message):
 
 def is_complete(path):
     """Whether a results.json exists and holds all that --evaluate adds."""
-    return path.is_file() and "evaluation_seconds" in json.loads(path.read_text(encoding="utf-8"))["protocol"]
+    results = read_results(path.parent)
+    return results is not None and "evaluation_seconds" in results["protocol"]
 
 
 def as_record(path):

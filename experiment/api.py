@@ -154,16 +154,16 @@ class Autoencoder:
             raise ConfigError(f"path {path}: expected straight or spherical")
         if len(first) != len(second):
             raise DataError(f"{len(first)} and {len(second)} images: expected pairs, as many of one as of the other")
+        labels = self._labels(labels, len(first))
         ends = [self.encode(images, labels) for images in (first, second)]
         between = paths[path](*ends, np.linspace(0.0, 1.0, _checked("num_steps", num_steps, whole_number(2))))
-        labels = self._labels(labels, len(between))
         labels = None if labels is None else np.repeat(labels, num_steps, axis=0)
         images = self.decode(between.reshape(-1, between.shape[-1]), labels)
         return images.reshape(*between.shape[:2], *images.shape[1:])
 
     def classify(self, images):
         """The probabilities q(y|x) of every label, [N, Y], by the classifier of a model that --labelled trained."""
-        if self.config.labelled is None:
+        if not self.config.traits.finds_labels:
             raise ConfigError(
                 f"{self.name}: it has no classifier; expected a model trained with --is_cvae --labelled N"
             )
@@ -203,18 +203,23 @@ class Autoencoder:
 
     def draw(self, images, labels=None):
         """The pictures of every run, for these images: a dict of names and matplotlib Figures."""
-        test = Split(images_of(images, self.config.image_shape), self._labels(labels, len(images)))
+        images = images_of(images, self.config.image_shape)
+        test = Split(images, self._labels_of(images, labels))
         binary_test = binarize_once(test, self.config.binarization, Stream.TEST_BINARIZATION)
         return draw_always(self.model, self.config, test, binary_test, LeftOut())
 
     def _split(self, images, labels):
         images = images_of(images, self.config.image_shape)
-        if labels is None and self.config.labelled is not None:
-            labels = self.classify(images).argmax(axis=1)
-        return self._binarized(images, self._labels(labels, len(images)))
+        return self._binarized(images, self._labels_of(images, labels))
 
     def _binarized(self, images, labels):
         return binarize_when_read(Split(images, labels), self.config.binarization, Stream.TEST_BINARIZATION)
+
+    def _labels_of(self, images, labels):
+        """The labels of images: those that are given, or else those that the model's own classifier finds."""
+        if labels is None and self.config.traits.finds_labels:
+            labels = self.classify(images).argmax(axis=1)
+        return self._labels(labels, len(images))
 
     def _labels(self, labels, num_images):
         """uint8 labels [N, Y] for the model; None for a model without, which refuses some."""

@@ -17,10 +17,12 @@ from experiment.files.names import (
     RESULTS_FILE,
     SHIPPED,
     STATE_FILE,
+    STATES,
     WEIGHTS_SUFFIX,
     Run,
     command_line,
     find_run,
+    has_state,
     load_config,
     read_results,
     results_of,
@@ -84,7 +86,7 @@ def _configured(given, resume, num_images):
                 "--resume with --load_weights: expected one of them; --resume continues a stopped run, "
                 "--load_weights starts a new one from saved weights"
             )
-        folder = find_run(resume, resolve(identity), STATE_FILE)
+        folder = find_run(resume, resolve(identity), STATES)
         if folder.resolve().parent != CHECKPOINTS.resolve():
             raise ConfigError(f"--resume {resume}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
         run = Run(folder.resolve().name)
@@ -138,7 +140,7 @@ def stages_before(given, resume=None):
     of_stage = {**kept, "preset": first}
     resolve_loaded(with_preset(given), resolve(with_preset(of_stage)))
     refuse_missing(given.get("track", ()))
-    if (run.checkpoints / STATE_FILE).is_file():
+    if has_state(run.checkpoints):
         return [Stage(run, kept, resume=first)]
     return [*stages_before(of_stage), Stage(run, of_stage, resume=None)]
 
@@ -332,7 +334,7 @@ def _test_images_of(member):
 def _existing(name, places):
     """A Member that is done, from the name or the folder of a run; places are settings of where its images are."""
     is_of_outputs = Path(name).resolve().parent == OUTPUTS.resolve()
-    folder = find_run(Path(name).name if is_of_outputs else name, resolve({}), STATE_FILE)
+    folder = find_run(Path(name).name if is_of_outputs else name, resolve({}), STATES)
     if folder.resolve().parent != CHECKPOINTS.resolve():
         raise ConfigError(f"--compare {name}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
     run, config = Run(folder.resolve().name), load_config(folder)
@@ -347,7 +349,7 @@ def _existing(name, places):
 
 def _member(asked, run):
     """A Member in its present state. It keeps the pictures and measures that earlier commands asked for."""
-    if not (run.checkpoints / STATE_FILE).is_file():
+    if not has_state(run.checkpoints):
         found = (path for folder in (run.checkpoints, run.outputs) for path in folder.rglob("*"))
         if any(path.is_file() and path.name != LOG_FILE for path in found):
             raise ConfigError(

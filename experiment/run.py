@@ -200,8 +200,6 @@ def score_folder(config, command):
     split, unreadable = split_of_folder(config, config.score)
     model, left_out = build_model(config), LeftOut()
     restore_weights(model, config.load_weights)
-    if config.labelled is not None:
-        split = labelled_by(model, split)
     infer, run = Inference(model, config.seed), new_run(config)
     if unreadable:
         write_unreadable(run.outputs, unreadable)
@@ -218,7 +216,8 @@ def score_folder(config, command):
     }
     write_text(run.outputs / "scores.json", json.dumps(card, indent=2) + "\n")
     if config.anomalies:
-        scene = Scene(model, config, None, split, config.label_names, infer(split))
+        seen = labelled_by(model, split) if config.traits.finds_labels else split
+        scene = Scene(model, config, None, seen, config.label_names, infer(seen))
         paths += write_figures(run.outputs, draw_anomalies(scene, None), left_out)
     print("\n".join(map(str, paths)))
     export(model, config, config.load_weights, run, left_out)
@@ -328,10 +327,11 @@ def settle_with_data(config, dataset, resumed=None):
         mend = "put its images into class folders, or give --labels" if config.image_size else "use --dataset mnist"
         mend = "give y_train, from Python labels=" if config.dataset == "arrays" else mend
         raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or {mend}")
-    if config.labelled is not None:
+    if config.traits.finds_labels:
         if not dataset.has_classes:
             raise DataError(f"--labelled {config.labelled}: expected one label for each image, not attributes")
-        with_few_labels(dataset.train, config.labelled, config.seed)  # refuses more than there are
+        if config.num_epochs:
+            with_few_labels(dataset.train, config.labelled, config.seed)  # refuses more than there are
     image_shape = dataset.image_shape
     label_names = dataset.label_names if config.traits.is_conditional else ()
     if config.image_shape and (config.image_shape, config.label_names) != (image_shape, label_names):

@@ -103,7 +103,7 @@ def begin(model, config, dataset, resumed, devices):
     with devices.together():
         state = TrainingState(model, config, plan.num_steps)
     if resumed:
-        restore_state(state, config, resumed.checkpoints)
+        restore_state(state, config, resumed.checkpoints, devices.is_chief)
     num_made = int(state.step.numpy())
     devices.refuse_differences({"a state of steps": num_made})
     if not 0 <= num_made <= plan.num_steps:
@@ -264,7 +264,7 @@ class Screen:
 
 def _terms(config, loss, distortion, rate):
     """'130.2 = 110.1 + 0.40 x 50.2' where the loss is such a sum, else '130.2 (reconstr. 110.1, KL 50.2)'."""
-    is_sum = OBJECTIVES[config.objective].is_weighted_sum and config.labelled is None
+    is_sum = OBJECTIVES[config.objective].is_weighted_sum and not config.traits.finds_labels
     if not is_sum or config.level_betas or config.free_nats:
         return f"{_nats(loss)} (reconstr. {_nats(distortion)}, KL {_nats(rate)})"
     beta = (loss - distortion) / rate if rate else 1.0  # while it rises, too

@@ -203,10 +203,11 @@ class Model(NamedTuple):
     is_top_down: bool = True  # whether it works from the top level down, and every level reaches the image
     runs_in_page: bool = False  # whether its decoder is a plain list of layers from z (and y) to the image
     settings: dict[str, Any] = {}
+    finds_labels: bool = False  # whether it has a classifier of its own, and learns without labels, too
     objectives: tuple[str, ...] = ()  # those that it can be trained with, where not with all
 
 
-GIVEN = "N"  # stands for every value of a setting but none
+GIVEN = "N"  # in `chosen_by`, every value of a setting but None
 
 TOP_DOWN = {
     "latent_size": (64, 32),
@@ -228,6 +229,7 @@ MODELS = {
         chosen_by={"is_cvae": True, "labelled": GIVEN},
         is_conditional=True,
         runs_in_page=True,
+        finds_labels=True,
         objectives=("elbo", "capacity"),
     ),
     "hvae": Model(
@@ -260,8 +262,9 @@ def name_of_model(settings):
 
 
 def choices_of(settings):
-    """Settings (a dict), with GIVEN for the value of one that is only given or not."""
-    return {name: GIVEN if name == "labelled" and value is not None else value for name, value in settings.items()}
+    """Settings (a dict) as `chosen_by` names them."""
+    is_given = {name for model in MODELS.values() for name, value in model.chosen_by.items() if value == GIVEN}
+    return {name: GIVEN if name in is_given and value is not None else value for name, value in settings.items()}
 
 
 SELECTORS = {name for model in MODELS.values() for name in model.chosen_by}

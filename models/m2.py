@@ -22,9 +22,10 @@ class M2(CVAE):
         L(x, y) = log p(y) + E_q(z|x,y) [log p(x|y,z) + log p(z|y) - log q(z|x,y)]
         U(x)    = sum_y q(y|x) (L(x, y) - log q(y|x))
 
-    Both are sums over all Y labels, with a weight of 1 for a known label. p(y) is uniform. The loss also has
-    `label_weight` times the classifier's cross-entropy on images with labels. Where labels are given, as in evaluation,
-    the model is a CVAE, and bounds log p(x|y).
+    Both are sums over all Y labels, with a weight of 1 for a known label. p(y) is uniform. The loss is the mean of -L
+    and -U, where beta weighs the KL of label and codes together, plus `label_weight` times the mean cross-entropy of
+    the classifier on images with labels. Where labels are given, as in evaluation, the model is a CVAE, and bounds
+    log p(x|y).
 
     Reads from its config what the CVAE reads, and label_weight.
 
@@ -33,6 +34,7 @@ class M2(CVAE):
 
     def __init__(self, config):
         super().__init__(config)
+        self.name = "m2"
         self.label_weight, self.num_labels = config.label_weight, len(config.label_names)
         self.classifier = build_encoder(config)
         self.label_posterior = layers.Dense(self.num_labels, name="label_posterior")
@@ -47,10 +49,12 @@ class M2(CVAE):
         Args and errors are those of `LatentVariableModel.call`.
         """
         log_q = self.log_label_posterior(batch.images)
-        cross_entropy = self.label_weight * -tf.reduce_sum(batch.labels * log_q, axis=1)
+        share_known = tf.reduce_mean(tf.reduce_sum(batch.labels, axis=1))
+        cross_entropy = -tf.reduce_sum(batch.labels * log_q, axis=1)
+        penalty = self.label_weight * tf.math.divide_no_nan(cross_entropy, share_known)
         if not training:
             output = super().call(batch, seed, num_samples, training, as_posterior)
-            return output._replace(penalty=tf.repeat(cross_entropy, num_samples))
+            return output._replace(penalty=tf.repeat(penalty, num_samples))
         is_unknown = 1.0 - tf.reduce_sum(batch.labels, axis=1, keepdims=True)
         posterior = batch.labels + is_unknown * tf.exp(log_q)
         label_rate = log(self.num_labels) + is_unknown[:, 0] * tf.reduce_sum(tf.exp(log_q) * log_q, axis=1)
@@ -59,7 +63,7 @@ class M2(CVAE):
         return output._replace(
             likelihood=Expected(output.likelihood, posterior),
             latents=(LatentWithLabel(output.latents[0], posterior, label_rate),),
-            penalty=cross_entropy,
+            penalty=penalty,
         )
 
 

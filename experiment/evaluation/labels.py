@@ -7,22 +7,25 @@ import numpy as np
 from data_utils import cut
 from experiment.evaluation.likelihood import LogEvidence
 from experiment.training.preprocessing import make_batch
+from experiment.training.validation import evaluation_batch_size
 from image_data.splits import one_hot
 from models.noise import Stream, noise_seed
 
 BAYES_SAMPLES = 50
-LABELLED_AT_ONCE = 1_000
 GENERATED_PER_CLASS = 1_000
 
 
 def log_label_posteriors(model, images):
     """log q(y|x) by the classifier of an M2, for uint8 images [N, H, W, C]: nats [N, Y]."""
-    batches = (make_batch(images[at], None).images for at in cut(len(images), LABELLED_AT_ONCE))
+    rows = cut(len(images), evaluation_batch_size(images.shape[1:]))
+    batches = (make_batch(images[at], None).images for at in rows)
     return np.concatenate([model.log_label_posterior(batch).numpy() for batch in batches])
 
 
 def labelled_by(model, split):
-    """The Split with the label of each image that the classifier of an M2 finds, one-hot."""
+    """The Split, which without labels gets those that the classifier of an M2 finds."""
+    if split.labels is not None:
+        return split
     log_posteriors = log_label_posteriors(model, split.images)
     return split._replace(labels=one_hot(log_posteriors.argmax(axis=1), log_posteriors.shape[1]))
 

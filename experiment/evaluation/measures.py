@@ -334,7 +334,7 @@ MEASURES = {
     "Frechet distance": Measure(
         measure_frechet, lambda s: s.has_classes and s.config.image_size is not None, several_classes
     ),
-    "labels": Measure(measure_labels, lambda s: s.config.labelled is not None),
+    "labels": Measure(measure_labels, lambda s: s.config.traits.finds_labels),
     "Bayes' rule": Measure(measure_bayes_rule, _is_given_classes, several_classes),
     "recognition": Measure(measure_recognition, _is_given_classes, several_classes),
 }

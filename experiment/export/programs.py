@@ -1,4 +1,4 @@
-"""The two pure functions of a model that other programs run: its encoder and its decoder. All noise is an input."""
+"""The pure functions of a model that other programs run: encoder, decoder, classifier. All noise is an input."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -30,8 +30,9 @@ class Program(NamedTuple):
 
 
 def programs_of(model, config):
-    """The encoder and the decoder of a model: a tuple of Programs."""
-    return encoder_of(model, config), decoder_of(model, config)
+    """The encoder and the decoder of a model, and its classifier, if it has one: a tuple of Programs."""
+    classifier = (classifier_of(model, config),) if config.traits.finds_labels else ()
+    return encoder_of(model, config), decoder_of(model, config), *classifier
 
 
 def encoder_of(model, config):
@@ -87,6 +88,16 @@ def decoder_of(model, config):
         return {"images": generated.likelihood.mean}
 
     return Program.of("decoder", decode, inputs, {"images": config.image_shape})
+
+
+def classifier_of(model, config):
+    """Images -> the probabilities q(y|x) of all labels."""
+
+    def classify(given):
+        return {"probabilities": tf.exp(model.log_label_posterior(given["images"]))}
+
+    outputs = {"probabilities": (len(config.label_names),)}
+    return Program.of("classifier", classify, {"images": config.image_shape}, outputs)
 
 
 def _levels(config):

@@ -148,11 +148,17 @@ def save_state(state, config, folder):
     with atomic_path(path) as temporary:
         np.savez(temporary, digest=np.uint32(config.digest), **arrays)
         if path.is_file():
-            link(path, previous)
+            keep(path, previous)
 
 
-def restore_state(state, config, folder):
+def restore_state(state, config, folder, is_chief=True):
     """Set every variable of a TrainingState to what `save_state` wrote, or wrote before, where the newest is damaged.
+
+    Args:
+        state: a TrainingState.
+        config: a Config.
+        folder: of the run.
+        is_chief: whether this process writes to the folder; it then puts the other state in place of a damaged one.
 
     Raises:
         CheckpointError: both states are missing, damaged, not finite, or from other settings; or variables do not hold
@@ -170,7 +176,8 @@ def restore_state(state, config, folder):
         except CheckpointError as another:
             raise CheckpointError(f"{error}; {another}; {instead}") from another
         print(f"WARNING: {error}; the run continues from the state before it, {previous.name}")
-        link(previous, path)
+        if is_chief:
+            shutil.copyfile(previous, path)
     variables = state.variables()
     for name, variable in variables.items():
         variable.assign(saved[name])
@@ -205,11 +212,12 @@ def read_state(path, state, config):
     return saved
 
 
-def link(path, name):
-    """Give a file a second name, in place of what had it; a copy, on file systems without links."""
-    with atomic_path(name) as temporary:
-        temporary.unlink(missing_ok=True)
-        try:
-            os.link(path, temporary)
-        except OSError:
-            shutil.copyfile(path, temporary)
+def keep(path, name):
+    """Give a file a second name, in place of what had it; on file systems without links, that name alone."""
+    second = name.with_name(f".tmp-{name.name}")
+    second.unlink(missing_ok=True)
+    try:
+        os.link(path, second)
+        os.replace(second, name)
+    except OSError:
+        os.replace(path, name)

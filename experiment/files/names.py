@@ -15,7 +15,7 @@ from experiment.settings.values import NEWEST
 CHECKPOINTS, OUTPUTS = Path("model_ckpts"), Path("outputs")
 SHIPPED = Path(__file__).resolve().parents[2] / CHECKPOINTS  # weights that come with the project
 CONFIG_FILE, STATE_FILE, WEIGHTS_SUFFIX, CARD_FILE = "config.json", "state.npz", ".weights.h5", "README.md"
-PREVIOUS_STATE_FILE = "state.previous.npz"
+PREVIOUS_STATE_FILE, STATES = "state.previous.npz", "state*.npz"
 METRICS_FILE, RESULTS_FILE, TABLE_FILE, REPORT_FILE = "metrics.jsonl", "results.json", "results.txt", "report.html"
 LOG_FILE = "train.log"  # what a run printed that had no screen
 
@@ -115,7 +115,7 @@ def newest_like(asked, file):
             continue
         if (saved.dataset, saved.model) == wanted:
             written = max(path.stat().st_mtime_ns for path in folder.glob(file))
-            found.append(((folder / STATE_FILE).is_file(), written, folder.name))
+            found.append((has_state(folder), written, folder.name))
     if not found:
         raise ConfigError(
             f"no saved run of dataset {wanted[0]} and model {wanted[1]} in {CHECKPOINTS}/ ({_known_runs()}): train it "
@@ -143,6 +143,11 @@ def find_run(name, asked, file):
             return candidate
     mend = f"; train it first: --preset {name}" if name in PRESETS else ""
     raise ConfigError(f"{name}: expected a run with its {CONFIG_FILE}, found none ({_known_runs()}){mend}")
+
+
+def has_state(folder):
+    """Whether there is a state of training in a folder, the newest or the one before it, to resume from."""
+    return any(Path(folder).glob(STATES))
 
 
 def read_results(folder):

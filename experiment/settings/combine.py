@@ -37,7 +37,9 @@ def config_of(text, source):
     try:
         values = unsealed(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{source}: expected the JSON settings of a run, found a damaged file ({error})") from None
+        raise ConfigError(
+            f"{source}: expected the JSON settings of a run, found a damaged file ({error}); restore it from a copy"
+        ) from None
     unknown = values.keys() - {each.name for each in fields(Config)}
     if unknown:
         raise ConfigError(f"{source}: unknown settings {', '.join(sorted(unknown))}; saved by another version?")
@@ -83,6 +85,10 @@ def resolve_loaded(given, saved, num_images=None):
     if given.get("num_epochs", saved.num_epochs) == 0:
         fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
         _refuse_changes(given, saved, fixed, "nothing is trained, and the saved weights were trained with")
+    elif saved.labelled is not None:
+        _refuse_changes(
+            given, saved, names_in(DATA) - {"data_dir", "cache_dir"} | {"seed"}, "its labels were drawn with"
+        )
     values = asdict(saved) | defaults_where("asked_once")
     if given.get("objective", saved.objective) != saved.objective:
         identity = {name: values[name] for name in SELECTORS | {"dataset", "network"}}

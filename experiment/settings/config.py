@@ -63,10 +63,9 @@ class Config:
         whole_number(1),
         "with --is_cvae: learn from only N labels, as many of each class, and from all other images without (M2 of "
         "Kingma et al. 2014)",
-        is_fair=False,
     )
     label_weight: float = setting(
-        10.0, TRAINING, AT_LEAST_0, "weight of the classifier's cross-entropy on labelled images, for --labelled"
+        1.0, TRAINING, AT_LEAST_0, "weight of the classifier's mean cross-entropy on labelled images, for --labelled"
     )
     hierarchical: bool = setting(False, MODEL, SWITCH, "use several levels of latents, one for each --latent_size")
     hierarchy: str = setting(

@@ -240,6 +240,8 @@ def _defaults_of(given):
         settings = {name: value for name, value in settings.items() if name not in NETWORK_SETTINGS}
     if network == deep.get("network", own):
         settings |= deep
+    if model.finds_labels:  # its batches hold each image with every label, and most labels are wrong
+        settings = {name: "none" if value == "batch" else value for name, value in settings.items()}
     length = settings.pop("length", None)
     return settings, length
 

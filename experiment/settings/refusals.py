@@ -150,11 +150,16 @@ def _refuse_impossible_objectives(config):
         )
     if config.objective not in (config.traits.objectives or OBJECTIVES):
         raise ConfigError(
-            f"{given} with {chosen_by(config.traits.chosen_by)}: its loss is a bound for one sample; expected one of "
-            + ", ".join(config.traits.objectives)
+            f"{given} with {chosen_by(config.traits.chosen_by)}: it has no such loss; expected --objective "
+            + " or ".join(config.traits.objectives)
         )
     if config.label_weight != type(config).label_weight and config.labelled is None:
         raise ConfigError(f"--label_weight {config.label_weight}: expected --labelled N with it, or leave the flag out")
+    if config.traits.finds_labels and "batch" in (config.encoder_normalization, config.decoder_normalization):
+        raise ConfigError(
+            f"--labelled {config.labelled} with batch normalisation: it would see each image with every label, most of "
+            "them wrong; expected --encoder_normalization and --decoder_normalization none or instance"
+        )
     for name in sorted({name for entry in OBJECTIVES.values() for name in entry.reads} - {*objective.reads}):
         value = getattr(config, name)
         if value != getattr(type(config), name):

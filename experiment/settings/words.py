@@ -105,7 +105,7 @@ def describe_loss(config):
         words.append(f"{config.beta_schedule} over {config.beta_epochs:g} epochs")
     if config.free_nats:
         words.append(f"{config.free_nats:g} free nats a level")
-    if config.labelled is not None:
+    if config.traits.finds_labels:
         words.append(f"labels of {config.labelled} training images, cross-entropy times {config.label_weight:g}")
     if objective.weights:
         words.append(objective.weights.format(**vars(config)))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from experiment.pictures.chosen import form_of, label_of_file
+from experiment.settings.refusals import ConfigError
 from experiment.tables.rows import columns_of, rows_of, unit_columns
 from experiment.tables.writing import write_table
 from experiment.training.preprocessing import binarize_when_read
@@ -60,8 +61,8 @@ def split_of_folder(config, folder):
     The Split reads and binarises them when they are asked for; the others are a dict, file -> reason.
 
     They are resized as the training images were; for a model of arrays (MNIST) they have its size. For a conditional
-    model the label of an image is the nearest folder above it that is named as a label, but for a model with a
-    classifier of its own, which finds it.
+    model the label of an image is the nearest folder above it that is named as a label. A model with a classifier of
+    its own needs no such folders.
 
     Raises:
         DataError: there is no such folder, no image in it, or images that cannot be read.
@@ -85,7 +86,11 @@ def split_of_folder(config, folder):
     if not files:
         raise DataError(f"{flag}: found no image that can be read; expected a folder of images")
     labels = None
-    if config.traits.is_conditional and config.labelled is None:
-        labels = np.stack([label_of_file("--score", root / file, config) for file in files])
+    if config.traits.is_conditional:
+        try:
+            labels = np.stack([label_of_file("--score", root / file, config) for file in files])
+        except ConfigError:
+            if not config.traits.finds_labels:
+                raise
     split = Split(images, labels, names=np.array(files, dtype=object))
     return binarize_when_read(split, config.binarization, Stream.TEST_BINARIZATION), unreadable

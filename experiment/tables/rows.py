@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiment.evaluation.labels import log_label_posteriors
+from experiment.evaluation.labels import labelled_by, log_label_posteriors
 from experiment.evaluation.likelihood import LogEvidence, excess
 from experiment.settings.words import level_names
 from experiment.training.execution import plan_execution
@@ -43,10 +43,11 @@ def rows_of(infer, config, split, num_samples=0):
     Args:
         infer: the Inference of the model.
         config: its Config.
-        split: the images as the model sees them.
+        split: the images as the model sees them; without labels, those that a model's own classifier finds are taken.
         num_samples: K of the importance-weighted bound; 0 for none.
     """
     bounds = None
+    split = labelled_by(infer.model, split) if config.traits.finds_labels else split
     if num_samples:
         jit_compile = plan_execution(config).jit_compile
         evidence = LogEvidence(infer.model, config.image_shape, num_samples, config.seed, jit_compile)
@@ -59,7 +60,7 @@ def rows_of(infer, config, split, num_samples=0):
         iw_bound = None if bounds is None else bounds[at]
         lengths = code_lengths(split.images[at])
         unusual = excess(elbo if iw_bound is None else iw_bound, lengths, config)
-        labels = None if config.labelled is None else log_label_posteriors(infer.model, split.images[at])
+        labels = None if not config.traits.finds_labels else log_label_posteriors(infer.model, split.images[at])
         yield Row(at, Scores(elbo, *batch.terms, iw_bound, lengths, unusual), batch.codes, labels)
         start = at.stop
 

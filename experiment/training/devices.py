@@ -138,6 +138,8 @@ def find_devices(config):
             refuse_several_workers("with --num_epochs 0 a saved run is only evaluated, by one process")
         return ONE_DEVICE
     task, workers = workers_named() if name in ("auto", "multi_worker") else (0, [])
+    if name == "auto" and config.traits.finds_labels:
+        name = "one"
     if name == "auto":
         has_gpus = len(tf.config.list_physical_devices("GPU")) > 1
         name = "multi_worker" if len(workers) > 1 else "mirrored" if has_gpus else "one"
@@ -146,7 +148,7 @@ def find_devices(config):
         raise ConfigError(
             "--xla on: it compiles no program that several devices share; leave it out, or use --strategy one"
         )
-    if config.labelled is not None and shares:
+    if config.traits.finds_labels and shares:
         raise ConfigError("--labelled: several devices do not share its batches; use --strategy one")
     if config.precision == "mixed_float16" and shares:
         raise ConfigError("--precision mixed_float16: several devices do not share its scale; use mixed_bfloat16")

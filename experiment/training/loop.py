@@ -94,7 +94,7 @@ def batches_of(split, plan, config, epoch):
     With --labelled each batch holds a quarter more images, all of them with labels, which would be too rare in it.
     """
     order = batch_order(len(split.images), plan.batch_size, config.seed, epoch)
-    if config.labelled is None:
+    if not config.traits.finds_labels:
         return order
     shape = (len(order), max(1, plan.batch_size // 4))
     return np.concatenate([order, labelled_order(split.labels, shape, config.seed, epoch)], axis=1)
@@ -119,7 +119,8 @@ def fit(state, split, config, devices=ONE_DEVICE):
     """
     plan, execution = plan_steps(split, config), plan_execution(config, devices.count)
     train_steps = compile_train_steps(state, config, plan, execution.jit_compile)
-    split = split if config.labelled is None else with_few_labels(split, config.labelled, config.seed)
+    if config.traits.finds_labels:
+        split = with_few_labels(split, config.labelled, config.seed)
     stack_size = min(execution.steps_per_call, plan.steps_per_epoch)
 
     step = int(state.step.numpy())
@@ -142,7 +143,7 @@ def fit(state, split, config, devices=ONE_DEVICE):
                 f"expected at most {config.max_skipped_steps} (--max_skipped_steps); train anew, or on from "
                 "--load_weights, with a lower --learning_rate"
             )
-        step += len(batches)
+        step, num_images = step + len(batches), len(batches) * plan.batch_size
         yield Progress(
             step=step,
             epoch=step // plan.steps_per_epoch,
@@ -152,6 +153,6 @@ def fit(state, split, config, devices=ONE_DEVICE):
             distortion=float(means.distortion),
             rate_per_level=tuple(means.rate_per_level.numpy().tolist()),
             num_made=num_made,
-            num_images=batches.size,
-            images_per_second=batches.size / seconds,
+            num_images=num_images,
+            images_per_second=num_images / seconds,
         )

@@ -75,6 +75,25 @@ def test_a_batch_may_mix_images_with_and_without_labels(model, images):
     np.testing.assert_allclose(mixed[1::2], unknown[1::2], rtol=1e-5)
 
 
+def test_the_weight_of_the_classifier_does_not_depend_on_how_many_labels_are_in_the_batch(model, images):
+    labels = np.eye(NUM_LABELS, dtype=np.float32)[[0, 2, 1, 1, 0]]
+    labels[1:4] = 0
+    cross_entropy = -(labels * model.log_label_posterior(images).numpy()).sum(axis=1)[[0, 4]].mean()
+    for training in (True, False):
+        found = forward(model, Batch(images, labels), SEED, training=training)
+        np.testing.assert_allclose(np.mean(found.penalty), 2.5 * cross_entropy, rtol=1e-5)
+
+
+def test_beta_weighs_the_rate_of_label_and_codes(model, images):
+    found = forward(model, Batch(images, np.zeros((5, NUM_LABELS), np.float32)), SEED, training=True)
+    rate = found.terms.rate.numpy().mean()
+    difference = loss_of("elbo", found, Weights(beta=4.0)) - loss_of("elbo", found, Weights())
+    np.testing.assert_allclose(difference, 3 * rate, rtol=1e-4)
+    posterior = np.exp(model.log_label_posterior(images).numpy())
+    label_rate = (posterior * np.log(NUM_LABELS * posterior)).sum(axis=1)
+    np.testing.assert_allclose(found.latents[0].label_rate, label_rate, atol=1e-5)
+
+
 def test_where_labels_are_given_it_is_a_cvae(model, images):
     batch = Batch(images, np.eye(NUM_LABELS, dtype=np.float32)[[0, 2, 1, 1, 0]])
     found, wanted = model(batch, SEED, num_samples=2), CVAE.call(model, batch, SEED, num_samples=2)

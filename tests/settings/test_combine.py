@@ -70,6 +70,15 @@ def test_a_hierarchy_goes_to_another_data_set_with_weights_for_its_own_levels():
     assert loaded.ema == 0.999 and loaded.num_epochs == 10
 
 
+def test_the_labels_of_loaded_weights_stay_those_that_were_drawn():
+    saved = replace(resolve({"is_cvae": True, "labelled": 50}), image_shape=(28, 28, 1), label_names=("a", "b"))
+    assert resolve_loaded({"load_weights": "it", "num_epochs": 3}, saved).labelled == 50
+    for given in ({"seed": 1}, {"limit": 100}, {"dataset": "digits"}):
+        with pytest.raises(ConfigError, match="its labels were drawn with"):
+            resolve_loaded({"load_weights": "it", **given}, saved)
+    assert resolve_loaded({"load_weights": "it", "num_epochs": 0, "limit": 5}, saved).limit == 5
+
+
 def test_json_holds_every_setting():
     config = replace(resolve({"is_cvae": True, "beta": 4.0}), image_shape=(28, 28, 1), label_names=("a", "b"))
     assert config_of(config.to_json(), "config.json") == config

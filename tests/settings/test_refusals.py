@@ -26,7 +26,11 @@ from experiment.settings.refusals import ConfigError
         ({"labelled": 0, "is_cvae": True}, "--labelled 0: expected a whole number of at least 1"),
         (
             {"labelled": 100, "is_cvae": True, "objective": "iwae"},
-            "--objective iwae with --is_cvae --labelled N: its loss is a bound for one sample; expected one of elbo",
+            "--objective iwae with --is_cvae --labelled N: it has no such loss; expected --objective elbo or capacity",
+        ),
+        (
+            {"labelled": 100, "is_cvae": True, "network": "conv", "encoder_normalization": "batch"},
+            "--labelled 100 with batch normalisation: it would see each image with every label, most of them wrong",
         ),
         ({"label_weight": 2.0}, "--label_weight 2.0: expected --labelled N with it, or leave the flag out"),
         ({"beta": -1.0}, "--beta -1.0: expected a number of at least 0"),
