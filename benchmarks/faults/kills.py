@@ -9,12 +9,12 @@ from contextlib import suppress
 import numpy as np
 
 from benchmarks.faults.trials import (
+    PATIENCE,
     Trial,
     differences,
     finish,
     has_state,
     last_line,
-    printed,
     rows_of,
     start,
     wait_until,
@@ -40,21 +40,23 @@ KINDS = {
 def kill(count, generator, folder):
     """Kill runs of six kinds, at random times and every other time within a save; continue them, and compare.
 
-    Each kind is run once without a kill and once with its share of the kills. Yields a Trial for each kill.
+    Each kind is run once without a kill, and once with its share of the kills, after which the two are compared. So a
+    problem is that of all kills of a kind. Yields a Trial for each kill.
     """
     shares = np.array_split(np.arange(count), len(KINDS))
     for (kind, flags), share in zip(KINDS.items(), shares, strict=True):
         if not len(share):
             continue
         whole, killed = folder / kind / "whole", folder / kind / "killed"
-        run_to_the_end(kind, whole, [*STEADY, *flags])
+        if problem := run_to_the_end(kind, whole, [*STEADY, *flags]):
+            raise RuntimeError(problem)
         total = len(rows_of(whole, RUN))
         done = []
         for index in range(len(share)):
             least = int(total * (index + generator.uniform(0.2, 0.8)) / (len(share) + 1))
             done.append(kill_once(kind, killed, flags, least, index % 2 == 0, generator))
-        run_to_the_end(kind, killed, ["--resume", RUN, *flags[-2:]] if kind == "two workers" else ["--resume", RUN])
-        problem = differences(whole, killed, RUN)
+        again = ["--resume", RUN, *flags[-2:]] if kind == "two workers" else ["--resume", RUN]
+        problem = run_to_the_end(kind, killed, again) or differences(whole, killed, RUN)
         yield from (Trial(f"{kind}, killed {when}", problem) for when in done)
 
 
@@ -70,6 +72,8 @@ def kill_once(kind, folder, flags, least_rows, is_in_save, generator):
     is_in_save = is_in_save and wait_until(half_made.exists, victim)
     if not is_in_save:
         time.sleep(generator.uniform(0.0, 0.1))
+    if victim.poll() is not None:
+        raise RuntimeError(f"{kind}: ended before it was killed: {last_line(folder)}")
     for process in processes:
         process.kill()
         process.wait()
@@ -78,10 +82,9 @@ def kill_once(kind, folder, flags, least_rows, is_in_save, generator):
 
 
 def run_to_the_end(kind, folder, flags):
-    """Raises RuntimeError where it does not come to its end."""
-    codes = [process.wait() for process in start_all(kind, folder, flags)]
-    if any(codes):
-        raise RuntimeError(f"{kind}: exit {codes}: {last_line(folder)}\n{printed(folder)}")
+    """Run to the end. Returns why it did not come there, or ""."""
+    codes = [process.wait(PATIENCE) for process in start_all(kind, folder, flags)]
+    return f"exit {codes}: {last_line(folder)}" if any(codes) else ""
 
 
 def start_all(kind, folder, flags):
@@ -107,7 +110,7 @@ def free_ports(count):
     return ports
 
 
-LARGE = [*STEADY, "--hidden_sizes", "1200", "600"]  # 2.0 million weights with two slots each: a state of about 40 MB
+LARGE = [*STEADY, "--hidden_sizes", "1200", "600"]  # 3.3 million weights with two slots each: a state of 40 MB
 
 
 def torn(count, generator, folder):

@@ -3,9 +3,10 @@
 import re
 import shutil
 import signal
+import subprocess
 import time
 
-from benchmarks.faults.trials import Trial, differences, finish, has_state, last_line, printed, start
+from benchmarks.faults.trials import PATIENCE, Trial, differences, finish, has_state, last_line, printed, start
 
 RUN = "stopped"
 FLAGS = ["--run_name", RUN, "--dataset", "digits", "--limit", "400", "--hidden_sizes", "16", "--batch_size", "10"]
@@ -44,12 +45,16 @@ def stop_once(kind, number, at, folder, whole):
     is_over = process.poll() is not None
     process.send_signal(number)
     sent = time.monotonic()
-    code = process.wait()
+    try:
+        code = process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = process.wait()
     seconds, text = time.monotonic() - sent, printed(folder)
     stage = stage_of(folder, text)
     what = f"{kind}, {number.name} after {at:.1f} s, {stage}: {seconds:.1f} s"
     if is_over or code == 0:
-        return Trial(f"{what}, at its end", "" if code == 0 else last_line(folder))
+        return Trial(f"{what}, at its end", f"exit {code} {last_line(folder)}" if code else "")
     problems = [f"took more than {LIMIT:.0f} s"] * (seconds > LIMIT)
     problems += [f"exit {code}"] * (code not in CODES[number]) + ["a traceback"] * ("Traceback" in text)
     named = re.search(r"with: python assignment.py (--resume \S+)", text)
