@@ -86,7 +86,7 @@ def _configured(given, resume, num_images):
                 "--resume with --load_weights: expected one of them; --resume continues a stopped run, "
                 "--load_weights starts a new one from saved weights"
             )
-        folder = find_run(resume, resolve(identity), STATES)
+        folder = find_run(resume, resolve(identity if resume == NEWEST else {}), STATES)
         if folder.resolve().parent != CHECKPOINTS.resolve():
             raise ConfigError(f"--resume {resume}: expected a run in {CHECKPOINTS}/; start in the folder that holds it")
         run = Run(folder.resolve().name)
@@ -95,7 +95,7 @@ def _configured(given, resume, num_images):
         return resolve_resumed(given, load_config(folder)), run
     if "load_weights" in given:
         name = given["load_weights"]
-        folder = find_run(name, resolve(identity), f"*{WEIGHTS_SUFFIX}")
+        folder = find_run(name, resolve(identity if name == NEWEST else {}), f"*{WEIGHTS_SUFFIX}")
         saved = load_config(folder)
         if given.get("preset") and saved.preset != name:  # not the first stage of the published result
             given = {**given, "preset": None}

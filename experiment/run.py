@@ -313,7 +313,10 @@ def reading_of(config):
             "images; start it in another folder"
         )
     reading = Reading(**{name: getattr(config, name) for name in Reading._fields})
-    lay_out_model(replace(config, image_shape=reading.form.shape))  # refuses what it cannot make
+    label_names = config.label_names or ("not read yet",)
+    lay_out_model(
+        replace(config, image_shape=reading.form.shape, label_names=label_names)
+    )  # refuses what it cannot make
     return reading
 
 

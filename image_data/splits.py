@@ -95,7 +95,7 @@ def with_few_labels(split, num_labelled, seed):
         if len(of_class) < wanted:
             raise DataError(
                 f"--labelled {num_labelled}: expected {wanted} training images of class {index + 1} of {num_classes}, "
-                f"found {len(of_class)}"
+                f"found {len(of_class)}; give a smaller number"
             )
         labels[of_class[:wanted], index] = 1
     return split._replace(labels=labels)

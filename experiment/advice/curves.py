@@ -87,7 +87,8 @@ def lacks_steps(evidence):
 
 def has_few_steps(evidence):
     """Hundreds of steps from random weights."""
-    num_steps, num_epochs = _num_steps(evidence), evidence.config.num_epochs
+    num_steps = _num_steps(evidence)
+    num_epochs = evidence.rows[-1]["epoch"] if evidence.rows else evidence.config.num_epochs
     if num_steps >= FEW_STEPS or num_epochs == 0 or evidence.config.load_weights:
         return None
     if not lacks_validations(evidence) and is_overfit(evidence):  # more steps would make it worse

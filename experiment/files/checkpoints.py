@@ -67,7 +67,7 @@ def save_model_weights(model, config, folder, tag=""):
     with atomic_path(path, 2 * num_bytes + 1_000_000) as temporary:
         model.save_weights(temporary)
         new_sum = weights_checksum(temporary)
-        old_sums = _known_checksums(path) if path.is_file() else set()
+        old_sums = _known_checksums(path) if _checksum_path(path).is_file() else set()
         _write_checksums(path, old_sums | {new_sum})
     _write_checksums(path, {new_sum})
     return path

@@ -151,13 +151,19 @@ def has_state(folder):
 
 
 def read_results(folder):
-    """The results.json in a run's outputs; None if it is missing or damaged."""
+    """The results.json in a run's outputs; None if it is missing, or damaged, which is said."""
     path = Path(folder) / RESULTS_FILE
+    if not path.is_file():
+        return None
     try:
         results = unsealed(path.read_text(encoding="utf-8"))
-        return results if {"test", "protocol"} <= results.keys() else None
-    except (OSError, ValueError, AttributeError):
-        return None
+        if isinstance(results["test"].get("elbo", 0.0), float) and isinstance(results["protocol"], dict):
+            return results
+        reason = "its ELBO is no number, or its protocol no table"
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = str(error)
+    print(f"WARNING: {path}: taken as missing, because it is damaged or of another version ({reason})")
+    return None
 
 
 def results_of(run):

@@ -51,12 +51,11 @@ def draw_overview(model, config, dataset, binary_test):
         rows[f"nearest to it, {distances.mean():.3f} away"] = compared[indices] / np.float32(255)
     _, of_test = nearest(originals, compared)
     title = (
-        f"{name_of(config)}: means of {likelihood_of('z', config)}, z ~ {prior_of(config)} times a temperature{given}"
+        f"{name_of(config)}: means of {likelihood_of('z', config)}, z ~ {prior_of(config)} times a temperature{given}\n"
+        f"below each sample the nearest of {len(compared):,} training images; away: mean distance, the root of the mean "
+        f"squared error\nof pixels. Test images are {of_test.mean():.3f} away from theirs, and smooth images are near to "
+        "others"
     )
-    title += (
-        f"\nbelow samples: the nearest of {len(compared):,} training images by the root of the mean squared error, "
-    )
-    title += f"and its mean; it is {of_test.mean():.3f} for the test images above"
     return image_grid(np.stack(list(rows.values())), title, list(rows), cell_pixels=CELL_PIXELS)
 
 

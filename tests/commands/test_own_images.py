@@ -299,3 +299,17 @@ def test_two_runs_on_large_images_write_the_same_bits(run_cli, tmp_path):
         assert run_cli("--dataset", "landscape", *flags, env=environment).returncode == 0
         weights.append((tmp_path / f"model_ckpts/{name}/vae.last.weights.h5").read_bytes())
     assert weights[0] == weights[1] == weights[2]
+
+
+def test_a_model_of_few_labels_learns_from_class_folders(cli, undrawn, tmp_path):
+    for index in range(30):
+        folder = tmp_path / "photographs" / ("bright" if index % 2 else "dark")
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.full((12, 12, 3), 200 if index % 2 else 30, np.uint8) + np.uint8(index)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    flags = ["--dataset", "folder", "--data_dir", "photographs", "--image_size", "8", "--num_epochs", "1", "--is_cvae"]
+    code, _, err = cli(*flags, "--hidden_sizes", "4", "8", "--labelled", "4")
+    assert code == 0, err
+    assert_refused(
+        cli(*flags, "--hidden_sizes", "4", "8", "--labelled", "1"), "--labelled 1: expected at least one for"
+    )
