@@ -50,12 +50,12 @@ def draw_overview(model, config, dataset, binary_test):
         rows[f"sample, temperature {temperature:g}"] = samples
         rows[f"nearest to it, {distances.mean():.3f} away"] = compared[indices] / np.float32(255)
     _, of_test = nearest(originals, compared)
-    title = (
-        f"{name_of(config)}: means of {likelihood_of('z', config)}, z ~ {prior_of(config)} times a temperature{given}\n"
-        f"below each sample the nearest of {len(compared):,} training images; away: mean distance, the root of the mean "
-        f"squared error\nof pixels. Test images are {of_test.mean():.3f} away from theirs, and smooth images are near to "
-        "others"
-    )
+    lines = [
+        f"{name_of(config)}: means of {likelihood_of('z', config)}, z ~ {prior_of(config)} times a temperature{given}",
+        f"below each sample the nearest of {len(compared):,} training images; away: the root of the mean squared error",
+        f"test images are {of_test.mean():.3f} away from theirs; smooth images are near to others, whatever they show",
+    ]
+    title = "\n".join(lines)
     return image_grid(np.stack(list(rows.values())), title, list(rows), cell_pixels=CELL_PIXELS)
 
 
