@@ -119,7 +119,7 @@ def test_images_without_labels_draw_every_picture(cli, few_frames, tmp_path):
         ),
         (
             ["--hierarchy", "chain"],
-            "--hierarchy chain: these choose no model; expected one of --is_cvae, or --hierarchical, or ",
+            "--hierarchy chain: these choose no model; expected one of --is_cvae, or --is_cvae --labelled N, ",
         ),
         (
             ["--hierarchical", "--hierarchy", "chain", "--is_cvae"],

@@ -15,6 +15,7 @@ import pytest
 from conftest import QUICK, assert_refused, files
 
 import assignment
+from atomic_files import sealed, unsealed
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
 from experiment.files.records import read_metrics
@@ -285,7 +286,8 @@ def test_damaged_or_other_weights_are_refused(cli, undrawn, trained, tmp_path):
 def test_labels_of_the_data_must_be_those_of_the_weights(cli, trained, tmp_path):
     trained(*QUICK, "--is_cvae")
     config = tmp_path / "model_ckpts/digits_cvae/config.json"
-    config.write_text(config.read_text().replace('"9"', '"nine"'))
+    saved = unsealed(config.read_text())
+    config.write_text(sealed({**saved, "label_names": [*saved["label_names"][:-1], "nine"]}))
     result = cli("--load_weights", "digits_cvae", "--num_epochs", "0")
     assert_refused(result, "the saved weights expect images (28, 28, 1) and labels")
 

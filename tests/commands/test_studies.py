@@ -8,6 +8,7 @@ import pytest
 from conftest import QUICK, assert_refused, files
 from PIL import Image
 
+from atomic_files import sealed, unsealed
 from experiment.files.checkpoints import load_weights
 from experiment.training.terminal import Interruption
 
@@ -87,6 +88,7 @@ def test_a_single_run_of_a_study_is_trained_beside_others(cli, undrawn, uncompar
     shutil.rmtree(tmp_path / "outputs/digits_vae_seeds_0_1")
     state = tmp_path / "model_ckpts/digits_vae_seed0/state.npz"
     half_made = state.rename(state.with_name(".tmp-state.npz"))
+    state.with_name("state.previous.npz").unlink()
     code, out, _ = cli(*flags, "--member", "2")
     assert code == 0 and "digits_vae_seeds_0_1: run 2 of 2\n" in out and "without --member compares them" in out
     assert files(folders[0]) == before and not (tmp_path / "outputs/digits_vae_seeds_0_1").exists()
@@ -255,17 +257,17 @@ def test_runs_without_common_images_or_numbers_are_not_compared(cli, undrawn, tr
     assert_refused(cli("--compare", run, other, "--run_name", run), f"--run_name {run}: is the name of a run")
     assert_refused(cli("--compare", run, "none"), "none: expected a run with its config.json, found none")
     path = tmp_path / "model_ckpts" / other / "config.json"
-    settings = json.loads(path.read_text())
-    path.write_text(json.dumps({**settings, "data_fingerprint": "00000000"}))
+    settings = unsealed(path.read_text())
+    path.write_text(sealed({**settings, "data_fingerprint": "00000000"}))
     assert_refused(
         cli("--compare", run, other),
         f"--compare {other}: expected the test images of {run}, but the checksum of the images is 00000000, there",
     )
-    path.write_text(json.dumps(settings))
+    path.write_text(sealed(settings))
     message = f"--compare {other}: expected a run that was evaluated at its end, in results.json; end it with python"
-    path.write_text(json.dumps({**settings, "num_epochs": 3}))  # stopped, after it was to be trained longer
+    path.write_text(sealed({**settings, "num_epochs": 3}))  # stopped, after it was to be trained longer
     assert_refused(cli("--compare", run, other), message)
-    path.write_text(json.dumps(settings))
+    path.write_text(sealed(settings))
     (tmp_path / "outputs" / other / "results.json").unlink()
     assert_refused(cli("--compare", run, other), message)
 
