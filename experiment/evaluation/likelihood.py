@@ -17,7 +17,7 @@ from models.distributions import repeat_rows
 from models.noise import ALGORITHM, Stream, noise_seed
 
 # A chunk of the importance-weighted bound: images, and the pixels of all their samples together.
-IMAGES_PER_CHUNK = 20
+IMAGES_PER_CHUNK = 20  # fewer of large images: 20 of 256x256 pixels in a deep hierarchy took 21 GB
 BATCHES_AT_ONCE = 2  # a single batch at a time leaves a fifth of two cores idle
 PIXELS_PER_CHUNK = 1_000 * 28 * 28
 
@@ -99,7 +99,8 @@ class LogEvidence:
     """The importance-weighted bound of every image. Its program is compiled once."""
 
     def __init__(self, model, image_shape, num_samples, seed, jit_compile):
-        chunk = min(num_samples, max(1, PIXELS_PER_CHUNK // (IMAGES_PER_CHUNK * prod(image_shape))))
+        self._num_images = min(IMAGES_PER_CHUNK, max(1, PIXELS_PER_CHUNK // prod(image_shape)))
+        chunk = min(num_samples, max(1, PIXELS_PER_CHUNK // (self._num_images * prod(image_shape))))
         self._log_evidence = compile_log_evidence(model, num_samples, chunk, jit_compile)
         self._seed = seed
 
@@ -110,7 +111,7 @@ class LogEvidence:
             return self._log_evidence(images, labels, noise_seed(self._seed, Stream.IMPORTANCE_SAMPLES, index)).numpy()
 
         bounds = []
-        rows = cut_full(len(images), IMAGES_PER_CHUNK)  # a smaller last batch would need a second compilation
+        rows = cut_full(len(images), self._num_images)  # a smaller last batch would need a second compilation
         with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
             for of_images in over_batches(of_batch, (images, labels), rows, pool.map):
                 new = of_images[: len(images) - len(bounds)]
