@@ -254,8 +254,9 @@ def main(argv=None):
         from experiment.training.runtime import tf  # isort: skip
         from experiment.advice.doctor import examine
         from experiment.files.checkpoints import CheckpointError
+        from experiment.files.data import read_data
         from experiment.files.records import RecordError
-        from experiment.run import read_data, run_experiment
+        from experiment.run import run_experiment
         from experiment.study.conduct import run_study
         from experiment.study.members import MemberError
         from experiment.training.devices import WorkerLost

@@ -3,7 +3,7 @@
 Images stay uint8 here. The compiled training step scales, binarises and augments them.
 """
 
-from functools import lru_cache, partial
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -64,7 +64,6 @@ def limited(dataset, limit):
     return dataset._replace(train=train, validation=validation, test=test, fingerprint=fingerprint)
 
 
-@lru_cache(maxsize=1)  # every call of an epoch asks for it
 def batch_order(num_images, batch_size, seed, epoch):
     """The image indices of every batch of an epoch, a function of (seed, epoch) alone.
 

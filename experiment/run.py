@@ -4,22 +4,21 @@ import json
 import time
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from atomic_files import write_text
-from data_utils import load_dataset
 from experiment.advice.evidence import Evidence
 from experiment.advice.signs import advise, as_lines
 from experiment.audit import audit
 from experiment.evaluation.inference import Inference
-from experiment.evaluation.labels import labelled_by
+from experiment.evaluation.labels import labelled_by, log_label_posteriors
 from experiment.evaluation.left_out import LeftOut
 from experiment.evaluation.measures import Subject, measure_elbo, measure_further, num_codes_measured
 from experiment.evaluation.protocol import protocol_of
 from experiment.evaluation.results import compare_with_published, table
 from experiment.export.write import EXPORT_FOLDER, write_export
 from experiment.files.checkpoints import restore_weights, save_card, weights_checksum, weights_path
+from experiment.files.data import read_data, settle_with_data
 from experiment.files.environment import environment
 from experiment.files.names import METRICS_FILE, REPORT_FILE, Run, command_line, how_to_resume, next_free_run
 from experiment.files.records import (
@@ -51,10 +50,8 @@ from experiment.training.devices import find_devices
 from experiment.training.execution import precision_of
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
-from image_data.photographs import Reading
-from image_data.splits import DataError, DataMissing, Dataset, pixel_variance, with_few_labels
-from models.build import build_model, lay_out_model
-from models.catalog import LIKELIHOODS, OBJECTIVES
+from image_data.splits import DataMissing, Dataset
+from models.build import build_model
 from models.noise import Stream
 
 OTHER_IMAGES = (
@@ -216,8 +213,9 @@ def score_folder(config, command):
     }
     write_text(run.outputs / "scores.json", json.dumps(card, indent=2) + "\n")
     if config.anomalies:
-        seen = labelled_by(model, split) if config.traits.finds_labels else split
-        scene = Scene(model, config, None, seen, config.label_names, infer(seen))
+        if config.traits.finds_labels:
+            split = labelled_by(log_label_posteriors(model, split.images), split)
+        scene = Scene(model, config, None, split, config.label_names, infer(split))
         paths += write_figures(run.outputs, draw_anomalies(scene, None), left_out)
     print("\n".join(map(str, paths)))
     export(model, config, config.load_weights, run, left_out)
@@ -297,79 +295,6 @@ def measure_patiently(subject, results, run, left_out):
         return False
     results |= compare_with_published(subject.config, results["test"])
     return True
-
-
-def read_data(config):
-    """The Dataset that a Config names."""
-    reading = reading_of(config) if config.image_size else None
-    return load_dataset(config.dataset, config.data_dir, config.limit, reading)
-
-
-def reading_of(config):
-    """The Reading for photographs. Raises errors that can be known before the first file is opened."""
-    if config.data_dir and Path.cwd().is_relative_to(Path(config.data_dir).resolve()):
-        raise ConfigError(
-            f"--data_dir {config.data_dir}: the program was started within it, and what it writes would be taken for "
-            "images; start it in another folder"
-        )
-    reading = Reading(**{name: getattr(config, name) for name in Reading._fields})
-    label_names = config.label_names or ("not read yet",)
-    lay_out_model(
-        replace(config, image_shape=reading.form.shape, label_names=label_names)
-    )  # refuses what it cannot make
-    return reading
-
-
-def settle_with_data(config, dataset, resumed=None):
-    """The Config with what only the data can tell: image shape, labels and fingerprint.
-
-    Raises:
-        DataError: the settings and the data do not fit together.
-    """
-    if config.traits.is_conditional and dataset.train.labels is None:
-        mend = "put its images into class folders, or give --labels" if config.image_size else "use --dataset mnist"
-        mend = "give y_train, from Python labels=" if config.dataset == "arrays" else mend
-        raise DataError(f"--is_cvae: expected labels, but {config.dataset} has none; leave --is_cvae out, or {mend}")
-    if config.traits.finds_labels:
-        if not dataset.has_classes:
-            raise DataError(f"--labelled {config.labelled}: expected one label for each image, not attributes")
-        if config.num_epochs:
-            with_few_labels(dataset.train, config.labelled, config.seed)  # refuses more than there are
-    image_shape = dataset.image_shape
-    label_names = dataset.label_names if config.traits.is_conditional else ()
-    if config.image_shape and (config.image_shape, config.label_names) != (image_shape, label_names):
-        raise DataError(
-            f"--dataset {config.dataset}: the saved weights expect images {config.image_shape} and labels "
-            f"{config.label_names}, the data has {image_shape} and {label_names}; use the data they were trained on, "
-            "and leave out --image_size and --grayscale"
-        )
-    fingerprint = config.data_fingerprint if resumed else dataset.fingerprint
-    if not is_of(dataset, config, fingerprint):
-        raise DataError(
-            f"--resume {resumed.name}: the images are not those that it began with (checksum "
-            f"{fingerprint}, now {dataset.fingerprint}); give their --data_dir, or --load_weights to train on these"
-        )
-    num_train = len(dataset.train.images)
-    least, num_validation = OBJECTIVES[config.objective].least_images, len(dataset.validation.images)
-    if min(config.batch_size, num_train, num_validation) < least:
-        raise DataError(
-            f"--objective {config.objective}: it compares images with each other; expected at least {least} images in "
-            f"a batch (--batch_size {config.batch_size}), to train ({num_train}) and to validate ({num_validation})"
-        )
-    if config.embed and len(dataset.test.images) < 4:
-        raise DataError(f"--embed: expected at least 4 test images, found {len(dataset.test.images)}")
-    has_attributes = config.traits.is_conditional and not dataset.has_classes
-    found = {"image_shape": image_shape, "label_names": label_names, "has_attributes": has_attributes}
-    if LIKELIHOODS[config.likelihood].begins_at_data and config.image_shape is None:
-        found["pixel_variance"] = pixel_variance(dataset.train.images) or None
-    return replace(config, **found, data_fingerprint=fingerprint)
-
-
-def is_of(dataset, config, fingerprint):
-    """Whether a fingerprint is that of a Dataset. Older runs with --limit hold that of all images of their folder."""
-    if fingerprint == dataset.fingerprint or not (config.limit and config.image_size):
-        return fingerprint == dataset.fingerprint
-    return fingerprint == read_data(replace(config, limit=None)).fingerprint
 
 
 def new_run(config):

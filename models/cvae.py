@@ -27,7 +27,7 @@ class CVAE(OneLevelModel):
     """
 
     def __init__(self, config):
-        super().__init__(name="cvae")
+        super().__init__(name=config.model)
         self.log_var_bound = config.log_var_bound
         self.label_channel = build_label_channel(config)
         self.encoder = build_encoder(config)

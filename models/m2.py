@@ -34,7 +34,6 @@ class M2(CVAE):
 
     def __init__(self, config):
         super().__init__(config)
-        self.name = "m2"
         self.label_weight, self.num_labels = config.label_weight, len(config.label_names)
         self.classifier = build_encoder(config)
         self.label_posterior = layers.Dense(self.num_labels, name="label_posterior")

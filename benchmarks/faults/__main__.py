@@ -2,7 +2,7 @@
 
     python -m benchmarks.faults kill --count 40 --seed 0
 
-Each fault is a trial. The table of docs/reliability.md has the counts of all. A trial that fails is printed with what
+Each fault is a trial. The table of docs/reliability.md has counts. A trial that fails is printed with what
 was wrong, and the command exits with 1.
 """
 

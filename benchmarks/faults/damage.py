@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from benchmarks.faults.trials import Trial, finish
+from benchmarks.faults.trials import Trial, finish, printed
 from data_utils import load_dataset
 from experiment.files.checkpoints import CheckpointError, load_weights, restore_state
 from experiment.files.names import (
@@ -40,7 +40,8 @@ def damage(count, generator, folder):
     A file is harmless where what is read from it is what was there. The newest state may also be replaced by the one
     before it, with a warning.
     """
-    finish(folder, FLAGS)
+    if finish(folder, FLAGS):
+        raise RuntimeError(printed(folder))
     readers = Readers(folder)
     before = {name: read() for name, read in readers.by_file.items()}
     names = sorted(before)

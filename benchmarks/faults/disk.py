@@ -19,6 +19,10 @@ AGAIN += ["--traverse", "0", "--interpolate", "0", "1", "--grid", "3"]
 MEGABYTES = 100
 
 
+class CannotMount(OSError):
+    """This process has no right to mount a file system."""
+
+
 def full_disk(count, generator, folder):
     """Continue a small run on a disk that has less room than it needs, by a random amount. Yields a Trial for each.
 
@@ -98,7 +102,7 @@ def in_memory(folder):
     try:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", folder], check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise SystemExit(f"full_disk: cannot mount a file system in memory ({error}); run it as root") from error
+        raise CannotMount(f"full_disk: cannot mount a file system in memory ({error}); run it as root") from error
     try:
         yield
     finally:

@@ -22,11 +22,10 @@ def log_label_posteriors(model, images):
     return np.concatenate([model.log_label_posterior(batch).numpy() for batch in batches])
 
 
-def labelled_by(model, split):
-    """The Split, which without labels gets those that the classifier of an M2 finds."""
+def labelled_by(log_posteriors, split):
+    """The Split, which without labels gets the most probable ones of log q(y|x), nats [N, Y]."""
     if split.labels is not None:
         return split
-    log_posteriors = log_label_posteriors(model, split.images)
     return split._replace(labels=one_hot(log_posteriors.argmax(axis=1), log_posteriors.shape[1]))
 
 

@@ -18,18 +18,19 @@ def card_of(programs, config, weights, folder):
     """The card as Markdown.
 
     Args:
-        programs: the encoder and the decoder.
+        programs: of `programs_of`.
         config: the Config of the model.
         weights: the Path of its weights.
         folder: the Path of the folder that holds the exported files.
     """
-    encoder, decoder = programs
+    encoder, decoder, *classifiers = programs
     parts = [
         f"# {name_of(config)}, for other programs",
-        "Two pure functions. All tensors are float32 with N rows, for any N. Noise is an input: the same inputs give "
+        "Pure functions. All tensors are float32 with N rows, for any N. Noise is an input: the same inputs give "
         "the same outputs.",
         *_signature(encoder, "images to codes"),
         *_signature(decoder, "codes to images"),
+        *(part for each in classifiers for part in _signature(each, "images to the probabilities of labels")),
         *_levels(config),
         "## Images",
         _images(config),
@@ -71,9 +72,11 @@ def _shape(shape):
 def _meaning(name):
     kind, _, level = name.rpartition("_")
     return {
-        "": {"images": "in [0, 1], see Images", "labels": "see Labels"}.get(
-            name, f"codes {name}; of the prior: N(0, 1)"
-        ),
+        "": {
+            "images": "in [0, 1], see Images",
+            "labels": "see Labels",
+            "probabilities": "of each label, see Labels",
+        }.get(name, f"codes {name}; of the prior: N(0, 1)"),
         "noise": f"noise of {level}: N(0, 1) to draw it, 0 for its mean",
         "mean": f"mean of the posterior of {level}",
         "log_var": f"log variance of the posterior of {level}",

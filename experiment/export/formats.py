@@ -9,7 +9,7 @@ def write_savedmodel(programs, folder):
 
 
 def write_onnx(programs, folder):
-    """Write encoder.onnx and decoder.onnx.
+    """Write encoder.onnx, decoder.onnx and so on, a file for each program.
 
     Raises: onnx.checker.ValidationError for a program with operations that ONNX does not have.
     """
@@ -28,7 +28,7 @@ def write_onnx(programs, folder):
 
 
 def write_litert(programs, folder):
-    """Write encoder.tflite and decoder.tflite, of one signature each."""
+    """Write encoder.tflite, decoder.tflite and so on, of one signature each."""
     for each in programs:
         converter = tf.lite.TFLiteConverter.from_concrete_functions(
             [each.function.get_concrete_function()], _with_weights([each])

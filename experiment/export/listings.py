@@ -7,7 +7,7 @@ ROWS = 3  # images that a listing generates
 
 def python_listing(name, programs, config):
     """Python that generates images, encodes them and decodes their codes, with the files of a format."""
-    encoder, decoder = programs
+    encoder, decoder, *_ = programs
     top = next(iter(decoder.inputs))
     lines = [FORMATS[name].start, "normal = np.random.default_rng(0).standard_normal"]
     if "labels" in decoder.inputs:

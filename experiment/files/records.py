@@ -96,10 +96,10 @@ def read_metrics(path):
     text = Path(path).read_text(encoding="utf-8", errors="replace") if Path(path).is_file() else ""
     try:
         rows = [json.loads(line) for line in text.split("\n")[:-1]]
-        for row in rows:
-            row["epoch"], row["images_per_second" if row["split"] == "train" else "step"]
+        if not all({"step", "epoch", "split"} <= row.keys() for row in rows):
+            raise KeyError
         return sorted(rows, key=lambda row: row["step"])
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecordError(
             f"{path}: expected a row of JSON with its step, epoch and numbers in each line; move it away to go on"
         ) from error

@@ -85,7 +85,7 @@ def resolve_loaded(given, saved, num_images=None):
     if given.get("num_epochs", saved.num_epochs) == 0:
         fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
         _refuse_changes(given, saved, fixed, "nothing is trained, and the saved weights were trained with")
-    elif saved.labelled is not None:
+    elif saved.traits.finds_labels:
         _refuse_changes(
             given, saved, names_in(DATA) - {"data_dir", "cache_dir"} | {"seed"}, "its labels were drawn with"
         )

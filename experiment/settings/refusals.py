@@ -75,6 +75,7 @@ def refuse_impossible(config):
     _refuse_impossible_pixels(config)
     _refuse_impossible_augmentation(config)
     _refuse_impossible_objectives(config)
+    _refuse_impossible_labels(config)
     _refuse_impossible_priors(config)
     _refuse_impossible_pictures(config)
 
@@ -153,13 +154,6 @@ def _refuse_impossible_objectives(config):
             f"{given} with {chosen_by(config.traits.chosen_by)}: it has no such loss; expected --objective "
             + " or ".join(config.traits.objectives)
         )
-    if config.label_weight != type(config).label_weight and config.labelled is None:
-        raise ConfigError(f"--label_weight {config.label_weight}: expected --labelled N with it, or leave the flag out")
-    if config.traits.finds_labels and "batch" in (config.encoder_normalization, config.decoder_normalization):
-        raise ConfigError(
-            f"--labelled {config.labelled} with batch normalisation: it would see each image with every label, most of "
-            "them wrong; expected --encoder_normalization and --decoder_normalization none or instance"
-        )
     for name in sorted({name for entry in OBJECTIVES.values() for name in entry.reads} - {*objective.reads}):
         value = getattr(config, name)
         if value != getattr(type(config), name):
@@ -171,6 +165,16 @@ def _refuse_impossible_objectives(config):
     for name, least in objective.least.items():
         if getattr(config, name) < least:
             raise ConfigError(f"{received(name, getattr(config, name))} with {given}: expected at least {least}")
+
+
+def _refuse_impossible_labels(config):
+    if config.label_weight != type(config).label_weight and config.labelled is None:
+        raise ConfigError(f"--label_weight {config.label_weight}: expected --labelled N with it, or leave the flag out")
+    if config.traits.finds_labels and "batch" in (config.encoder_normalization, config.decoder_normalization):
+        raise ConfigError(
+            f"--labelled {config.labelled} with batch normalisation: it would see each image with every label, most of "
+            "them wrong; expected --encoder_normalization and --decoder_normalization none or instance"
+        )
 
 
 def _refuse_impossible_priors(config):

@@ -1,7 +1,8 @@
 """A study: say what it will do, train its runs, then compare them; or train a single run of it."""
 
+from experiment.files.data import is_of, read_data, settle_with_data
 from experiment.files.durations import in_words, newest_alike, recorded_seconds, seconds_per_epoch
-from experiment.run import is_of, read_data, run_member, settle_with_data
+from experiment.run import run_member
 from experiment.settings.axes import differences, rows_of
 from experiment.settings.refusals import ConfigError
 from experiment.study.comparison import compare

@@ -46,8 +46,10 @@ def rows_of(infer, config, split, num_samples=0):
         split: the images as the model sees them; without labels, those that a model's own classifier finds are taken.
         num_samples: K of the importance-weighted bound; 0 for none.
     """
-    bounds = None
-    split = labelled_by(infer.model, split) if config.traits.finds_labels else split
+    bounds = log_posteriors = None
+    if config.traits.finds_labels:
+        log_posteriors = log_label_posteriors(infer.model, split.images)
+        split = labelled_by(log_posteriors, split)
     if num_samples:
         jit_compile = plan_execution(config).jit_compile
         evidence = LogEvidence(infer.model, config.image_shape, num_samples, config.seed, jit_compile)
@@ -60,8 +62,8 @@ def rows_of(infer, config, split, num_samples=0):
         iw_bound = None if bounds is None else bounds[at]
         lengths = code_lengths(split.images[at])
         unusual = excess(elbo if iw_bound is None else iw_bound, lengths, config)
-        labels = None if not config.traits.finds_labels else log_label_posteriors(infer.model, split.images[at])
-        yield Row(at, Scores(elbo, *batch.terms, iw_bound, lengths, unusual), batch.codes, labels)
+        found = None if log_posteriors is None else log_posteriors[at]
+        yield Row(at, Scores(elbo, *batch.terms, iw_bound, lengths, unusual), batch.codes, found)
         start = at.stop
 
 

@@ -48,11 +48,8 @@ def plan_execution(config, num_devices=1):
     is_dense = NETWORKS[config.network].is_dense
     gains_by_xla = num_devices == 1 and (is_dense or bool(tf.config.list_physical_devices("GPU")))
     pixels_per_call = 10_000_000 if is_dense else 1_500_000
-    num_rows = (
-        config.batch_size
-        * config.num_importance_samples
-        * (len(config.label_names) if config.traits.finds_labels else 1)
-    )
+    num_labels = len(config.label_names) if config.traits.finds_labels else 1  # each image is decoded with all of them
+    num_rows = config.batch_size * config.num_importance_samples * num_labels
     pixels_per_step = num_rows * prod(config.image_shape[:2])
     return Execution(
         jit_compile={"auto": gains_by_xla, "on": True, "off": False}[config.xla],

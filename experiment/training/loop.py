@@ -1,6 +1,7 @@
 """The loop over training steps. `fit` is a generator of Progress; its caller draws and saves."""
 
 import time
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -121,12 +122,13 @@ def fit(state, split, config, devices=ONE_DEVICE):
     train_steps = compile_train_steps(state, config, plan, execution.jit_compile)
     if config.traits.finds_labels:
         split = with_few_labels(split, config.labelled, config.seed)
+    batches_in = lru_cache(maxsize=1)(partial(batches_of, split, plan, config))  # every call of an epoch asks for them
     stack_size = min(execution.steps_per_call, plan.steps_per_epoch)
 
     step = int(state.step.numpy())
     while step < plan.num_steps:
         epoch, step_in_epoch = divmod(step, plan.steps_per_epoch)
-        batches = batches_of(split, plan, config, epoch)[step_in_epoch : step_in_epoch + stack_size]
+        batches = batches_in(epoch)[step_in_epoch : step_in_epoch + stack_size]
         # The stack always has its full size; otherwise the last call of an epoch would compile the program again.
         # The program ignores batches beyond the number of steps.
         stack = np.resize(batches, (stack_size, batches.shape[1]))

@@ -16,9 +16,10 @@ import assignment
 from assignment import parse
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
+from experiment.files.data import is_of, read_data
 from experiment.files.names import load_config
 from experiment.files.records import read_metrics
-from experiment.run import is_of, read_data, run_experiment
+from experiment.run import run_experiment
 from experiment.settings.combine import resolve
 from experiment.training.preprocessing import make_batch
 from image_data.photographs import Reading

@@ -81,7 +81,7 @@ def test_a_resumed_run_must_see_the_same_images(cli, undrawn, trained, tmp_path,
     trained(*QUICK)
     digits = load_dataset("digits", limit=200)
     other = digits._replace(fingerprint="another")
-    monkeypatch.setattr("experiment.run.load_dataset", lambda *_: other)
+    monkeypatch.setattr("experiment.files.data.load_dataset", lambda *_: other)
     result = cli("--resume", "digits_vae", "--num_epochs", "3")
     assert_refused(result, "the images are not those that it began with")
 

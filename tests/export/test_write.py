@@ -5,14 +5,18 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import PROJECT, QUICK, assert_refused, files
 
 from experiment.export.listings import javascript_listing, python_listing
 from experiment.export.programs import programs_of
-from experiment.files.checkpoints import load_weights
+from experiment.export.write import write_export
+from experiment.files.checkpoints import load_weights, save_model_weights
 from experiment.settings import formats
 from experiment.settings.formats import FORMATS
+from models.build import build_model
 
 SHIPPED = PROJECT / "model_ckpts"
 
@@ -92,3 +96,19 @@ def test_the_listings_of_the_page_are_those_of_the_card():
     shown = re.findall(r"```python\n(.*?)\n```", page, re.S)
     assert shown == [python_listing(name, programs, config).rstrip() for name in FORMATS]
     assert re.findall(r"```javascript\n(.*?)\n```", page, re.S) == [javascript_listing(programs[1])]
+
+
+def test_a_model_that_finds_labels_exports_its_classifier(make_config, tmp_path):
+    settings = {"is_cvae": True, "labelled": 3, "export": ("savedmodel",), "binarization": "none"}
+    config = make_config(**settings)
+    model = build_model(config)
+    weights = save_model_weights(model, config, tmp_path / "model_ckpts/few")
+    folder = write_export(model, config, weights, tmp_path)
+    signatures = tf.saved_model.load(folder / "savedmodel").signatures
+    assert set(signatures) == {"encoder", "decoder", "classifier"}
+    images = tf.random.stateless_uniform((4, 8, 8, 1), seed=(0, 0))
+    found = signatures["classifier"](images=images)["probabilities"]
+    np.testing.assert_allclose(found, np.exp(model.log_label_posterior(images)), rtol=1e-5)
+    card = (folder / "README.md").read_text()
+    assert "## classifier: images to the probabilities of labels" in card
+    assert "| out | `probabilities` | [N, 3] | of each label, see Labels |" in card
