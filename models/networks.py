@@ -245,10 +245,12 @@ class Conv(Trunk):
         height, width, _ = config.image_shape
         stride = 2 ** len(config.hidden_sizes)
         if height % stride or width % stride:
+            sizes = " ".join(map(str, config.hidden_sizes))
+            below = max(1, min(height, width) // stride) * stride
             raise NetworkError(
-                f"images of {height}x{width} pixels: {len(config.hidden_sizes)} convolutions of stride 2 expected "
-                f"sides that {stride} divides; give --hidden_sizes fewer sizes, another --image_size, or use "
-                "--network mlp"
+                f"images of {height}x{width} pixels: expected sides that {stride} divides, because each of "
+                f"--hidden_sizes {sizes} halves them; give --image_size {below} or {below + stride}, fewer "
+                "--hidden_sizes, or --network mlp"
             )
 
     def shape(self, stage):

@@ -33,6 +33,8 @@ def gather(folder, config, read_data):
     """The Evidence of a run, and why it holds no images, or ""; arguments as those of `examine`."""
     places = folder.resolve().parent.parent / OUTPUTS / folder.resolve().name, folder
     results = next(filter(None, map(read_results, places)), {})
+    if results.get("protocol", {}).get("epochs", config.num_epochs) != config.num_epochs:
+        results = {}  # of the run before it was continued: it has not come to its new end
     rows = next(filter(None, (read_metrics(place / METRICS_FILE) for place in places)), [])
     try:
         dataset = read_data(config)

@@ -51,6 +51,8 @@ def needs_test(*names):
     """What is missing for signs in these test numbers: a function of an Evidence."""
 
     def lacks(evidence):
+        if not evidence.results:
+            return "it has no results yet, or they are of fewer epochs"
         missing = [name for name in names if name not in evidence.test]
         return f"its results hold no {', '.join(missing)}" if missing else ""
 

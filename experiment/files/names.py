@@ -119,7 +119,7 @@ def newest_like(asked, file):
     if not found:
         raise ConfigError(
             f"no saved run of dataset {wanted[0]} and model {wanted[1]} in {CHECKPOINTS}/ ({_known_runs()}): train it "
-            f"first, or name another run{damaged}"
+            f"first, name one of these, or give the flags that it was trained with, such as --dataset{damaged}"
         )
     return Run(max(found)[-1])
 

@@ -9,6 +9,8 @@ import pytest
 from conftest import QUICK, assert_refused, files
 from PIL import Image
 
+from atomic_files import sealed, unsealed
+
 PROJECT = Path(__file__).resolve().parents[2]
 SAID = "The model was trained for few steps"
 HOW = "seen in: 6 steps of 64 images in 2 epochs"
@@ -48,6 +50,13 @@ def test_the_doctor_does_without_what_is_lost(run, cli):
     code, out, _ = cli("--doctor", "digits_vae")
     assert code == 0
     assert "it has no metrics.jsonl" in out and "There are few training images" in out and SAID not in out
+
+
+def test_the_doctor_leaves_the_numbers_of_fewer_epochs_alone(run, cli):
+    settings = Path("model_ckpts/digits_vae/config.json")
+    settings.write_text(sealed({**unsealed(settings.read_text()), "num_epochs": 5}))  # as --resume, then Ctrl-C, does
+    code, out, _ = cli("--doctor", "digits_vae")
+    assert code == 0 and "it has no results yet, or they are of fewer epochs, so not for: too large a beta" in out
 
 
 def test_shipped_weights_need_no_images_and_no_advice(cli, monkeypatch, tmp_path):

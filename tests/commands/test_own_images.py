@@ -152,7 +152,7 @@ def assert_last_line_says(result, message):
 
 def test_a_size_that_the_network_cannot_make_is_refused_before_any_image_is_read(cli, tmp_path, photographs):
     flags = ["--dataset", "folder", "--data_dir", photographs, "--hidden_sizes", "8", "16"]
-    assert_refused(cli(*flags, "--image_size", "50"), "images of 50x50 pixels: 2 convolutions of stride 2 expected")
+    assert_refused(cli(*flags, "--image_size", "50"), "images of 50x50 pixels: expected sides that 4 divides")
     flags += ["--image_size", "16", "--hierarchical", "--latent_size"]
     assert_refused(cli(*flags, "7x7x4", "4"), "7x7x4: this --network residual has maps of 8x8, 4x4; expected one")
     assert not (tmp_path / "keras").exists() and not (tmp_path / "outputs").exists()
