@@ -46,6 +46,7 @@ FURTHER_BANDS = "the bands behind the colours are left out; --bands picks others
 DARK = (
     "16 bits of which no pixel uses the highest four, so that it is dark; if its white is 4095, say --white_level 4095"
 )
+BRIGHT = "more than half of its values lie above --white_level {white:g}, and become white"
 FLOATS = "floats, of which {white} is taken for white; if it is another, say --white_level"
 BLANK = "drawn in {background} on a transparent ground, which is made {background}: nothing is to be seen"
 
@@ -313,6 +314,8 @@ def _to_8_bits(values, bits, white_level, remarks, is_grey):
     if bits <= 8 and kind == "u":
         return values if bits == 8 else (values * (255 / (2**bits - 1))).round().astype(np.uint8)
     if white_level:
+        if (values > white_level).mean() > 0.5:
+            remarks.append(BRIGHT.format(white=white_level))
         return (np.clip(values / white_level, 0, 1) * 255).round().astype(np.uint8)
     if kind == "f":
         low, high = values.min(), values.max()

@@ -111,6 +111,13 @@ def test_colours_of_every_layout_are_those_that_another_library_reads(name, dtyp
         assert error <= TOLERANCE, f"{options}, planar {planar}: {error}"
 
 
+def test_a_white_that_leaves_little_else_is_remarked_on(tmp_path):
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, np.array([[0, 800, 900, 4000]], np.uint16))
+    remarks = [read_image(path, ImageForm((1, 4), 1, "none", white_level=white)).remarks for white in (700.0, 900.0)]
+    assert remarks == [("more than half of its values lie above --white_level 700, and become white",), ()]
+
+
 @pytest.mark.parametrize("name, dtype", [("grey", "i1"), ("grey, white is 0", "u4"), ("colours", "i2"), ("inks", "i4")])
 def test_where_white_is_not_known_it_is_asked_for(name, dtype, tmp_path):
     with_white = FORM._replace(white_level=100.0)
