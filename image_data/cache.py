@@ -10,6 +10,7 @@ built again, and the older array is removed.
 import errno
 import hashlib
 import os
+import zlib
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 
 from atomic_files import atomic_path, held, sealed, unsealed, write_text
 
+BYTES_AT_ONCE = 2**24
 NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}  # of a home that is not for us
 
 
@@ -86,6 +88,7 @@ def cached_array(source, state, num_bytes, build, cache_dir=None):
             with atomic_path(array_path, num_bytes) as temporary:
                 record = build(temporary)
                 record["array_bytes"] = temporary.stat().st_size
+                record["array_checksum"] = _checksum(temporary)
             write_text(record_path, sealed(record))
             for outdated in {*folder.glob("*.npy"), *folder.glob("*.json")} - {array_path, record_path}:
                 outdated.unlink()
@@ -94,14 +97,26 @@ def cached_array(source, state, num_bytes, build, cache_dir=None):
 
 
 def _read(array_path, record_path):
-    """The array and its record, or None if they are missing, incomplete or of another origin."""
+    """The array and its record, or None if they are missing, incomplete, damaged or of another origin."""
     try:
         record = unsealed(record_path.read_text(encoding="utf-8"))
         if record["array_bytes"] != array_path.stat().st_size:
             return None
+        if "array_checksum" in record and record["array_checksum"] != _checksum(array_path):
+            print(f"{array_path}: was changed after it was written; the images are read again")
+            return None
         return np.load(array_path, mmap_mode="r"), record
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def _checksum(path):
+    """The CRC-32 of a file: a second for a gigabyte, where decoding the images takes minutes."""
+    checksum = 0
+    with path.open("rb") as file:
+        while piece := file.read(BYTES_AT_ONCE):
+            checksum = zlib.crc32(piece, checksum)
+    return checksum
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from experiment.files.names import (
     load_config,
     read_results,
 )
-from experiment.files.records import RecordError, read_metrics
+from experiment.files.records import MetricsLog, RecordError, read_metrics
 from experiment.settings.refusals import ConfigError
 from experiment.training.loop import plan_steps
 from experiment.training.state import TrainingState
@@ -71,7 +71,7 @@ def damage(count, generator, folder):
 def problem_of(read, before, previous):
     """What is wrong with how a damaged file is read; "" where it is refused in one line, or read as it was.
 
-    With a warning it may also be what was saved before it.
+    With a warning it may also be the state that was saved before it, or the first rows of the metrics.
     """
     printed = io.StringIO()
     try:
@@ -83,7 +83,9 @@ def problem_of(read, before, previous):
         return "" if "\n" not in str(error) else f"{type(error).__name__} of several lines"
     except Exception as error:  # what a user would see as a traceback
         return f"{type(error).__name__}: {error}"
-    expected = previous if "WARNING" in printed.getvalue() else before
+    expected = before
+    if "WARNING" in printed.getvalue():
+        expected = before[: len(found)] if isinstance(before, list) else previous
     return "" if same(found, expected) else "read as something else, unnoticed"
 
 
@@ -108,6 +110,7 @@ class Readers:
         self.config = load_config(self.checkpoints)
         plan = plan_steps(load_dataset("digits", limit=100).train, self.config)
         self.state = TrainingState(build_model(self.config), self.config, plan.num_steps)
+        self.last_step = int(np.load(self.checkpoints / STATE_FILE)["step"])
         self.previous = dict(np.load(self.checkpoints / PREVIOUS_STATE_FILE))
         self.previous.pop("digest")
         self.images = np.arange(10_000, dtype=np.uint8)
@@ -129,7 +132,7 @@ class Readers:
             f"{WEIGHTS}.sha256": self.read_weights,
             CONFIG_FILE: lambda: asdict(load_config(self.checkpoints)),
             RESULTS_FILE: lambda: read_results(outputs),
-            METRICS_FILE: lambda: read_metrics(outputs / METRICS_FILE),
+            METRICS_FILE: lambda: self.read_rows(outputs),
             "images of the cache": self.read_cache,
             "record of the cache": self.read_cache,
         }
@@ -141,6 +144,11 @@ class Readers:
     def read_weights(self):
         model, config = load_weights(self.checkpoints)
         return [weight.numpy() for weight in model.weights], config
+
+    def read_rows(self, outputs):
+        """The rows that a continued run keeps."""
+        MetricsLog(outputs, self.last_step).close()
+        return read_metrics(outputs / METRICS_FILE)
 
     def read_cache(self):
         """The images of the cache, which is built anew where it is not whole."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,8 @@ class MetricsLog:
     - means over images in nats, without beta: elbo, distortion (reconstruction loss), rate (KL) and rate_per_level (top
       level first);
     - loss, with beta;
-    - in training rows also gradient_norm and images_per_second, in validation rows active_units of each level.
+    - in training rows also gradient_norm and images_per_second, in validation rows active_units of each level;
+    - checksum, of the row without it.
     """
 
     def __init__(self, folder, step=0, trackers=()):
@@ -42,6 +44,8 @@ class MetricsLog:
         """
         path = Path(folder) / METRICS_FILE
         kept = [row for row in read_metrics(path) if row["step"] <= step] if step else []
+        if step and _has_gap(kept, step):
+            print(f"WARNING: {path} lacks rows up to the saved step, {step:,}: the curves have a gap")
         write_text(path, "".join(_line(row) for row in kept))
         self._file = path.open("a", encoding="utf-8")
         self._trackers = trackers
@@ -91,17 +95,20 @@ def read_metrics(path):
     """The rows of a metrics.jsonl, by step. A last line without its end, from a killed run, is left out.
 
     Raises:
-        RecordError: a line is not a row of JSON with its step.
+        RecordError: a line is not a row of JSON with its step, or was changed after it was written.
     """
     text = Path(path).read_text(encoding="utf-8", errors="replace") if Path(path).is_file() else ""
     try:
         rows = [json.loads(line) for line in text.split("\n")[:-1]]
         if not all({"step", "epoch", "split"} <= row.keys() for row in rows):
             raise KeyError
+        if any("checksum" in row for row in rows):  # older versions wrote none
+            rows = [_unsealed(row) for row in rows]
         return sorted(rows, key=lambda row: row["step"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecordError(
-            f"{path}: expected a row of JSON with its step, epoch and numbers in each line; move it away to go on"
+            f"{path}: expected a row of JSON in each line, as it was written, with its step, epoch and numbers; move "
+            "it away to go on"
         ) from error
 
 
@@ -177,5 +184,24 @@ def write_report(folder, html):
     write_text(Path(folder) / REPORT_FILE, html)
 
 
+def _has_gap(rows, step):
+    """Whether rows, by step, end before a step, or lack the validation of their last epoch."""
+    epochs = [
+        max((row["epoch"] for row in rows if row["split"] == split), default=0) for split in ("train", "validation")
+    ]
+    return not rows or rows[-1]["step"] < step or epochs[0] > epochs[1]
+
+
 def _line(row):
-    return json.dumps(row, allow_nan=False) + "\n"
+    return json.dumps({**row, "checksum": _checksum(row)}, allow_nan=False) + "\n"
+
+
+def _unsealed(row):
+    """A row of `_line` without its checksum. Raises ValueError if it does not fit, KeyError if it is missing."""
+    if row.pop("checksum") != _checksum(row):
+        raise ValueError
+    return row
+
+
+def _checksum(row):
+    return zlib.crc32(json.dumps(row, allow_nan=False).encode())

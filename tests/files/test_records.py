@@ -58,6 +58,39 @@ def test_a_continued_log_drops_rows_beyond_the_saved_step(tmp_path):
     assert [row["step"] for row in read_metrics(path)] == [5, 10, 15]
 
 
+def test_a_log_that_lacks_rows_before_the_saved_step_has_a_gap(tmp_path, capsys):
+    log = MetricsLog(tmp_path)
+    log.append_training(progress(10))
+    log.append_validation(progress(10), ESTIMATE, 7.0)
+    log.append_training(progress(15))
+    log.close()
+    path = tmp_path / "metrics.jsonl"
+    rows = path.read_text().splitlines(keepends=True)
+    for kept, step, has_gap in [(3, 15, False), (3, 1_020, True), (1, 10, True), (0, 10, True), (3, 10, False)]:
+        path.write_text("".join(rows[:kept]))
+        MetricsLog(tmp_path, step).close()
+        expected = f"WARNING: {path} lacks rows up to the saved step, {step:,}: the curves have a gap\n"
+        assert capsys.readouterr().out == (expected if has_gap else "")
+
+
+@pytest.mark.parametrize("written, changed", [("14.0", "15.0"), ('"checksum"', '"checksun"'), ('"loss"', '"lost"')])
+def test_a_row_that_was_changed_is_refused(tmp_path, written, changed):
+    log = MetricsLog(tmp_path)
+    for step in (10, 20):
+        log.append_training(progress(step))
+    log.close()
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(path.read_text().replace(written, changed, 1))
+    with pytest.raises(RecordError, match="as it was written"):
+        read_metrics(path)
+
+
+def test_rows_of_older_versions_have_no_checksum(tmp_path):
+    row = {"step": 10, "epoch": 1, "split": "train"}
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+    assert read_metrics(tmp_path / "metrics.jsonl") == [row]
+
+
 def test_training_time_is_that_of_all_steps():
     rows = [
         {"step": 10, "split": "train", "images_per_second": 16.0},

@@ -53,6 +53,14 @@ def test_an_interrupted_build_is_not_taken_for_whole(interruption, build, tmp_pa
     assert cached_array("source", "state", 10, build, tmp_path)[0].tolist() == list(range(10))
 
 
+def test_an_array_that_was_changed_is_built_again(build, tmp_path, capsys):
+    cached_array("source", "state", 10, build, tmp_path)
+    path = tmp_path / "source" / "state.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    assert cached_array("source", "state", 10, build, tmp_path)[0].tolist() == list(range(10))
+    assert build.calls == 2 and f"{path}: was changed after it was written" in capsys.readouterr().out
+
+
 def test_a_build_killed_between_its_two_files_is_done_again(build, tmp_path):
     cached_array("source", "state", 10, build, tmp_path)
     (tmp_path / "source" / "state.json").unlink()
