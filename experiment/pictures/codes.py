@@ -13,7 +13,7 @@ from data_utils import cut, over_batches
 from experiment.settings.words import level_names
 from models.distributions import repeat_rows
 
-AT_ONCE = 32  # images
+AT_ONCE = 32  # images, so that memory does not grow with their number
 
 
 class Units(NamedTuple):
@@ -77,20 +77,24 @@ def decode_moved(model, config, batch, units, values, label=None):
     Returns:
         Means of p(x|z), [N, H, W, C].
     """
-    labels = repeat_rows(batch.labels if label is None else label, len(values))
-    given = repeat_rows(model.encode(batch), len(values))
+    label, encoded = batch.labels if label is None else label, model.encode(batch)
     places = [locate(config, unit) for unit in units]
-    codes = ()
-    for level in range(1 + max(level for level, _ in places)):
-        prior = model.generate(len(values), labels, (0, 0), 0.0, codes).latents[level].prior
-        z, mean, stddev = (
-            tf.reshape(each, (len(values), -1)).numpy() for each in (given[level], prior.mean, prior.stddev)
-        )
-        for column, (of_level, within) in enumerate(places):
-            if of_level == level:
-                z[:, within] = mean[:, within] + values[:, column] * stddev[:, within]
-        codes += (tf.reshape(tf.constant(z), tf.shape(given[level])),)
-    return decode_means(model, codes, labels)
+
+    def decode(index, values):
+        labels, given = repeat_rows((label, encoded), len(values))
+        codes = ()
+        for level in range(1 + max(level for level, _ in places)):
+            prior = model.generate(len(values), labels, (0, 0), 0.0, codes).latents[level].prior
+            z, mean, stddev = (
+                tf.reshape(each, (len(values), -1)).numpy() for each in (given[level], prior.mean, prior.stddev)
+            )
+            for column, (of_level, within) in enumerate(places):
+                if of_level == level:
+                    z[:, within] = mean[:, within] + values[:, column] * stddev[:, within]
+            codes += (tf.reshape(tf.constant(z), tf.shape(given[level])),)
+        return model.decode(codes, labels).mean.numpy()
+
+    return np.concatenate(list(over_batches(decode, (values,), cut(len(values), AT_ONCE))))
 
 
 def decode_means(model, codes, labels=None):
@@ -106,7 +110,7 @@ def decode_means(model, codes, labels=None):
         labels = None if labels is None else tf.constant(labels, tf.float32)
         return model.decode(tuple(tf.constant(each, tf.float32) for each in codes), labels).mean.numpy()
 
-    rows = cut(len(codes[0]), AT_ONCE)  # in batches, so that memory does not grow with N
+    rows = cut(len(codes[0]), AT_ONCE)
     return np.concatenate(list(over_batches(decode, (labels, *codes), rows)))
 
 

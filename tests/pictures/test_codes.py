@@ -97,6 +97,25 @@ def test_units_of_a_hierarchy_move_from_their_priors(make_config, split):
     np.testing.assert_allclose(alone, model.decode((tf.constant(z2),)).mean.numpy(), atol=1e-6)
 
 
+def test_few_images_are_decoded_at_once(make_config, split, monkeypatch):
+    """The report of a hierarchy decodes 343 images, which of 256x256 pixels are more than 20 GB at once."""
+    config = make_config(**LEVELS)
+    model = build_model(config)
+    batch = make_batch(split.images[:1], None)
+    values = np.linspace(-2.0, 2.0, 14).reshape(7, 2)
+    together = decode_moved(model, config, batch, [5, 1], values)
+    sizes, generate = [], model.generate
+
+    def counted(num_images, *given, **more):
+        sizes.append(int(num_images))
+        return generate(num_images, *given, **more)
+
+    monkeypatch.setattr(codes_of_pictures, "AT_ONCE", 3)
+    monkeypatch.setattr(model, "generate", counted)
+    np.testing.assert_allclose(decode_moved(model, config, batch, [5, 1], values), together, atol=1e-6)
+    assert set(sizes) == {3, 1}
+
+
 def test_another_label_is_for_the_decoder_alone(make_config, split):
     config = make_config(is_cvae=True)
     model = build_model(config)
