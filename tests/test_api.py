@@ -19,6 +19,7 @@ def digits():
     return load_dataset("digits", limit=200)
 
 
+@pytest.mark.slow
 def test_every_listing_of_the_page_runs(undrawn, tmp_path, monkeypatch, digits):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("data_utils.load_dataset", lambda name: digits)

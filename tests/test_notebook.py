@@ -3,12 +3,14 @@
 from copy import deepcopy
 
 import nbformat
+import pytest
 from conftest import PROJECT, QUICK
 from nbclient import NotebookClient
 
 NOTEBOOK = PROJECT / "notebooks/latent_traversal.ipynb"
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(undrawn, trained, tmp_path):
     """On a VAE and, in the same kernel, once more on a conditional hierarchy."""
     book = nbformat.read(NOTEBOOK, as_version=4)

@@ -50,8 +50,9 @@ def damage(count, generator, folder):
         path = readers.paths[name]
         whole = {each: each.read_bytes() for each in path.parent.iterdir() if each.is_file()}
         content = whole[path]
-        if index // len(names) < len(SHARES):
-            share = SHARES[index // len(names)]
+        turn, is_flipped = divmod(index // len(names), 2)
+        if turn < len(SHARES) and not is_flipped:
+            share = SHARES[turn]
             path.write_bytes(content[: int(share * len(content))])
             what = f"{name} truncated at {share:.0%}"
         else:

@@ -19,8 +19,8 @@ def problems(trials):
 
 
 def test_damaged_files_are_refused_or_harmless(tmp_path):
-    trials = list(damage(56, np.random.default_rng(0), tmp_path))
-    assert len(trials) == 56 and len({trial.what for trial in trials}) > 50
+    trials = list(damage(24, np.random.default_rng(0), tmp_path))
+    assert len(trials) == len({trial.what for trial in trials}) == 24
     assert problems(trials) == []
 
 
@@ -54,7 +54,7 @@ def test_runs_that_differ_are_told_apart(cli, undrawn, trained, tmp_path):
 
 def test_random_command_lines_run_or_are_refused(cli, undrawn):
     generator = np.random.default_rng(5)
-    trials = [run_line(line_of(generator)) for _ in range(12)]
+    trials = [run_line(line_of(generator)) for _ in range(8)]
     assert problems(trials) == []
     assert {int(trial.what.split("exit ")[1].split()[0]) for trial in trials} == {0, 2}
 

@@ -46,6 +46,7 @@ def test_the_bound_of_a_saved_model_is_that_of_plain_numpy_given_the_same_noise(
     assert estimate.iw_standard_error == pytest.approx(bounds.std(ddof=1) / np.sqrt(20), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, undrawn, tmp_path, monkeypatch):
     monkeypatch.setattr(measures, "NUMBERS_OF_SAMPLES", (100, 10))
     monkeypatch.setattr(labels, "GENERATED_PER_CLASS", 20)
@@ -64,6 +65,7 @@ def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, undrawn, t
     assert lines in out and "Bayes' rule" in lines and f"{test['iw_bound']:.2f} nats" in lines
 
 
+@pytest.mark.slow
 def test_evaluation_where_factors_are_known(cli, undrawn, few_frames, tmp_path, monkeypatch):
     monkeypatch.setattr(measures, "factor_vae_score", partial(measures.factor_vae_score, num_votes=200))
     monkeypatch.setattr(measures, "beta_vae_score", partial(measures.beta_vae_score, num_points=200))
@@ -80,9 +82,10 @@ def test_evaluation_where_factors_are_known(cli, undrawn, few_frames, tmp_path, 
 @pytest.mark.parametrize(
     "flags, loss",
     [
-        (
+        pytest.param(
             ["--objective", "iwae", "--num_importance_samples", "3", "--hierarchical", "--latent_size", "4", "2"],
             "K = 3",
+            marks=pytest.mark.slow,
         ),
         (["--objective", "beta_tc", "--is_cvae"], "beta total correlation + dimension-wise KL; beta 6"),
     ],

@@ -33,6 +33,7 @@ MAPS = [
 CONV_QUICK = [*QUICK[:-2], "--hierarchical", *MAPS]
 
 
+@pytest.mark.slow
 def test_a_hierarchy_from_flags_to_files_and_numbers_and_back(cli, tmp_path, monkeypatch):
     monkeypatch.setattr(always, "MAX_LABELS", 2)
     monkeypatch.setattr(explorer, "LABELS_IN_GRID", 2)

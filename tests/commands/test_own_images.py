@@ -70,6 +70,7 @@ def test_a_folder_of_ones_own_images(cli, tmp_path, photographs):
     assert (tmp_path / "outputs/folder_cvae/classes.png").is_file()
 
 
+@pytest.mark.slow
 def test_weights_and_samples_after_every_epoch_where_the_preset_says_so(cli, undrawn, tmp_path, photographs):
     quick = ["--data_dir", photographs, *DENSE, "--num_epochs", "2"]
     assert cli("--dataset", "landscape", *quick)[0] == 0
@@ -302,6 +303,7 @@ def test_two_runs_on_large_images_write_the_same_bits(run_cli, tmp_path):
     assert weights[0] == weights[1] == weights[2]
 
 
+@pytest.mark.slow
 def test_a_model_of_few_labels_learns_from_class_folders(cli, undrawn, tmp_path):
     for index in range(30):
         folder = tmp_path / "photographs" / ("bright" if index % 2 else "dark")

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 from conftest import QUICK, assert_refused, files
 from PIL import Image
 
@@ -22,6 +23,7 @@ def save_image(path, side=28):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)).save(path)
 
 
+@pytest.mark.slow
 def test_pictures_come_from_saved_weights_and_after_training_alike(cli, undrawn, few_frames, tmp_path):
     save_image(tmp_path / "own.png")
     assert cli(*QUICK, *ASKED)[0] == 0

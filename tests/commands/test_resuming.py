@@ -21,6 +21,7 @@ from experiment.settings.presets import PRESETS
 from models.distributions import Batch
 
 
+@pytest.mark.slow
 def test_a_run_from_loaded_weights_can_be_resumed_and_a_resumed_run_loaded(cli, undrawn, trained, tmp_path):
     trained(*QUICK)
     assert cli("--dataset", "digits", "--load_weights", "--num_epochs", "1")[0] == 0
@@ -34,6 +35,7 @@ def test_a_run_from_loaded_weights_can_be_resumed_and_a_resumed_run_loaded(cli, 
     assert_refused(cli("--resume", "digits_vae_2", "--beta", "4"), "a resumed run keeps --beta 1.0")
 
 
+@pytest.mark.slow
 def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path, monkeypatch):
     first, second = "static_vae_1l", "static_iwae_1l_k50"
     tiny = {"dataset": "digits", "limit": 100, "hidden_sizes": (4,), "num_epochs": 2}
@@ -60,6 +62,7 @@ def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path,
     assert (tmp_path / f"model_ckpts/{first}/state.npz").read_bytes() == ended
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_precision_and_exports_float32(cli, undrawn):
     flags = [*QUICK[:4], "--hidden_sizes", "4", "--network", "conv", "--num_epochs", "1"]
     assert cli(*flags, "--precision", "mixed_bfloat16")[0] == 0
@@ -119,6 +122,7 @@ def test_ctrl_c_saves_and_says_how_to_continue(tmp_path, cli, undrawn):
     assert read_metrics(metrics)[-1]["epoch"] == last + 1
 
 
+@pytest.mark.slow
 @pytest.mark.xla
 def test_a_run_killed_at_three_random_times_ends_with_the_same_bits(tmp_path, cli, undrawn, monkeypatch):
     flags = [*STEADY, "--num_epochs", "16"]

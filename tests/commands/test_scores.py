@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pytest
 from conftest import QUICK, assert_refused, files
 from PIL import Image
 
@@ -53,6 +54,7 @@ def test_codes_and_scores_of_the_same_images_agree(cli, undrawn, trained, tmp_pa
     assert_refused(cli("--score", "new"), "--score new: expected --load_weights RUN as well, the model that scores")
 
 
+@pytest.mark.slow
 def test_a_model_of_few_labels_labels_images(cli, undrawn, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(labels, "GENERATED_PER_CLASS", 2)
     monkeypatch.setattr(labels, "BAYES_SAMPLES", 2)

@@ -61,6 +61,7 @@ def test_a_run_of_a_study_is_that_of_its_own_command(cli, undrawn, trained):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_a_run_in_a_process_of_its_own_has_the_same_bits(cli, undrawn, uncompared, tmp_path):
     flags = [*QUICK[:-1], "4", "--network", "conv", "--seeds", "1"]
     assert cli(*flags)[0] == 0
@@ -77,6 +78,7 @@ def test_a_run_in_a_process_of_its_own_has_the_same_bits(cli, undrawn, uncompare
         np.testing.assert_array_equal(states[0][name], states[1][name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_single_run_of_a_study_is_trained_beside_others(cli, undrawn, uncompared, trained, tmp_path):
     """As tasks of an array job do, which begin at the same time."""
     flags = [*QUICK, "--seeds", "0", "1"]
@@ -115,6 +117,7 @@ class StopsSoon(Interruption):
         pass
 
 
+@pytest.mark.slow
 def test_a_named_study_goes_on_where_it_was_stopped(cli, undrawn, uncompared, trained, tmp_path, monkeypatch):
     flags = [*QUICK, "--seeds", "0", "1", "--run_name", "mine"]
     with monkeypatch.context() as patched:
@@ -130,6 +133,7 @@ def test_a_named_study_goes_on_where_it_was_stopped(cli, undrawn, uncompared, tr
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_later_is_made_up_for(cli, undrawn, uncompared, few_frames, trained, tmp_path):
     flags = [*QUICK, "--seeds", "0", "1"]
     trained(*flags)
@@ -192,6 +196,7 @@ def test_runs_with_other_settings_are_not_taken_for_the_studys(cli, undrawn, unc
 GRID = [*QUICK, "--latent_size", "3", "2", "--beta", "1", "4"]
 
 
+@pytest.mark.slow
 def test_a_grid_has_every_combination_and_says_so_before_it_begins(cli, undrawn, trained, tmp_path):
     code, out, _ = trained(*GRID)
     assert code == 0
@@ -272,6 +277,7 @@ def test_runs_without_common_images_or_numbers_are_not_compared(cli, undrawn, tr
     assert_refused(cli("--compare", run, other), message)
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_is_named_and_the_others_are_compared(cli, undrawn, uncompared, tmp_path):
     code, out, err = cli(*QUICK, "--beta", "1", "1e29", "4")
     assert code == 0, err

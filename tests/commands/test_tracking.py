@@ -55,6 +55,7 @@ def test_a_missing_package_is_named_before_anything_begins(cli, tmp_path, monkey
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.slow
 def test_a_run_from_the_weights_of_a_tracked_one_is_not_tracked_unasked(cli, undrawn, wandb):
     assert cli(*QUICK, "--track", "wandb")[0] == 0
     wandb.clear()

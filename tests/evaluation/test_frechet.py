@@ -42,6 +42,7 @@ def stripes():
     return train, test, Classifier(train, seed=0)
 
 
+@pytest.mark.slow
 def test_held_out_images_are_near_and_others_far(stripes):
     train, test, classifier = stripes
     assert classifier.accuracy(test.images, test.labels) == 1.0

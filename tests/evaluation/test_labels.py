@@ -91,6 +91,7 @@ def test_the_memory_of_bayes_rule_does_not_grow_with_classes(monkeypatch):
     assert rows_at_once[3] == rows_at_once[9]
 
 
+@pytest.mark.slow
 def test_a_classifier_recognises_what_was_asked_for():
     train = Split(np.tile(images_of(CLASSES), (10, 1, 1, 1)), np.tile(LABELS, (10, 1)))
     classifier, test = Classifier(train, seed=0), Split(images_of(CLASSES), LABELS)

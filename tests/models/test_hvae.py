@@ -179,6 +179,7 @@ def test_samples_of_the_prior_are_encoded_to_the_prior(make_config):
     np.testing.assert_allclose(np.cov(z.T), [[1.0, 0.8], [0.8, 0.8**2 + 0.5]], atol=0.03)
 
 
+@pytest.mark.slow
 def test_twelve_levels_train(make_config, split):
     """Three steps on one batch: every level has a gradient, and the loss falls."""
     levels = ("4x4x1",) * 5 + ("2x2x2",) * 4 + (4, 3, 2)

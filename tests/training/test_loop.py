@@ -161,9 +161,12 @@ HIERARCHY = {
     "given",
     [
         {"likelihood": "gaussian", "is_cvae": True},
-        {**CONV, "likelihood": "discretized_logistic", "horizontal_flip": True},
+        pytest.param({**CONV, "likelihood": "discretized_logistic", "horizontal_flip": True}, marks=pytest.mark.slow),
         {**CONV, "decoder_normalization": "instance", "upsampling": "resize"},
-        {**HIERARCHY, "is_cvae": True, "learning_rate_schedule": "cosine", "optimizer": "adamax"},
+        pytest.param(
+            {**HIERARCHY, "is_cvae": True, "learning_rate_schedule": "cosine", "optimizer": "adamax"},
+            marks=pytest.mark.slow,
+        ),
         {"hierarchical": True, "latent_size": (3, 2)},
         {"hierarchical": True, "hierarchy": "chain", "latent_size": (4, 3)},
         {**CONV, "precision": "mixed_bfloat16"},
@@ -232,7 +235,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_although_the_loss_is(make_c
         train(make_config(), split)
 
 
-@pytest.mark.parametrize("steps_per_call", [1, 5])
+@pytest.mark.parametrize("steps_per_call", [pytest.param(1, marks=pytest.mark.slow), 5])
 def test_a_step_that_is_not_finite_is_left_out_and_the_rest_go_on(make_config, split, monkeypatch, steps_per_call):
     """Every third step has a loss of NaN: weights, averages and statistics are those of the other seven."""
     config = make_config(**CONV, max_skipped_steps=3, num_epochs=2, ema=0.9)
