@@ -3,6 +3,7 @@
 import json
 
 import fake_wandb
+import pytest
 from conftest import QUICK, assert_refused, files
 
 from experiment.files.records import read_metrics
