@@ -60,6 +60,7 @@ def test_the_environment_is_set_before_tensorflow_unless_a_user_did():
     assert said(TF_ENABLE_ONEDNN_OPTS="0") == "0\n"
 
 
+@pytest.mark.slow
 def test_python_is_as_quiet_as_the_command_line():
     code = "from experiment.api import load; load('cvae_1l').sample(2, labels=range(2))"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}

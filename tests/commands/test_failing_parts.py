@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from conftest import QUICK
 from PIL import Image
 
@@ -33,6 +34,7 @@ def test_a_run_whose_late_parts_fail_has_its_report(cli, few_frames, tmp_path, m
         assert f"left out: {part} (ValueError: not for this &lt;data&gt;)" in report
 
 
+@pytest.mark.slow
 def test_constant_images_of_one_class_have_their_report(cli, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     folder = tmp_path / "black/only"

@@ -159,6 +159,7 @@ def test_a_size_that_the_network_cannot_make_is_refused_before_any_image_is_read
     assert not (tmp_path / "keras").exists() and not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_rectangles_with_labels_from_a_file(cli, tmp_path, photographs):
     names = [path.relative_to(photographs) for path in sorted(photographs.rglob("*.png"))]
     (tmp_path / "labels.csv").write_text(
@@ -225,6 +226,7 @@ def test_folders_of_any_bytes(cli, tmp_path, photographs):
     assert (run / "relabelled.png").is_file() and (run / "results.json").is_file()
 
 
+@pytest.mark.slow
 def test_saved_weights_draw_without_their_data(cli, few_frames, tmp_path, photographs):
     flags = ["--dataset", "folder", "--data_dir", photographs, *DENSE, "--num_epochs", "1", "--is_cvae"]
     assert cli(*flags)[0] == 0

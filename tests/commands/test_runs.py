@@ -203,6 +203,7 @@ def test_loaded_weights_train_on_in_a_run_of_their_own(cli, trained, tmp_path):
     assert second[0]["loss"] < first[0]["loss"] - 10, "it starts from what was learned"
 
 
+@pytest.mark.slow
 def test_training_that_only_makes_weights_worse_keeps_those_it_began_with(cli, undrawn, tmp_path):
     assert cli("--dataset", "digits", "--num_epochs", "5", "--hidden_sizes", "32")[0] == 0
     code, out, _ = cli("--load_weights", "digits_vae", "--num_epochs", "1", "--learning_rate", "0.3", "--seed", "1")
@@ -242,6 +243,7 @@ def test_a_run_that_diverges_says_so_and_does_not_hide_the_older_one(cli, undraw
     assert cli("--dataset", "digits", "--load_weights", "--num_epochs", "0")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_batch_larger_than_the_data_stays_as_it_was_given(cli, trained):
     trained(*LARGE_BATCH)
     assert cli(*QUICK[:-4], "--hidden_sizes", "16", "--batch_size", "500", "--resume", "--num_epochs", "3")[0] == 0

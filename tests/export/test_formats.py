@@ -98,7 +98,10 @@ def assert_same(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("exported", KINDS, indirect=True)
+BY_KIND = [pytest.param(kind, marks=[pytest.mark.slow] if kind == "hvae" else []) for kind in KINDS]
+
+
+@pytest.mark.parametrize("exported", BY_KIND, indirect=True)
 def test_every_runtime_computes_what_keras_computes(exported, monkeypatch):
     """The codes and their noise are those that the model draws from a seed, of which the files know nothing."""
     model, config, folder = exported
@@ -134,7 +137,7 @@ def test_every_runtime_computes_what_keras_computes(exported, monkeypatch):
                 )
 
 
-@pytest.mark.parametrize("exported", KINDS, indirect=True)
+@pytest.mark.parametrize("exported", BY_KIND, indirect=True)
 def test_listings_of_the_card_run_and_agree(exported, monkeypatch):
     monkeypatch.chdir(exported.folder)
     listings = re.findall(r"```python\n(.*?)```", (exported.folder / "README.md").read_text(), re.S)
@@ -152,7 +155,7 @@ def test_listings_of_the_card_run_and_agree(exported, monkeypatch):
     assert np.isfinite(np.stack([each[1] for each in made])).all()
 
 
-@pytest.mark.parametrize("exported", KINDS, indirect=True)
+@pytest.mark.parametrize("exported", BY_KIND, indirect=True)
 def test_programs_are_what_they_declare_and_draw_no_noise(exported):
     for program in programs_of(exported.model, exported.config):
         rows = {name: tf.ones((2, *shape)) for name, shape in program.inputs.items()}

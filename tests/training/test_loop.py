@@ -169,7 +169,7 @@ HIERARCHY = {
         ),
         {"hierarchical": True, "latent_size": (3, 2)},
         {"hierarchical": True, "hierarchy": "chain", "latent_size": (4, 3)},
-        {**CONV, "precision": "mixed_bfloat16"},
+        pytest.param({**CONV, "precision": "mixed_bfloat16"}, marks=pytest.mark.slow),
         {"precision": "mixed_float16", "ema": 0.9},
     ],
 )
