@@ -1,11 +1,15 @@
-"""Files of a run that are truncated, or have a flipped bit: noticed in one line, or without consequence."""
+"""Files of a run that are truncated or changed: noticed in one line, or without consequence."""
 
 import contextlib
+import gzip
 import io
+import tracemalloc
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
+from benchmarks.faults.images import MEGABYTES, changed
 from benchmarks.faults.trials import Trial, finish, printed
 from data_utils import load_dataset
 from experiment.files.checkpoints import CheckpointError, load_weights, restore_state
@@ -24,44 +28,72 @@ from experiment.files.records import MetricsLog, RecordError, read_metrics
 from experiment.settings.refusals import ConfigError
 from experiment.training.loop import plan_steps
 from experiment.training.state import TrainingState
+from image_data.arrays import read_idx, read_npz
 from image_data.cache import cached_array
+from image_data.lists import by_file, read_csv
+from image_data.splits import DataError
 from models.build import build_model
 
 RUN = "damaged"
 FLAGS = ["--run_name", RUN, "--dataset", "digits", "--limit", "100", "--hidden_sizes", "8", "--num_epochs", "2"]
 WEIGHTS, CACHED = "vae.weights.h5", "cached"
 SHARES = (0.0, 0.01, 0.25, 0.5, 0.99)  # of a truncated file
-REFUSALS = (ConfigError, CheckpointError, RecordError)
+REFUSALS = (ConfigError, CheckpointError, RecordError, DataError)
+GIVEN = {
+    "images.idx": read_idx,
+    "images.idx.gz": read_idx,
+    "arrays.npz": read_npz,
+    "labels.csv": lambda path: by_file(path, read_csv(path), num_values=1),
+}
 
 
 def damage(count, generator, folder):
-    """Damage the files of a finished run, one at a time, and read them. Yields a Trial for each.
+    """Truncate files of a finished run, or flip one of their bits, one at a time, and read them.
 
     A file is harmless where what is read from it is what was there. The newest state may also be replaced by the one
-    before it, with a warning.
+    before it, with a warning. Yields a Trial for each.
     """
-    if finish(folder, FLAGS):
-        raise RuntimeError(printed(folder))
     readers = Readers(folder)
+
+    def hurt(content, turn):
+        turn, is_flipped = divmod(turn, 2)
+        if turn < len(SHARES) and not is_flipped:
+            return content[: int(SHARES[turn] * len(content))], f"truncated at {SHARES[turn]:.0%}"
+        position, bit = int(generator.integers(len(content))), int(generator.integers(8))
+        flipped = bytearray(content)
+        flipped[position] ^= 1 << bit
+        return bytes(flipped), f"bit {bit} of byte {position:,} of {len(content):,}"
+
+    yield from trials_of(count, readers, hurt)
+
+
+def fuzz(count, generator, folder):
+    """Change files of a finished run, and files that users give: noise, bytes more and fewer, flipped bits.
+
+    What a file of a user holds after the change is what it now says, so any value will do there. Yields a Trial for
+    each.
+    """
+    readers = Readers(folder)
+    readers.add_given_files(folder / "given")
+    tracemalloc.start()
+    yield from trials_of(count, readers, lambda content, turn: changed(content, generator))
+    tracemalloc.stop()
+
+
+def trials_of(count, readers, hurt):
+    """Change and read one file after the other, and put it back. hurt: content, turn -> other content, words."""
     before = {name: read() for name, read in readers.by_file.items()}
     names = sorted(before)
     for index in range(count):
         name = names[index % len(names)]
         path = readers.paths[name]
         whole = {each: each.read_bytes() for each in path.parent.iterdir() if each.is_file()}
-        content = whole[path]
-        turn, is_flipped = divmod(index // len(names), 2)
-        if turn < len(SHARES) and not is_flipped:
-            share = SHARES[turn]
-            path.write_bytes(content[: int(share * len(content))])
-            what = f"{name} truncated at {share:.0%}"
-        else:
-            position, bit = int(generator.integers(len(content))), int(generator.integers(8))
-            changed = bytearray(content)
-            changed[position] ^= 1 << bit
-            path.write_bytes(changed)
-            what = f"{name}, bit {bit} of byte {position:,} of {len(content):,}"
-        yield Trial(what, problem_of(readers.by_file[name], before[name], readers.previous))
+        content, what = hurt(whole[path], index // len(names))
+        path.write_bytes(content)
+        tracemalloc.reset_peak()
+        problem = problem_of(readers.by_file[name], before[name], readers.previous)
+        peak = tracemalloc.get_traced_memory()[1] / 1e6  # 0 where it is not traced
+        yield Trial(f"{name}, {what}", problem or (f"{peak:.0f} MB of memory" if peak > MEGABYTES else ""))
         for each in [each for each in path.parent.iterdir() if each.is_file() and each not in whole]:
             each.unlink()
         for each, kept in whole.items():
@@ -70,7 +102,7 @@ def damage(count, generator, folder):
 
 
 def problem_of(read, before, previous):
-    """What is wrong with how a damaged file is read; "" where it is refused in one line, or read as it was.
+    """What is wrong with how a changed file is read; "" where it is refused in one line, or read as it was.
 
     With a warning it may also be the state that was saved before it, or the first rows of the metrics.
     """
@@ -90,6 +122,11 @@ def problem_of(read, before, previous):
     return "" if same(found, expected) else "read as something else, unnoticed"
 
 
+def only_read(read, path):
+    """Read a file, whatever it holds."""
+    read(path)
+
+
 def same(first, second):
     """Whether two nests of lists, dicts and arrays are equal to the bit."""
     return repr_of(first) == repr_of(second)
@@ -107,6 +144,8 @@ class Readers:
     """How the program reads each file of a run."""
 
     def __init__(self, folder):
+        if finish(folder, FLAGS):
+            raise RuntimeError(printed(folder))
         self.checkpoints, outputs, self.cache = folder / CHECKPOINTS / RUN, folder / OUTPUTS / RUN, folder / CACHED
         self.config = load_config(self.checkpoints)
         plan = plan_steps(load_dataset("digits", limit=100).train, self.config)
@@ -137,6 +176,19 @@ class Readers:
             "images of the cache": self.read_cache,
             "record of the cache": self.read_cache,
         }
+
+    def add_given_files(self, folder):
+        """Add idx, .npz and .csv files as users give them, with the functions that read them."""
+        folder.mkdir()
+        images = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28)
+        idx = bytes([0, 0, 8, 3]) + b"".join(side.to_bytes(4, "big") for side in images.shape) + images.tobytes()
+        (folder / "images.idx").write_bytes(idx)
+        (folder / "images.idx.gz").write_bytes(gzip.compress(idx))
+        np.savez(folder / "arrays.npz", images=images, labels=np.arange(3))
+        (folder / "labels.csv").write_text("file,label\n" + "".join(f"{name}.png,{name}\n" for name in "abc" * 9))
+        for name, read in GIVEN.items():
+            self.paths[name] = folder / name
+            self.by_file[name] = partial(only_read, read, folder / name)
 
     def read_state(self):
         restore_state(self.state, self.config, self.checkpoints)

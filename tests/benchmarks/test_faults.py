@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import QUICK
 
-from benchmarks.faults.damage import damage, problem_of
+from benchmarks.faults.damage import damage, fuzz, problem_of
 from benchmarks.faults.disk import CannotMount, full_disk
 from benchmarks.faults.flags import line_of, run_line
 from benchmarks.faults.kills import kill, torn
@@ -22,6 +22,12 @@ def test_damaged_files_are_refused_or_harmless(tmp_path):
     trials = list(damage(24, np.random.default_rng(0), tmp_path))
     assert len(trials) == len({trial.what for trial in trials}) == 24
     assert problems(trials) == []
+
+
+@pytest.mark.slow
+def test_changed_files_are_refused_or_harmless(tmp_path):
+    trials = list(fuzz(60, np.random.default_rng(0), tmp_path))
+    assert len(trials) == 60 and problems(trials) == []
 
 
 def test_what_is_read_as_something_else_is_a_problem():
