@@ -42,8 +42,8 @@ def model_card(name, config, results):
         _header(name, config, results),
         f"# {name}",
         f"A {_kind(config)}, trained on {config.dataset}: {DATASETS[config.dataset].source}. Images of {height} x "
-        f"{width} x {channels}, {_latents(config)}, {describe_network(config)}, likelihood {config.likelihood}."
-        f"{_labels(config)}",
+        f"{width} x {channels}, {_latents(config)}, {describe_network(config)}, likelihood {config.likelihood}.",
+        *_labels(config),
         "## Numbers",
         f"{heading(compared)}.",
         "\n".join(["| | | |", "|---|---:|---|", *map(_row, numbers(compared))]),
@@ -103,7 +103,9 @@ def _latents(config):
 
 
 def _labels(config):
-    return f" Labels, in order: {', '.join(config.label_names)}." if config.label_names else ""
+    """The names of the labels, as code: what a user calls them is no markup."""
+    names = json.dumps(config.label_names, ensure_ascii=False)
+    return ("Labels, in order:", f"```json\n{names}\n```") if config.label_names else ()
 
 
 def _row(number):

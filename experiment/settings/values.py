@@ -69,6 +69,9 @@ def are_sizes(value):
     return is_filled and all(type(size) is int and 1 <= size <= MAX_INT for size in value)
 
 
+NOT_IN_NAMES = '/\\:*?"<>|'  # on one system or another
+
+
 def is_folder_name(value):
     if (
         not isinstance(value, str)
@@ -77,7 +80,7 @@ def is_folder_name(value):
         or value.strip(". ") in ("", NEWEST)
     ):
         return False
-    return not set(value) & set('/\\:*?"<>|\0')
+    return not set(value) & set(NOT_IN_NAMES)
 
 
 def is_image_size(value):
@@ -94,7 +97,7 @@ SHARE = number(lambda value: 0 < value < 1, "a number between 0 and 1")
 PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path", "DIR")
 FILE = PATH._replace(expected="the path of a file", metavar="FILE")
 SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
-RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without slashes, not {NEWEST!r}", "NAME")
+RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without {NOT_IN_NAMES}, not {NEWEST!r}", "NAME")
 LEVELS = Rule(
     level, are_levels, "whole numbers of at least 1, or maps such as 7x7x4, or several levels such as 7x7x4*2", "SIZE"
 )

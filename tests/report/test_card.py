@@ -156,3 +156,12 @@ def test_the_command_of_a_run_that_began_with_weights_keeps_its_settings(tmp_pat
     config, _ = configure({"load_weights": "first", "beta": 1.0})
     again, _ = configure(assignment.parse(shlex.split(" ".join(flags_of(config)))))
     assert again == config and config.beta == 1.0 and config.ema == 0.9
+
+
+def test_names_of_labels_are_code_and_no_markup(make_config):
+    names = ("<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "a`b```|c|", "it's")
+    config = replace(make_config(is_cvae=True), label_names=names)
+    _, body = header_of(card_of(config))
+    (block,) = re.findall(r"^Labels, in order:\n\n```json\n(.*)\n```$", body, re.MULTILINE)
+    assert tuple(json.loads(block)) == names
+    assert not any(name in body.replace(block, "") for name in names)
