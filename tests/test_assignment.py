@@ -66,3 +66,10 @@ def test_python_is_as_quiet_as_the_command_line():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     said = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True)
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+
+
+def test_streams_that_are_closed_lead_nowhere():
+    """Else the next file that is opened is standard error, and has its messages written into it."""
+    code = "import sys, os, experiment.training.runtime as _; sys.exit(sys.stderr is None or os.open('.', 0) <= 2)"
+    command = f'"{sys.executable}" -c "{code}" <&- >&- 2>&-'
+    assert subprocess.run(command, shell=True, cwd=PROJECT).returncode == 0

@@ -7,6 +7,7 @@ NEWEST = "newest"
 MAX_SIDE = 4096  # of an image
 MAX_LEVELS = 1_000  # of one shape
 MAX_INT, MAX_FLOAT = 2**31 - 1, 1e30  # what 32-bit integers hold, and what stays finite in 32-bit sums
+NOT_IN_NAMES = '/\\:*?"<>|'  # on one system or another
 
 
 class Rule(NamedTuple):
@@ -67,9 +68,6 @@ def are_levels(value):
 def are_sizes(value):
     is_filled = isinstance(value, tuple) and value != ()
     return is_filled and all(type(size) is int and 1 <= size <= MAX_INT for size in value)
-
-
-NOT_IN_NAMES = '/\\:*?"<>|'  # on one system or another
 
 
 def is_folder_name(value):

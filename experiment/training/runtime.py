@@ -6,6 +6,16 @@ import sys
 from contextlib import contextmanager
 
 
+def _open_closed_streams():
+    """Lead streams that the user closed, as in `2>&-`, to nowhere: the next file opened would take their number."""
+    for number, (name, mode) in enumerate([("stdin", "r"), ("stdout", "w"), ("stderr", "w")]):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # as the lowest number that is free
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  open to the end
+
+
 @contextmanager
 def _quiet_start():
     """A context in which nothing reaches standard error, not even from TensorFlow's own code."""
@@ -33,6 +43,7 @@ def _keep_order_of_sums():
 
 # Failures raise exceptions. The log, even at level error, holds only remarks of the graph optimiser.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+_open_closed_streams()
 with _quiet_start():
     import tensorflow as tf
     from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
