@@ -13,6 +13,7 @@ def sent_of(calls):
     return [call[1] for call in calls if call[0] == "log"]
 
 
+@pytest.mark.slow
 def test_what_is_tracked_are_the_numbers_of_the_files(cli, undrawn, wandb, tmp_path):
     code, out, _ = cli(*QUICK, "--track", "wandb", "--tensorboard", "--iw_samples", "2")
     assert code == 0 and "tensorboard --logdir" in out

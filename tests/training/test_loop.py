@@ -162,7 +162,7 @@ HIERARCHY = {
     [
         {"likelihood": "gaussian", "is_cvae": True},
         pytest.param({**CONV, "likelihood": "discretized_logistic", "horizontal_flip": True}, marks=pytest.mark.slow),
-        {**CONV, "decoder_normalization": "instance", "upsampling": "resize"},
+        pytest.param({**CONV, "decoder_normalization": "instance", "upsampling": "resize"}, marks=pytest.mark.slow),
         pytest.param(
             {**HIERARCHY, "is_cvae": True, "learning_rate_schedule": "cosine", "optimizer": "adamax"},
             marks=pytest.mark.slow,
