@@ -92,7 +92,7 @@ def cached_array(source, state, num_bytes, build, cache_dir=None):
             write_text(record_path, sealed(record))
             for outdated in {*folder.glob("*.npy"), *folder.glob("*.json")} - {array_path, record_path}:
                 outdated.unlink()
-            found = _read(array_path, record_path)
+            found = np.load(array_path, mmap_mode="r"), unsealed(record_path.read_text(encoding="utf-8"))
         return found
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.faults kill --count 40 --seed 0
 
-Each fault is a trial. The table of docs/reliability.md has counts. A trial that fails is printed with what
-was wrong, and the command exits with 1.
+Each fault is a trial. The table of docs/reliability.md has counts. A trial that fails is printed with what was wrong,
+and the command exits with 1.
 """
 
 import argparse
@@ -22,11 +22,7 @@ FAULTS = {
     "kill": ("benchmarks.faults.kills:kill", 40, "runs of six kinds killed, half of them within a save, and continued"),
     "torn": ("benchmarks.faults.kills:torn", 20, "kills within the save of a large state"),
     "damage": ("benchmarks.faults.damage:damage", 200, "truncated files and flipped bits"),
-    "fuzz": (
-        "benchmarks.faults.damage:fuzz",
-        500,
-        "noise and other changes in files of a run and of users",
-    ),
+    "fuzz": ("benchmarks.faults.damage:fuzz", 500, "noise and other changes in files of a run and of users"),
     "signals": ("benchmarks.faults.signals:signals", 40, "SIGTERM and SIGINT at random times, then continued"),
     "full_disk": ("benchmarks.faults.disk:full_disk", 40, "a disk that fills at a random byte of what a run writes"),
     "flags": ("benchmarks.faults.flags:random_flags", 2000, "random command lines"),

@@ -186,10 +186,8 @@ def write_report(folder, html):
 
 def _has_gap(rows, step):
     """Whether rows, by step, end before a step, or lack the validation of their last epoch."""
-    epochs = [
-        max((row["epoch"] for row in rows if row["split"] == split), default=0) for split in ("train", "validation")
-    ]
-    return not rows or rows[-1]["step"] < step or epochs[0] > epochs[1]
+    last_epoch_of = {"train": 0, "validation": 0} | {row["split"]: row["epoch"] for row in rows}
+    return not rows or rows[-1]["step"] < step or last_epoch_of["train"] > last_epoch_of["validation"]
 
 
 def _line(row):
