@@ -17,6 +17,11 @@ class Batch(NamedTuple):
 
     images: tf.Tensor  # [B, H, W, C] float32 in [0, 1]
     labels: tf.Tensor | None = None  # [B, Y] float32, one-hot or multi-hot; None for a model without labels
+    seen: tf.Tensor | None = None  # [B, H, W, C], what inference sees in training in place of the images
+
+    def as_seen(self):
+        """The Batch that inference sees."""
+        return self if self.seen is None else Batch(self.seen, self.labels)
 
     def refuse_other_images(self):
         """Raise ValueError unless the images are float32 [B, H, W, C] in [0, 1]; a graph knows no values to look at."""

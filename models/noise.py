@@ -32,6 +32,7 @@ class Stream(IntEnum):
     TRAIN_TURNS = 15
     TRAIN_SHIFTS = 16
     FRECHET = 17
+    TRAIN_INPUT_NOISE = 18
 
 
 class GivenNoise(NamedTuple):

@@ -232,6 +232,13 @@ class Config:
         whole_number(0),
         "move training images by up to N pixels each way, anew in each epoch; edges are mirrored",
     )
+    input_noise: float = setting(
+        0.0,
+        DATA,
+        number(lambda value: 0 <= value < 0.5, "a number of at least 0 and below 0.5"),
+        "share of the pixels that the encoder sees inverted, others at each training step; it then learns fewer "
+        "training images by heart",
+    )
 
     num_epochs: int = setting(10, TRAINING, whole_number(0), "passes over the training images; 0: only generate")
     batch_size: int = setting(128, TRAINING, whole_number(1), "images in a batch")

@@ -126,6 +126,8 @@ def describe_training(config):
         words.append(f"weights averaged with decay {config.ema:g}")
     if changes := describe_augmentation(config):
         words.append(f"training images {changes}")
+    if config.input_noise:
+        words.append(f"the encoder sees {config.input_noise:.1%} of the pixels inverted")
     return ", ".join(words)
 
 

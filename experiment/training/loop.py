@@ -10,7 +10,7 @@ import tensorflow as tf
 from data_utils import batch_order, labelled_order
 from experiment.training.devices import ONE_DEVICE
 from experiment.training.execution import compiled, plan_execution
-from experiment.training.preprocessing import changes_of, make_batch, perturb
+from experiment.training.preprocessing import add_input_noise, changes_of, make_batch, perturb
 from experiment.training.schedules import weights_at
 from experiment.training.step import StepMetrics, train_step
 from image_data.splits import with_few_labels
@@ -31,7 +31,8 @@ def compile_train_steps(state, config, plan, jit_compile):
     zero = StepMetrics(0.0, 0.0, 0.0, tf.zeros([state.model.num_levels]))
 
     def batch_of(images, labels, index):
-        return make_batch(images[index], None if labels is None else labels[index])
+        batch = make_batch(images[index], None if labels is None else labels[index])
+        return add_input_noise(batch, state.step, config)
 
     def perturbed(images):
         steps = tf.cast(state.step, tf.int32) + tf.range(tf.shape(images)[0])

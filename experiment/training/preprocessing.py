@@ -85,6 +85,18 @@ def make_batch(images, labels):
     return Batch(tf.cast(images, tf.float32) / 255.0, None if labels is None else tf.cast(labels, tf.float32))
 
 
+def add_input_noise(batch, step, config):
+    """The Batch whose encoder sees a share config.input_noise of all pixels inverted, others at each step.
+
+    Reference: Im, Ahn, Memisevic & Bengio (2017), section 3.
+    """
+    if not config.input_noise:
+        return batch
+    seed = share_of_noise(noise_seed(config.seed, Stream.TRAIN_INPUT_NOISE, step))
+    is_inverted = uniform(tf.shape(batch.images), seed) < config.input_noise
+    return batch._replace(seen=tf.where(is_inverted, 1.0 - batch.images, batch.images))
+
+
 def binarize_once(split, binarization, stream):
     """The Split as evaluation sees it. `dynamic` binarisation is drawn once, with the same seed for all runs."""
     read = binarize_when_read(split, binarization, stream)

@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from models.base import OneLevelModel
-from models.bounds import elbo_terms, log_weight
+from models.bounds import elbo_terms, forward, log_weight
 from models.distributions import Batch, DiagonalGaussian
 from models.likelihoods import Gaussian
 from models.noise import noise_seed
@@ -107,3 +107,15 @@ def test_terms_are_sums_over_pixels_and_units(model, x):
     np.testing.assert_allclose(terms.rate, expected_rate[:, np.newaxis], rtol=1e-4)
     np.testing.assert_allclose(terms.distortion, expected_distortion, rtol=1e-4)
     np.testing.assert_allclose(terms.elbo, -expected_distortion - expected_rate, rtol=1e-4)
+
+
+def test_inference_sees_other_images_and_the_bound_is_that_of_the_batch(model):
+    """With one pair of seeds, q(z|seen) is that of a batch of the seen images, and log p(x|z) that of the images."""
+    generator = np.random.default_rng(2)
+    images, seen = generator.uniform(size=(2, 4, 2, 3, 1)).astype(np.float32)
+    passed = forward(model, Batch(images, seen=seen), noise_seed(3), num_samples=2)
+    of_seen = model(Batch(seen), noise_seed(3), num_samples=2)
+    np.testing.assert_array_equal(passed.latents[0].posterior.mean, of_seen.latents[0].posterior.mean)
+    expected = -of_seen.likelihood.log_prob(np.repeat(images, 2, axis=0))
+    np.testing.assert_allclose(passed.terms.distortion, expected, rtol=1e-6)
+    assert not np.allclose(passed.terms.distortion, forward(model, Batch(seen), noise_seed(3), 2).terms.distortion)

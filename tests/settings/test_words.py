@@ -40,6 +40,7 @@ def test_what_is_done_to_training_images_is_said(make_config):
     assert words.endswith("training images mirrored, turned by quarters, moved by up to 2 pixels")
     assert "steps of more than 8 times the usual gradient norm skipped" in words
     assert "training images" not in describe_training(make_config())
+    assert describe_training(make_config(input_noise=0.05)).endswith("the encoder sees 5.0% of the pixels inverted")
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

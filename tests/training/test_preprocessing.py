@@ -1,9 +1,11 @@
 """Scaling, and binarisation as Bernoulli draws of grey values."""
 
 import numpy as np
+import pytest
 
 from experiment.training.preprocessing import (
     BINARIZATION_SEED,
+    add_input_noise,
     binarize,
     binarize_once,
     binarize_when_read,
@@ -14,6 +16,7 @@ from experiment.training.preprocessing import (
     turn,
 )
 from image_data.splits import Split
+from models.distributions import Batch
 from models.noise import Stream, noise_seed
 
 
@@ -95,6 +98,19 @@ def test_changes_come_in_their_order_each_with_noise_of_its_own(make_config):
     expected = shift(expected, noise_seed(0, Stream.TRAIN_SHIFTS, 7), most=3)
     expected = binarize(expected, noise_seed(0, Stream.TRAIN_BINARIZATION, 7))
     np.testing.assert_array_equal(perturb(images, 7, config), expected)
+
+
+def test_the_encoder_sees_a_share_of_the_pixels_inverted_others_at_each_step(make_config):
+    config, grey = make_config(input_noise=0.1), np.float32(0.25)
+    batch = Batch(np.full((50, 28, 28, 1), grey), np.ones((50, 3), np.float32))
+    first, second = (add_input_noise(batch, step, config) for step in (7, 8))
+    assert first.images is batch.images and first.labels is batch.labels
+    inverted = [each.seen.numpy() == 1.0 - grey for each in (first, second)]
+    assert set(np.unique(first.seen)) == {grey, 1.0 - grey}
+    assert np.mean(inverted, axis=(1, 2, 3, 4)) == pytest.approx(0.1, abs=4.0 * np.sqrt(0.09 / 39_200))
+    both = np.logical_and(*inverted).mean()
+    assert both == pytest.approx(0.01, abs=0.003), "the noise of two steps is independent"
+    assert add_input_noise(batch, 7, make_config()) is batch
 
 
 def test_images_that_are_binarised_when_they_are_read_are_those_of_all_at_once(monkeypatch):
