@@ -50,7 +50,7 @@ from experiment.training.devices import find_devices
 from experiment.training.execution import precision_of
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import binarize_once
-from image_data.splits import DataMissing, Dataset
+from image_data.splits import DataMissing, Dataset, trained_on_validation
 from models.build import build_model
 from models.noise import Stream
 
@@ -103,6 +103,8 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
     if config.num_epochs == 0 and not config.limit and config.data_fingerprint not in (None, dataset.fingerprint):
         dataset = dataset._replace(notes=(*dataset.notes, OTHER_IMAGES))
     config = settle_with_data(config, dataset, resumed)
+    if config.num_epochs and config.train_on_validation:
+        dataset = trained_on_validation(dataset)
     if config.num_epochs:
         config = replace(config, precision=precision_of(config))
     num_train = len(dataset.train.images)

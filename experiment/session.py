@@ -156,7 +156,7 @@ class AfterEpoch:
             estimate, loss = self.validate(progress.step)
             log.append_validation(progress, estimate, loss)
             save_model_weights(self._state.model, self._config, self._run.checkpoints, tag="last")
-            if loss < self._state.lowest_loss.numpy():
+            if loss < self._state.lowest_loss.numpy() or self._config.train_on_validation:
                 self.keep_as_best(loss)
             if self._config.every_epoch or self._boards:
                 self.draw(progress)

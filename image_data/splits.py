@@ -74,6 +74,16 @@ def take(split, index):
     return Split(*(None if values is None else values[index] for values in split))
 
 
+def trained_on_validation(dataset):
+    """The Dataset whose training images are those of both splits; the validation images are among them."""
+    both = (
+        None if first is None else np.concatenate([first, second])
+        for first, second in zip(dataset.train, dataset.validation, strict=True)
+    )
+    note = "validation images are trained on: their numbers say nothing about new images, and the last weights are kept"
+    return dataset._replace(train=Split(*both), notes=(*dataset.notes, note))
+
+
 def with_few_labels(split, num_labelled, seed):
     """The Split with the labels of so many of its images, as many of each class; those of the others are rows of 0.
 

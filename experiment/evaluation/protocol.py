@@ -28,6 +28,7 @@ def protocol_of(config, dataset, origin):
         "limit": config.limit,
         "training_images": len(dataset.train.images),
         "validation_images": len(dataset.validation.images),
+        "chosen_on": chosen_on(config),
         "binarization": config.binarization,
         "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
         "seed": config.seed,
@@ -37,6 +38,11 @@ def protocol_of(config, dataset, origin):
         "first_weights": config.load_weights if config.num_epochs else None,
         **origin,
     }
+
+
+def chosen_on(config):
+    """What the weights of the run were chosen by, for the protocol."""
+    return "nothing: the weights of the last epoch" if config.train_on_validation else "validation loss"
 
 
 def training_of(config, batch_size):

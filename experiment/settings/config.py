@@ -145,6 +145,13 @@ class Config:
 
     dataset: str = setting("mnist", DATA, one_of(*DATASETS), "data set: " + ", ".join(DATASETS))
     data_dir: str | None = setting(None, DATA, PATH, "folder with the files of the data set")
+    train_on_validation: bool = setting(
+        False,
+        DATA,
+        SWITCH,
+        "train on the validation images too, for a number of epochs that a run without them chose; nothing is left to "
+        "choose weights by, so the last ones are kept",
+    )
     limit: int | None = setting(None, DATA, whole_number(1), "use only the first N images of each split")
     binarization: str = setting(
         "dynamic",

@@ -157,6 +157,18 @@ def test_the_best_epoch_is_what_is_evaluated(cli, undrawn, tmp_path, monkeypatch
     assert results["test"]["num_images"] == 360, "the test images, of which there are twice as many as for validation"
 
 
+def test_with_validation_images_trained_on_the_last_weights_are_kept(cli, undrawn, tmp_path, monkeypatch):
+    """The validation loss rises here, too."""
+    rising = itertools.count(0.0)
+    monkeypatch.setattr("experiment.session.LossEvaluator", lambda *_: lambda split: next(rising))
+    code, shown, _ = cli(*QUICK, "--train_on_validation")
+    assert code == 0 and "the last weights are kept" in shown
+    folder = tmp_path / "model_ckpts/digits_vae"
+    assert (folder / "vae.weights.h5").read_bytes() == (folder / "vae.last.weights.h5").read_bytes()
+    protocol = json.loads((tmp_path / "outputs/digits_vae/results.json").read_text())["protocol"]
+    assert protocol["training_images"] == 200 + 180, "--limit leaves 180 images to validate"
+
+
 def test_settings_reach_the_training(cli, undrawn, tmp_path):
     """A learning rate of almost nothing leaves the weights where they began."""
     assert cli(*QUICK, "--learning_rate", "1e-12", "--seed", "3")[0] == 0

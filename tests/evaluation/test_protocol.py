@@ -31,6 +31,11 @@ def test_the_limit_the_training_images_and_the_command_are_named(make_config):
     assert card(make_config())["split"] == "test" and card(make_config())["limit"] is None
 
 
+def test_what_chose_the_weights_is_named(make_config):
+    assert card(make_config())["chosen_on"] == "validation loss"
+    assert card(make_config(train_on_validation=True))["chosen_on"] == "nothing: the weights of the last epoch"
+
+
 def test_the_bound_is_of_what_the_model_is_given(make_config):
     assert card(make_config())["bound"].startswith("ELBO of log p(x),")
     assert card(make_config(is_cvae=True))["bound"].startswith("ELBO of log p(x|y),")
