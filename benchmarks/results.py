@@ -20,6 +20,7 @@ from statistics import mean
 
 from atomic_files import unsealed, write_text
 from benchmarks import leaderboard
+from experiment.evaluation.protocol import CHOSEN_BY_VALIDATION
 from experiment.files.checkpoints import save_card
 from experiment.files.names import (
     CHECKPOINTS,
@@ -37,6 +38,20 @@ from experiment.settings.presets import PRESETS
 PROJECT = Path(__file__).resolve().parent.parent
 RECORDS, RESULTS = PROJECT / "benchmarks/records", PROJECT / "RESULTS.md"
 SHIPPED = ("vae_1l", "vae_2l", "cvae_1l")
+LIKELIHOOD_COLUMNS = (
+    "`--preset`",
+    "-ELBO",
+    "-IW bound",
+    "K",
+    "to expect",
+    "active units",
+    "trained on",
+    "chosen on",
+    "epochs",
+    "training",
+    "evaluation",
+)
+LABEL_COLUMNS = ("`--preset`", "wrong", "to expect", "trained on", "chosen on", "epochs", "training")
 FACTOR_METRICS = ("mig_histogram", "mig_sampled", "factor_vae_score", "beta_vae_score", "dci_disentanglement")
 
 
@@ -47,6 +62,11 @@ def run_name(preset, seed):
 
 def dataset_of(preset):
     return PRESETS[preset].settings.get("dataset", "mnist")
+
+
+def table_of(preset):
+    """The name of the table that has the line of a preset: its data set, or what is measured on several."""
+    return "few_labels" if "labelled" in PRESETS[preset].settings else dataset_of(preset)
 
 
 def reproduce(preset, seed, folder, data_dir):
@@ -131,20 +151,42 @@ def records_of(preset):
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
 
 
-def presets_of(dataset):
-    return [name for name in PRESETS if dataset_of(name) == dataset]
+def presets_in(table):
+    """The presets that are lines of a table."""
+    return [name for name in PRESETS if table_of(name) == table]
 
 
-def likelihood_table(dataset):
-    """The table of a data set with a line for each preset: the bound, the expected number, and the time it took."""
-    yield "| `--preset` | -ELBO | -IW bound | K | to expect | active units | epochs | training | evaluation |"
-    yield "|---|---|---|---|---|---|---|---|---|"
-    for preset in presets_of(dataset):
+def headed(columns):
+    """The first two lines of a table."""
+    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+
+
+def epochs_of(preset):
+    """'5, after `vae_1l`'."""
+    settings = PRESETS[preset].settings
+    first = settings.get("load_weights")
+    return f"{settings['num_epochs']}{f', after `{first}`' if first else ''}"
+
+
+def images_of(protocol):
+    """What weights were trained on, and what they were chosen on."""
+    chosen = protocol["chosen_on"]
+    if chosen == CHOSEN_BY_VALIDATION:
+        chosen = f"{protocol['validation_images']:,}"
+    return [f"{protocol['training_images']:,}", chosen]
+
+
+def minutes(protocol, name):
+    return f"{protocol[f'{name}_seconds'] / 60:.0f} min"
+
+
+def likelihood_table(table):
+    """A table with a line for each preset: the bound, the expected number, the images and the time it took."""
+    yield from headed(LIKELIHOOD_COLUMNS)
+    for preset in presets_in(table):
         row = PRESETS[preset]
-        first = row.settings.get("load_weights")
-        epochs = f"{row.settings['num_epochs']}{f', after `{first}`' if first else ''}"
         expected = f"{-row.expected:.2f}, {row.source}"
-        cells = [f"`{preset}`", "", "not run yet", "", expected, "", epochs, "", ""]
+        cells = [f"`{preset}`", "", "not run yet", "", expected, "", "", "", epochs_of(preset), "", ""]
         for record in records_of(preset):
             test, protocol = record["test"], record["protocol"]
             cells[1:4] = [
@@ -154,15 +196,30 @@ def likelihood_table(dataset):
             ]
             cells[4] += ": reached" if row.is_reached(test) else ": not reached"
             cells[5] = " ".join(map(str, test["active_units"]))
-            cells[7:] = [f"{protocol[f'{name}_seconds'] / 60:.0f} min" for name in ("training", "evaluation")]
+            cells[6:8] = images_of(protocol)
+            cells[9:] = [minutes(protocol, name) for name in ("training", "evaluation")]
         yield f"| {' | '.join(cells)} |"
 
 
-def factor_table(dataset):
+def label_table(table):
+    """A table with a line for each preset that learns from few labels: the share of wrong labels."""
+    yield from headed(LABEL_COLUMNS)
+    for preset in presets_in(table):
+        row = PRESETS[preset]
+        cells = [f"`{preset}`", "not run yet", f"{1 - row.expected:.2%}, {row.source}", "", "", epochs_of(preset), ""]
+        for record in records_of(preset):
+            test, protocol = record["test"], record["protocol"]
+            cells[1] = f"**{1 - test[row.metric]:.2%}**"
+            cells[2] += ": reached" if row.is_reached(test) else ": not reached"
+            cells[3:5] = images_of(protocol)
+            cells[6] = minutes(protocol, "training")
+        yield f"| {' | '.join(cells)} |"
+
+
+def factor_table(table):
     """The table of a data set with factors, with a line for each preset: mean over seeds, lowest and highest."""
-    yield f"| `--preset` | seeds | {' | '.join(FACTOR_METRICS)} | distortion | rate | training, each |"
-    yield "|---" * (5 + len(FACTOR_METRICS)) + "|"
-    for preset in presets_of(dataset):
+    yield from headed(("`--preset`", "seeds", *FACTOR_METRICS, "distortion", "rate", "training, each"))
+    for preset in presets_in(table):
         records = records_of(preset)
         cells = [f"`{preset}`", f"{len(records)} of {PRESETS[preset].num_seeds}"]
         if records:
@@ -176,9 +233,9 @@ def factor_table(dataset):
 
 def fill(text):
     """RESULTS.md with new tables, each between the line that names it and the next `end`."""
-    tables = {"leaderboard": leaderboard.table()}
-    for dataset in dict.fromkeys(map(dataset_of, PRESETS)):
-        tables[dataset] = factor_table(dataset) if dataset == "sprites" else likelihood_table(dataset)
+    kinds = {"sprites": factor_table, "few_labels": label_table}
+    tables = {name: kinds.get(name, likelihood_table)(name) for name in dict.fromkeys(map(table_of, PRESETS))}
+    tables["leaderboard"] = leaderboard.table()
     for name, lines in tables.items():
         table = "\n".join(lines)
         pattern = rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)"

@@ -11,6 +11,8 @@ from experiment.settings.words import (
 from experiment.training.loop import plan_steps
 from experiment.training.preprocessing import BINARIZATION_SEED
 
+CHOSEN_BY_VALIDATION = "validation loss"
+
 
 def protocol_of(config, dataset, origin):
     """The card that goes with the numbers: a dict.
@@ -42,7 +44,7 @@ def protocol_of(config, dataset, origin):
 
 def chosen_on(config):
     """What the weights of the run were chosen by, for the protocol."""
-    return "nothing: the weights of the last epoch" if config.train_on_validation else "validation loss"
+    return "nothing: the weights of the last epoch" if config.train_on_validation else CHOSEN_BY_VALIDATION
 
 
 def training_of(config, batch_size):

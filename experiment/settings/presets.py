@@ -45,6 +45,22 @@ IWAE_50 = {
 }
 # Doubly reparameterised gradients of the same bound (Tucker et al. 2018).
 DREG_50 = {**IWAE_50, "objective": "dreg"}
+# M2 of Kingma et al. (2014), section 4: 50 codes; their networks have 500 units a layer.
+FEW_LABELS = {
+    "evaluate": True,
+    "iw_samples": 100,
+    "is_cvae": True,
+    "hidden_sizes": (300, 300),
+    "latent_size": (50,),
+    "num_epochs": 20,
+    "batch_size": 200,
+    "learning_rate_schedule": "cosine",
+    "beta_schedule": "linear",
+    "beta_epochs": 5.0,
+    "clip_norm": 200.0,
+    "ema": 0.999,
+    "input_noise": 0.1,
+}
 # 4096-400-200-10: smaller than the dense networks of Chen et al. (2018), appendix, for dSprites.
 FACTORS = {
     "evaluate": True,
@@ -60,6 +76,7 @@ UCMERCED = {"dataset": "ucmerced", "hierarchical": True, "evaluate": True, "iw_s
 
 TABLE_1, FIXED = "Burda et al. (2016), table 1", "Burda et al. (2016), fixed binarisation"
 NBIP, HERE = "github.com/nbip/IWAE, log p(x given y)", "measured here, mean of three seeds"
+M2_TABLE = "Kingma et al. (2014), table 1, M2"
 NBIP_DREG = "github.com/nbip/IWAE, the same gradients"
 
 PRESETS = {
@@ -76,6 +93,10 @@ PRESETS = {
     "static_iwae_1l_k50": Preset(
         {**IWAE_50, "dataset": "binarized_mnist", "load_weights": "static_vae_1l", "num_epochs": 4}, -87.10, 0.1, FIXED
     ),
+    "m2_100": Preset({**FEW_LABELS, "labelled": 100}, 0.8803, 0.0, M2_TABLE, "label_accuracy"),
+    "m2_600": Preset({**FEW_LABELS, "labelled": 600}, 0.9506, 0.0, M2_TABLE, "label_accuracy"),
+    "m2_1000": Preset({**FEW_LABELS, "labelled": 1_000}, 0.9640, 0.0, M2_TABLE, "label_accuracy"),
+    "m2_3000": Preset({**FEW_LABELS, "labelled": 3_000}, 0.9608, 0.0, M2_TABLE, "label_accuracy"),
     "sprites_vae": Preset({**FACTORS, "beta": 1.0}, 0.055, 0.02, HERE, "mig_histogram", 3),
     "sprites_beta_vae_4": Preset({**FACTORS, "beta": 4.0}, 0.051, 0.03, HERE, "mig_histogram", 3),
     "sprites_beta_vae_10": Preset({**FACTORS, "beta": 10.0}, 0.065, 0.05, HERE, "mig_histogram", 3),

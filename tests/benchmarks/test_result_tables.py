@@ -28,6 +28,9 @@ PROTOCOL = {
     "unit": "nats per image",
     "split": "test",
     "epochs": 400,
+    "training_images": 55_000,
+    "validation_images": 5_000,
+    "chosen_on": "validation loss",
     "training_seconds": 1230.0,
     "evaluation_seconds": 290.0,
 }
@@ -75,13 +78,25 @@ def test_a_line_says_whether_the_number_to_expect_was_reached(records):
     lines = {line.split("`")[1]: line for line in list(results.likelihood_table("mnist"))[2:]}
     missed = "85.33, Burda et al. (2016), table 1: not reached"
     assert lines["vae_2l"] == (
-        f"| `vae_2l` | 90.00 | **86.20** +- 0.25 | 5,000 | {missed} | 25 | 100 | 20 min | 5 min |"
+        f"| `vae_2l` | 90.00 | **86.20** +- 0.25 | 5,000 | {missed} | 25 | 55,000 | 5,000 | 100 | 20 min | 5 min |"
     )
     assert lines["iwae_2l_k50"].startswith("| `iwae_2l_k50` | 90.00 | **85.00** +- 0.25 |")
     assert "table 1: not reached" in lines["iwae_2l_k50"] and "8, after `vae_2l`" in lines["iwae_2l_k50"]
     assert lines["vae_1l"].startswith("| `vae_1l` |  | not run yet |  | 86.76, Burda et al. (2016), table 1 |")
     write_record(records, "vae_1l")
     assert "86.76, Burda et al. (2016), table 1: reached" in list(results.likelihood_table("mnist"))[2]
+
+
+def test_rows_of_few_labels_are_shares_of_wrong_labels(records):
+    write_record(records, "m2_100", label_accuracy=0.9)
+    (records / "m2_600.json").write_text(
+        json.dumps({"test": {"label_accuracy": 0.96}, "protocol": PROTOCOL | {"chosen_on": "nothing"}})
+    )
+    lines = {line.split("`")[1]: line for line in list(results.label_table("few_labels"))[2:]}
+    source = "Kingma et al. (2014), table 1, M2"
+    assert lines["m2_100"] == (f"| `m2_100` | **10.00%** | 11.97%, {source}: reached | 55,000 | 5,000 | 20 | 20 min |")
+    assert lines["m2_600"].startswith(f"| `m2_600` | **4.00%** | 4.94%, {source}: reached | 55,000 | nothing |")
+    assert lines["m2_1000"].startswith(f"| `m2_1000` | not run yet | 3.60%, {source} |")
 
 
 def test_scores_are_means_over_seeds(records):
