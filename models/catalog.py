@@ -32,7 +32,7 @@ IWAE = Objective(
     loss="models.objectives:iwae_loss",
     summary="the negative importance-weighted bound of --num_importance_samples",
     formula="negative importance-weighted bound",
-    reads=("num_importance_samples",),
+    reads=("num_importance_samples", "growing_samples"),
     settings={"num_importance_samples": 5},
     weights="K = {num_importance_samples}",
     least={"num_importance_samples": 2},

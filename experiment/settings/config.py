@@ -258,6 +258,12 @@ class Config:
     num_importance_samples: int = setting(
         1, TRAINING, whole_number(1), "samples of z for each training image, for --objective iwae and dreg"
     )
+    growing_samples: bool = setting(
+        False,
+        TRAINING,
+        SWITCH,
+        "let their number grow over the training: 1, 2, 4 ... --num_importance_samples, each for as many epochs",
+    )
     capacity: float = setting(0.0, TRAINING, AT_LEAST_0, "final target of the KL in nats, for --objective capacity")
     capacity_epochs: float = setting(10.0, TRAINING, ABOVE_0, "epochs in which the target rises from 0 to --capacity")
     beta: float = setting(

@@ -109,6 +109,8 @@ def describe_loss(config):
         words.append(f"labels of {config.labelled} training images, cross-entropy times {config.label_weight:g}")
     if objective.weights:
         words.append(objective.weights.format(**vars(config)))
+    if config.growing_samples:
+        words.append("growing from 1 by doubling")
     return f"{objective.formula}; {', '.join(words)}"
 
 

@@ -11,7 +11,7 @@ from data_utils import batch_order, labelled_order
 from experiment.training.devices import ONE_DEVICE
 from experiment.training.execution import compiled, plan_execution
 from experiment.training.preprocessing import add_input_noise, changes_of, make_batch, perturb
-from experiment.training.schedules import weights_at
+from experiment.training.schedules import num_samples_in, weights_at
 from experiment.training.step import StepMetrics, train_step
 from image_data.splits import with_few_labels
 from models.noise import Stream, noise_seed
@@ -21,8 +21,8 @@ class TrainingError(ValueError):
     """Training that cannot go on. One line: what happened, and what to do."""
 
 
-def compile_train_steps(state, config, plan, jit_compile):
-    """A compiled program that makes many training steps over a stack of batches.
+def compile_train_steps(state, config, plan, jit_compile, num_samples):
+    """A compiled program that makes many training steps over a stack of batches, with K = num_samples.
 
     The program takes uint8 images [S, B, H, W, C], labels [S, B, Y] or None, and the number of steps (at most S); where
     several devices share a step, each has its own part of every batch. It returns the number of steps made (skipped
@@ -43,7 +43,8 @@ def compile_train_steps(state, config, plan, jit_compile):
         def body(index, num_made, sums):
             batch = tf.distribute.get_strategy().run(batch_of, (images, labels, index))
             seed = noise_seed(config.seed, Stream.TRAIN_POSTERIOR, state.step)
-            metrics, is_made = train_step(state, batch, seed, config, weights_at(state.step, config, plan))
+            weights = weights_at(state.step, config, plan, num_samples)
+            metrics, is_made = train_step(state, batch, seed, config, weights)
             sums = tf.nest.map_structure(lambda total, each: total + tf.where(is_made, each, 0.0), sums, metrics)
             return index + 1, num_made + tf.cast(is_made, tf.float32), sums
 
@@ -120,7 +121,7 @@ def fit(state, split, config, devices=ONE_DEVICE):
         WorkerLost: another worker ended.
     """
     plan, execution = plan_steps(split, config), plan_execution(config, devices.count)
-    train_steps = compile_train_steps(state, config, plan, execution.jit_compile)
+    program_of = lru_cache(maxsize=1)(partial(compile_train_steps, state, config, plan, execution.jit_compile))
     if config.traits.finds_labels:
         split = with_few_labels(split, config.labelled, config.seed)
     batches_in = lru_cache(maxsize=1)(partial(batches_of, split, plan, config))  # every call of an epoch asks for them
@@ -133,6 +134,7 @@ def fit(state, split, config, devices=ONE_DEVICE):
         # The stack always has its full size; otherwise the last call of an epoch would compile the program again.
         # The program ignores batches beyond the number of steps.
         stack = np.resize(batches, (stack_size, batches.shape[1]))
+        train_steps = program_of(num_samples_in(epoch, config))
         started = time.perf_counter()
         images, labels = (devices.shares_of(each, stack) for each in (split.images, split.labels))
         with devices.together():

@@ -9,13 +9,13 @@ from models.noise import Stream, noise_seed
 from models.objectives import Weights
 
 
-def weights_at(step, config, plan):
-    """The Weights of the loss at a step."""
+def weights_at(step, config, plan, num_samples=None):
+    """The Weights of the loss at a step, with config.num_importance_samples unless a number of samples is given."""
     return Weights(
         beta=beta_at(step, config, plan.steps_per_epoch),
         free_nats=config.free_nats,
         capacity=capacity_at(step, config, plan.steps_per_epoch),
-        num_samples=config.num_importance_samples,
+        num_samples=num_samples or config.num_importance_samples,
         num_images=plan.steps_per_epoch * plan.batch_size,
         prior_seed=noise_seed(config.seed, Stream.TRAIN_PRIOR, step),
     )
@@ -44,6 +44,18 @@ def capacity_at(step, config, steps_per_epoch):
     """The capacity at a step, the target of the KL in nats. It rises linearly from 0 (Burgess et al. 2018)."""
     progress = tf.cast(step, tf.float32) / (config.capacity_epochs * steps_per_epoch)
     return config.capacity * tf.minimum(progress, 1.0)
+
+
+def num_samples_in(epoch, config):
+    """K in an epoch, counted from 0. It may grow: 1, 2, 4 ... config.num_importance_samples, each for as many epochs.
+
+    Few samples are cheap, and keep units in use while the network is far from its end.
+    """
+    most = config.num_importance_samples
+    if not config.growing_samples:
+        return most
+    numbers = [*(2**power for power in range((most - 1).bit_length())), most]
+    return numbers[epoch * len(numbers) // config.num_epochs]
 
 
 def ema_decay_at(step, config):

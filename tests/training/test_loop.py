@@ -79,7 +79,7 @@ def test_the_compiled_program_makes_the_steps_of_an_eager_loop(make_config, spli
         losses.append(train_step(eager, batch, seed, config, Weights())[0])
 
     compiled = make_state(config)
-    program = compile_train_steps(compiled, config, PLAN, jit_compile)
+    program = compile_train_steps(compiled, config, PLAN, jit_compile, 1)
     images, labels = split.images[:16].reshape(4, 4, 8, 8, 1), split.labels[:16].reshape(4, 4, 3)
     num_made, means = program(images, labels, tf.constant(3))
     assert num_made == 3
@@ -104,7 +104,7 @@ def test_images_are_mirrored_before_they_are_binarised(make_config, split, binar
         return StepMetrics(0.0, 0.0, 0.0, tf.zeros([1])), True
 
     monkeypatch.setattr(loop, "train_step", record)
-    program = compile_train_steps(state, config, PLAN, jit_compile=False)
+    program = compile_train_steps(state, config, PLAN, False, 1)
     images = split.images[:24].reshape(3, 8, 8, 8, 1)
     program(images, None, tf.constant(3))
     assert len(seen) == 3
@@ -136,7 +136,7 @@ def test_the_number_of_steps_does_not_retrace(make_config, split):
             call = model.call
             model.call = lambda *arguments, **options: (traces.append(1), call(*arguments, **options))[1]
 
-    program = compile_train_steps(Counting(build_model(config)), config, PLAN, jit_compile=False)
+    program = compile_train_steps(Counting(build_model(config)), config, PLAN, False, 1)
     images = split.images[:16].reshape(2, 8, 8, 8, 1)
     program(images, None, tf.constant(1))
     once = len(traces)
@@ -321,7 +321,7 @@ def test_fit_hands_each_step_its_images_and_their_labels(make_config, split, mon
     config = make_config(is_cvae=True, num_epochs=2)
     seen = []
 
-    def compile_recorder(state, config, plan, jit_compile):
+    def compile_recorder(state, config, plan, jit_compile, num_samples):
         def program(images, labels, num_steps):
             seen.extend((images[index], labels[index]) for index in range(int(num_steps)))
             return tf.constant(1.0), StepMetrics(*tf.ones(3), tf.ones(1))
@@ -336,6 +336,26 @@ def test_fit_hands_each_step_its_images_and_their_labels(make_config, split, mon
     for (images, labels), indices in zip(seen, expected, strict=True):
         np.testing.assert_array_equal(images, split.images[indices])
         np.testing.assert_array_equal(labels, split.labels[indices])
+
+
+@pytest.mark.parametrize("first_step, expected", [(0, [1, 2, 3]), (7, [2, 3])])
+def test_each_epoch_has_its_number_of_samples_in_a_continued_run_too(
+    make_config, split, monkeypatch, first_step, expected
+):
+    """Programs that record their number of samples: five steps an epoch, of which two are a call."""
+    seen = []
+
+    def compile_recorder(state, config, plan, jit_compile, num_samples):
+        seen.append(num_samples)
+        return lambda images, labels, num_steps: (tf.constant(1.0), StepMetrics(*tf.ones(3), tf.ones(1)))
+
+    monkeypatch.setattr(loop, "compile_train_steps", compile_recorder)
+    monkeypatch.setattr(loop, "plan_execution", lambda *_: Execution(False, 2))
+    config = make_config(objective="iwae", num_importance_samples=3, growing_samples=True, num_epochs=3)
+    state = make_state(config)
+    state.step.assign(first_step)
+    train(config, split, state)
+    assert seen == expected
 
 
 def test_the_variance_of_the_gaussian_becomes_the_mean_squared_error(make_config, split):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiment.training.schedules import beta_at, ema_decay_at, make_optimizer
+from experiment.training.schedules import beta_at, ema_decay_at, make_optimizer, num_samples_in
 
 
 def betas(config, steps):
@@ -27,6 +27,15 @@ def test_beta_rises_over_its_epochs(make_config, schedule, expected):
     """Over two epochs of ten steps: at the steps 0, 5, 10, 20, 25 and 30."""
     config = make_config(beta=4.0, beta_schedule=schedule, beta_epochs=2.0)
     np.testing.assert_allclose(betas(config, [0, 5, 10, 20, 25, 30]), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "most, expected", [(2, [1, 1, 1, 1, 2, 2, 2, 2]), (5, [1, 1, 2, 2, 4, 4, 5, 5]), (8, [1, 1, 2, 2, 4, 4, 8, 8])]
+)
+def test_samples_double_in_equal_parts_of_the_training(make_config, most, expected):
+    given = {"objective": "iwae", "num_importance_samples": most, "num_epochs": 8}
+    assert [num_samples_in(epoch, make_config(**given, growing_samples=True)) for epoch in range(8)] == expected
+    assert {num_samples_in(epoch, make_config(**given)) for epoch in range(8)} == {most}
 
 
 def test_each_level_has_its_weight_top_first(make_config):
