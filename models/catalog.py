@@ -58,6 +58,7 @@ OBJECTIVES = {
         formula="distortion + mutual information + beta total correlation + dimension-wise KL",
         reads=("beta", "beta_schedule"),
         settings={"beta": 6.0},  # Chen et al. (2018), on dSprites
+        least_images=2,
         suits_levels=False,
         compares_codes=True,
     ),

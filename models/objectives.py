@@ -109,25 +109,51 @@ def decomposed_rate(latent, num_images):
         total correlation = log q(z) - sum_j log q(z_j)
         dimension-wise KL = sum_j (log q(z_j) - log p(z_j))
 
-    The aggregate posterior of N images is q(z) = 1/N sum_n q(z|x_n). Minibatch-weighted sampling estimates it from the
-    batch as 1/(NB) sum_b q(z|x_b).
+    The aggregate posterior of N images is q(z) = 1/N sum_n q(z|x_n). Its density, and that of each unit, is estimated
+    from the batch with `stratified_log_weights`. The logarithm of an estimate lies below that of q(z) on average, less
+    so in larger batches.
 
     Args:
-        latent: a Latent of vectors [B, L]. Its prior is the same for all images and has independent units.
+        latent: a Latent of vectors [B, L], B at least 2. Its prior is the same for all images and has independent
+            units.
         num_images: N, the size of the data set.
 
     Returns:
         The three parts in this order, nats [B] each.
 
-    Reference: Chen, Li, Grosse & Duvenaud (2018), eq. 2 and 5.
+    Reference: Chen, Li, Grosse & Duvenaud (2018), eq. 2.
     """
     z, posterior, prior = latent
     by_posterior = DiagonalGaussian(posterior.mean[tf.newaxis], posterior.log_var[tf.newaxis])
     pairs = by_posterior.unit_log_prob(z[:, tf.newaxis])  # [B samples, B posteriors, L]
-    log_count = tf.math.log(float(num_images)) + tf.math.log(tf.cast(tf.shape(z)[0], tf.float32))
-    log_q = tf.reduce_logsumexp(tf.reduce_sum(pairs, axis=-1), axis=1) - log_count
-    log_q_of_units = tf.reduce_sum(tf.reduce_logsumexp(pairs, axis=1) - log_count, axis=-1)
+    log_weights = stratified_log_weights(tf.shape(z)[0], num_images)
+    log_q = tf.reduce_logsumexp(tf.reduce_sum(pairs, axis=-1) + log_weights, axis=1)
+    log_q_of_units = tf.reduce_sum(tf.reduce_logsumexp(pairs + log_weights[..., tf.newaxis], axis=1), axis=-1)
     return posterior.log_prob(z) - log_q, log_q - log_q_of_units, log_q_of_units - prior.log_prob(z)
+
+
+def stratified_log_weights(batch_size, num_images):
+    """Logarithms of the weights of minibatch-stratified sampling: sum_c weight_bc q(z|x_c) estimates q(z) at z of x_b.
+
+        weight_bc = 1/N for c = b,  (N - 1) / (N (B - 1)) for every other c
+
+    An image is always in the batch that its own z is compared with, so its posterior has the weight that it has among
+    all N. The others of the batch stand for the other N - 1. The mean over all batches that hold x_b is q(z): the
+    estimate is unbiased. Chen et al. give one of the others another weight than the rest; this is the mean over whose
+    turn it is, with as little bias and no more variance.
+
+    Args:
+        batch_size: B, at least 2; the images of a batch are drawn without replacement.
+        num_images: N, at least B.
+
+    Returns:
+        [B samples, B posteriors].
+
+    Reference: Chen, Li, Grosse & Duvenaud (2018), appendix C.2.
+    """
+    size, everything = tf.cast(batch_size, tf.float32), tf.cast(num_images, tf.float32)
+    of_others = (everything - 1.0) / (everything * (size - 1.0))
+    return tf.math.log(tf.where(tf.eye(batch_size, dtype=tf.bool), 1.0 / everything, of_others))
 
 
 def squared_mmd(x, y):

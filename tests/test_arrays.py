@@ -23,7 +23,7 @@ OTHERS = {
 }
 TAKERS = {
     "inference": lambda model, config, images: Inference(model, 0)(Split(images)),
-    "validation": lambda model, config, images: LossEvaluator(model, config, Plan(4, 2, 4))(Split(images)),
+    "validation": lambda model, config, images: LossEvaluator(model, config, Plan(4, 2, 4, 9))(Split(images)),
     "bound": lambda model, config, images: estimate_iw_bound(model, images, None, 3, 0),
     "training": lambda model, config, images: next(fit(TrainingState(model, config, 4), Split(images), config)),
     "binarisation": lambda model, config, images: binarize(images, noise_seed(0)),

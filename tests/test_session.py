@@ -8,7 +8,7 @@ from experiment.evaluation.likelihood import ElboEstimate
 from experiment.session import WIDTH, Screen, place_of
 from experiment.training.loop import Plan, Progress
 
-PLAN = Plan(batch_size=8, steps_per_epoch=4, num_steps=8)
+PLAN = Plan(batch_size=8, steps_per_epoch=4, num_steps=8, num_images=32)
 
 
 def progress(step, loss, distortion, rate, num_made=2):
@@ -80,7 +80,7 @@ def test_the_bar_says_that_it_compiles_and_leaves_that_out_of_its_rate(make_conf
 
 
 def test_where_a_run_is_is_told_in_steps_and_epochs():
-    plan = Plan(batch_size=8, steps_per_epoch=12, num_steps=372)
+    plan = Plan(batch_size=8, steps_per_epoch=12, num_steps=372, num_images=96)
     assert place_of(31, plan) == "step 31 of 372, in epoch 3 of 31"
     assert place_of(24, plan) == "step 24 of 372, after epoch 2 of 31"
     assert place_of(0, plan) == "step 0 of 372, in epoch 1 of 31"

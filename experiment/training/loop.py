@@ -43,7 +43,7 @@ def compile_train_steps(state, config, plan, jit_compile, num_samples):
         def body(index, num_made, sums):
             batch = tf.distribute.get_strategy().run(batch_of, (images, labels, index))
             seed = noise_seed(config.seed, Stream.TRAIN_POSTERIOR, state.step)
-            weights = weights_at(state.step, config, plan, num_samples)
+            weights = weights_at(state.step, config, plan)._replace(num_samples=num_samples)
             metrics, is_made = train_step(state, batch, seed, config, weights)
             sums = tf.nest.map_structure(lambda total, each: total + tf.where(is_made, each, 0.0), sums, metrics)
             return index + 1, num_made + tf.cast(is_made, tf.float32), sums
@@ -82,13 +82,14 @@ class Plan(NamedTuple):
     batch_size: int  # config.batch_size, or the number of training images if that is smaller
     steps_per_epoch: int
     num_steps: int
+    num_images: int  # in the training set; those that fill no batch of an epoch are in others
 
 
 def plan_steps(split, config):
     """The Plan of a run: how a Split is divided into steps."""
     batch_size = min(config.batch_size, len(split.images))
     steps_per_epoch = len(split.images) // batch_size
-    return Plan(batch_size, steps_per_epoch, steps_per_epoch * config.num_epochs)
+    return Plan(batch_size, steps_per_epoch, steps_per_epoch * config.num_epochs, len(split.images))
 
 
 def batches_of(split, plan, config, epoch):

@@ -9,14 +9,14 @@ from models.noise import Stream, noise_seed
 from models.objectives import Weights
 
 
-def weights_at(step, config, plan, num_samples=None):
-    """The Weights of the loss at a step, with config.num_importance_samples unless a number of samples is given."""
+def weights_at(step, config, plan):
+    """The Weights of the loss at a step."""
     return Weights(
         beta=beta_at(step, config, plan.steps_per_epoch),
         free_nats=config.free_nats,
         capacity=capacity_at(step, config, plan.steps_per_epoch),
-        num_samples=num_samples or config.num_importance_samples,
-        num_images=plan.steps_per_epoch * plan.batch_size,
+        num_samples=config.num_importance_samples,
+        num_images=plan.num_images,
         prior_seed=noise_seed(config.seed, Stream.TRAIN_PRIOR, step),
     )
 

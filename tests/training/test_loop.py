@@ -20,7 +20,7 @@ from models.build import build_model
 from models.noise import Stream, noise_seed
 from models.objectives import Weights, loss_of
 
-PLAN = Plan(batch_size=8, steps_per_epoch=5, num_steps=10)
+PLAN = Plan(batch_size=8, steps_per_epoch=5, num_steps=10, num_images=44)
 
 
 def make_state(config):
@@ -204,8 +204,8 @@ def test_how_many_steps_a_call_makes_does_not_change_the_weights(make_config, sp
 def test_progress_counts_steps_epochs_and_images(make_config, split, monkeypatch):
     monkeypatch.setattr(loop, "plan_execution", lambda *_: Execution(False, 2))
     config = make_config(num_epochs=2)
-    assert plan_steps(split, config) == (8, 5, 10)
-    assert plan_steps(split, make_config(batch_size=100)) == (44, 1, 2)
+    assert plan_steps(split, config) == (8, 5, 10, 44)
+    assert plan_steps(split, make_config(batch_size=100)) == (44, 1, 2, 44)
     _, seen = train(config, split)
     assert [progress.step for progress in seen] == [2, 4, 5, 7, 9, 10]
     assert [progress.epoch for progress in seen] == [0, 0, 1, 1, 1, 2]

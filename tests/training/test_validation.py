@@ -12,7 +12,7 @@ from models.bounds import log_weight
 from models.build import build_model
 from models.noise import Stream, noise_seed
 
-PLAN = Plan(batch_size=8, steps_per_epoch=5, num_steps=10)
+PLAN = Plan(batch_size=8, steps_per_epoch=5, num_steps=10, num_images=44)
 
 
 def test_with_beta_1_it_is_the_negative_elbo_without_schedule_and_free_nats(make_config, split):
