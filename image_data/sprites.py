@@ -95,7 +95,7 @@ def load_dsprites(data_dir):
     path, status = path.resolve(), path.stat()
     try:
         with np.load(path, allow_pickle=False) as file:
-            factors = file["latents_classes"][:, 1:]  # skips the colour, which is always white
+            factors = _factors_of(file["latents_classes"])
             fingerprint = f"{file.zip.getinfo('imgs.npy').CRC:08x}"
         indices = _split_indices(len(factors))
         order = np.concatenate(list(indices.values()))
@@ -115,6 +115,15 @@ def load_dsprites(data_dir):
     return Dataset(**splits, factor_names=FACTOR_NAMES, fingerprint=fingerprint, notes=notes)
 
 
+def _factors_of(classes):
+    """latents_classes of dSprites, whole numbers [N, 6], without the colour, which is always white: [N, 5]."""
+    num_columns = 1 + len(FACTOR_NAMES)
+    if classes.ndim != 2 or classes.shape[1] != num_columns or classes.dtype.kind not in "iu":
+        found = f"{classes.dtype} {list(classes.shape)}"
+        raise ValueError(f"latents_classes are {found}, expected whole numbers [N, {num_columns}]")
+    return classes[:, 1:]
+
+
 def _unpack(path, order, array_path):
     """Write the images of dSprites in this order, without holding all in memory."""
     shape = (len(order), SIZE, SIZE, 1)
@@ -128,6 +137,8 @@ def _unpack(path, order, array_path):
         for start in tqdm(range(0, len(order), IMAGES_AT_ONCE), desc="reading dSprites"):
             places = position[start : start + IMAGES_AT_ONCE]
             pixels = np.frombuffer(file.read(len(places) * SIZE * SIZE), np.uint8)
+            if pixels.max() > 1:
+                raise ValueError(f"imgs have a pixel of {pixels.max()}, expected 0 and 1")
             images[places] = 255 * pixels.reshape(len(places), SIZE, SIZE, 1)
     images.flush()
     return {}

@@ -16,6 +16,7 @@ from experiment.files.checkpoints import load_weights
 from experiment.pictures.always import draw_charts
 from experiment.training.preprocessing import binarize_once
 from image_data.splits import take
+from image_data.sprites import DSPRITES_FILE, render_sprites, sprite_factors
 from models.noise import ALGORITHM, Stream, noise_seed, standard_normal
 
 
@@ -65,14 +66,27 @@ def test_evaluation_of_a_conditional_model_says_what_labels_know(cli, undrawn, t
     assert lines in out and "Bayes' rule" in lines and f"{test['iw_bound']:.2f} nats" in lines
 
 
+def write_dsprites(folder):
+    """A file of dSprites' layout with rendered sprites."""
+    rows = np.arange(0, 46_080, 13)
+    classes = np.insert(sprite_factors(rows), 0, 0, axis=1)
+    np.savez(folder / DSPRITES_FILE, imgs=render_sprites(rows)[..., 0] // 255, latents_classes=classes)
+
+
 @pytest.mark.slow
-def test_evaluation_where_factors_are_known(cli, undrawn, few_frames, tmp_path, monkeypatch):
+@pytest.mark.parametrize("dataset", ["sprites", "dsprites"])
+def test_evaluation_where_factors_are_known(cli, undrawn, few_frames, tmp_path, monkeypatch, dataset):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr(measures, "factor_vae_score", partial(measures.factor_vae_score, num_votes=200))
     monkeypatch.setattr(measures, "beta_vae_score", partial(measures.beta_vae_score, num_points=200))
+    data = ["--dataset", dataset]
+    if dataset == "dsprites":
+        write_dsprites(tmp_path)
+        data += ["--data_dir", str(tmp_path)]
     flags = ["--limit", "600", "--num_epochs", "1", "--network", "mlp", "--hidden_sizes", "16"]
-    assert cli("--dataset", "sprites", *flags, "--latent_size", "4")[0] == 0
-    assert cli("--dataset", "sprites", "--load_weights", "--num_epochs", "0", "--evaluate", "--iw_samples", "3")[0] == 0
-    test = json.loads((tmp_path / "outputs/sprites_vae_generated/results.json").read_text())["test"]
+    assert cli(*data, *flags, "--latent_size", "4")[0] == 0
+    assert cli(*data, "--load_weights", "--num_epochs", "0", "--evaluate", "--iw_samples", "3")[0] == 0
+    test = json.loads((tmp_path / f"outputs/{dataset}_vae_generated/results.json").read_text())["test"]
     assert test["num_importance_samples"] == 3 and "bayes_accuracy" not in test
     scores = {"mig_sampled", "mig_histogram", "factor_vae_score", "beta_vae_score", "sap", "modularity"}
     scores |= {f"dci_{name}" for name in ("disentanglement", "completeness", "informativeness")}

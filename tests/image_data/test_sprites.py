@@ -1,5 +1,7 @@
 """Sprites: the same index always gives the same image, and its factors say where and what it is."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -134,6 +136,38 @@ def test_dsprites_own_file(dsprites, given):
         np.testing.assert_array_equal(split.factors, classes[split.factors[:, -1], 1:])
 
 
+def test_the_factors_of_dsprites_have_the_values_of_its_file(tmp_path, monkeypatch):
+    """A file that holds each combination of its factors once, as the published one does, with fewer values."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    sizes = (1, 3, 2, 4, 5, 6)
+    classes = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), axis=1)
+    images = np.zeros((len(classes), 64, 64), np.uint8)
+    images[np.arange(len(classes)), 10 * classes[:, 5], 10 * classes[:, 4]] = 1  # a pixel where posY and posX say
+    np.savez_compressed(tmp_path / DSPRITES_FILE, imgs=images, latents_classes=classes)
+    dataset = load_dataset("dsprites", tmp_path)
+    factors = np.concatenate([split.factors for split in dataset[:3]])
+    assert dataset.factor_names == ("shape", "scale", "orientation", "x", "y")
+    assert [len(np.unique(each)) for each in factors.T] == [3, 2, 4, 5, 6] and len(np.unique(factors, axis=0)) == 720
+    for split in dataset[:3]:
+        _, rows, columns, _ = np.nonzero(split.images)
+        np.testing.assert_array_equal(np.stack([columns, rows], axis=1), 10 * split.factors[:, 3:])
+
+
+def test_dsprites_are_never_whole_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(sprites, "IMAGES_AT_ONCE", 100)
+    monkeypatch.setattr("image_data.cache.BYTES_AT_ONCE", 2**20)
+    images = np.zeros((4_000, 64, 64), np.uint8)
+    np.savez_compressed(tmp_path / DSPRITES_FILE, imgs=images, latents_classes=np.zeros((4_000, 6), int))
+    tracemalloc.start()
+    try:
+        load_dataset("dsprites", tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < images.nbytes / 3
+
+
 def test_dsprites_are_unpacked_once(dsprites, monkeypatch):
     path, *_ = dsprites
     first = load_dsprites(path)
@@ -149,6 +183,10 @@ def test_dsprites_are_unpacked_once(dsprites, monkeypatch):
         lambda path: np.savez(path, imgs=np.zeros((3, 64, 64), np.uint8)),
         lambda path: np.savez(path, imgs=np.zeros((3, 32, 32), np.uint8), latents_classes=np.zeros((3, 6), int)),
         lambda path: np.savez(path, imgs=np.zeros((4, 64, 64), np.uint8), latents_classes=np.zeros((3, 6), int)),
+        lambda path: np.savez(path, imgs=np.zeros((50, 64, 64), np.uint8), latents_classes=np.zeros((50, 5), int)),
+        lambda path: np.savez(path, imgs=np.zeros((50, 64, 64), np.uint8), latents_classes=np.zeros((50, 6))),
+        lambda path: np.savez(path, imgs=np.zeros((50, 64, 64), np.uint8), latents_classes=np.full((50, 6), None)),
+        lambda path: np.savez(path, imgs=np.full((50, 64, 64), 255, np.uint8), latents_classes=np.zeros((50, 6), int)),
     ],
 )
 def test_other_files_are_refused_as_dsprites(dsprites, damage):
