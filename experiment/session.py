@@ -148,7 +148,7 @@ class AfterEpoch:
         self._state, self._config, self._run, self._infer, self._boards = state, config, run, infer, boards
         self._images = dataset.validation
         self._binary_images = binarize_once(dataset.validation, config.binarization, Stream.VALIDATION_BINARIZATION)
-        self._loss_of = LossEvaluator(state.model, config, plan_steps(dataset.train, config))
+        self._loss_of = LossEvaluator(state.model, config, plan_steps(dataset.train, config), state.discriminator)
 
     def __call__(self, progress, log):
         """Validate, save and draw with the averages of the weights, where these are kept; (ElboEstimate, loss)."""

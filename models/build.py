@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import keras
 
 from models.base import dummy_batch
-from models.catalog import MODELS, code_of
+from models.catalog import MODELS, OBJECTIVES, code_of
 from models.noise import noise_seed
 
 # A user's keras.json may set other values, and the code of the models relies on these.
@@ -26,6 +26,17 @@ def build_model(config):
         model = code_of(MODELS[config.model].model)(config)
         model(dummy_batch(config.image_shape, len(config.label_names)), noise_seed(config.seed))
     return model
+
+
+def build_discriminator(config):
+    """The discriminator of codes that the objective of a config trains beside the model, or None."""
+    name = OBJECTIVES[config.objective].discriminator
+    if not name:
+        return None
+    with _drawing_from(config.seed):
+        discriminator = code_of(name)()
+        discriminator.build((None, config.num_units))
+    return discriminator
 
 
 @contextmanager

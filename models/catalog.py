@@ -25,6 +25,7 @@ class Objective(NamedTuple):
     suits_levels: bool = True  # whether it is defined for a hierarchy
     is_weighted_sum: bool = False  # whether it is distortion + beta rate
     compares_codes: bool = False  # whether it compares codes of different images, and them with N(0, I)
+    discriminator: str = ""  # a layer that is trained beside the model, see models/discriminator.py
     posterior: str = ""  # a class of models/estimators.py that takes the place of the posterior in training
 
 
@@ -61,6 +62,17 @@ OBJECTIVES = {
         least_images=2,
         suits_levels=False,
         compares_codes=True,
+    ),
+    "factor_vae": Objective(
+        loss="models.objectives:factor_vae_loss",
+        summary="the ELBO and beta on the total correlation, which a discriminator estimates",
+        formula="distortion + rate + beta total correlation by a discriminator",
+        reads=("beta", "beta_schedule"),
+        settings={"beta": 35.0},  # 10 to 100 in Locatello et al. (2019), who call it gamma, as Kim & Mnih (2018) do
+        least_images=4,
+        suits_levels=False,
+        compares_codes=True,
+        discriminator="models.discriminator:Discriminator",
     ),
     "capacity": Objective(
         loss="models.objectives:capacity_loss",

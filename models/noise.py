@@ -33,6 +33,7 @@ class Stream(IntEnum):
     TRAIN_SHIFTS = 16
     FRECHET = 17
     TRAIN_INPUT_NOISE = 18
+    TRAIN_PERMUTATIONS = 19
 
 
 class GivenNoise(NamedTuple):

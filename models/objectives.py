@@ -4,12 +4,13 @@ To add one, write a function here and an entry in `models.catalog.OBJECTIVES`.
 """
 
 from math import log
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from models.catalog import OBJECTIVES, code_of
 from models.distributions import DiagonalGaussian
+from models.noise import uniform
 
 KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -23,6 +24,8 @@ class Weights(NamedTuple):
     num_samples: int = 1  # K, samples of z (rows of a Forward) for each image
     num_images: int = 1  # N, in the training set
     prior_seed: tuple[int, int] = (0, 0)
+    permutation_seed: tuple[int, int] = (0, 0)
+    discriminator: Any = None  # a Discriminator, where the objective trains one
 
 
 def loss_of(objective, forward, weights):
@@ -72,6 +75,63 @@ def beta_tc_loss(forward, weights):
     information, total_correlation, dimension_wise = decomposed_rate(forward.latents[0], weights.num_images)
     distortion = forward.terms.distortion
     return tf.reduce_mean(distortion + information + weights.beta * total_correlation + dimension_wise)
+
+
+def factor_vae_loss(forward, weights):
+    """The loss of the FactorVAE, in which a discriminator D estimates the total correlation.
+
+        mean distortion + mean rate + beta * mean D(z)
+
+    `discriminator_loss` is added with its gradient alone, so one step trains both: D's weights are fixed in the terms
+    above, and the codes in it.
+
+    Reference: Kim & Mnih (2018), eq. 2 and algorithm 2, where beta is called gamma and D has an optimizer of its own.
+    """
+    (latent,), (distortion, rate) = forward.latents, forward.terms
+    total_correlation = weights.discriminator(latent.z, is_fixed=True)
+    loss = tf.reduce_mean(distortion + rate[:, 0] + weights.beta * total_correlation)
+    return loss + gradient_alone(discriminator_loss(weights.discriminator, latent.z, weights.permutation_seed))
+
+
+def discriminator_loss(discriminator, z, seed):
+    """The cross-entropy by which a discriminator D learns to tell codes from codes of independent units.
+
+        mean log(1 + exp(-D(z))) + mean log(1 + exp(D(z')))
+
+    z is one half of the codes. z' is the other half, with each unit permuted over the images on its own: a sample of
+    prod_j q(z_j).
+
+    Args:
+        discriminator: see Discriminator.
+        z: codes [B, L], which get no gradient.
+        seed: an int32 pair, for the permutations.
+
+    Returns:
+        A scalar, nats.
+
+    Reference: Kim & Mnih (2018), algorithms 1 and 2, where the halves are two batches.
+    """
+    codes = tf.stop_gradient(z)
+    half = tf.shape(codes)[0] // 2
+    of_q, of_units = discriminator(codes[:half]), discriminator(permute_units(codes[half:], seed))
+    return tf.reduce_mean(tf.nn.softplus(-of_q)) + tf.reduce_mean(tf.nn.softplus(of_units))
+
+
+def permute_units(z, seed):
+    """Codes [B, L] with each unit permuted over the images on its own, a function of the seed (an int32 pair)."""
+    units = tf.transpose(z)
+    order = tf.argsort(uniform(tf.shape(units), seed), axis=1)
+    return tf.transpose(tf.gather(units, order, batch_dims=1))
+
+
+def gradient_alone(loss):
+    """A loss without its value: zero, with its gradient.
+
+    Devices that share a step sum the gradients of what each computes from its own images. This one comes from the
+    codes of all of them, so each device gives its share.
+    """
+    share = loss / tf.distribute.get_replica_context().num_replicas_in_sync
+    return share - tf.stop_gradient(share)
 
 
 def capacity_loss(forward, weights):

@@ -43,7 +43,7 @@ def compile_train_steps(state, config, plan, jit_compile, num_samples):
         def body(index, num_made, sums):
             batch = tf.distribute.get_strategy().run(batch_of, (images, labels, index))
             seed = noise_seed(config.seed, Stream.TRAIN_POSTERIOR, state.step)
-            weights = weights_at(state.step, config, plan)._replace(num_samples=num_samples)
+            weights = weights_at(state.step, config, plan, state.discriminator)._replace(num_samples=num_samples)
             metrics, is_made = train_step(state, batch, seed, config, weights)
             sums = tf.nest.map_structure(lambda total, each: total + tf.where(is_made, each, 0.0), sums, metrics)
             return index + 1, num_made + tf.cast(is_made, tf.float32), sums

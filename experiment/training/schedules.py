@@ -9,8 +9,8 @@ from models.noise import Stream, noise_seed
 from models.objectives import Weights
 
 
-def weights_at(step, config, plan):
-    """The Weights of the loss at a step."""
+def weights_at(step, config, plan, discriminator=None):
+    """The Weights of the loss at a step, with the discriminator of its TrainingState."""
     return Weights(
         beta=beta_at(step, config, plan.steps_per_epoch),
         free_nats=config.free_nats,
@@ -18,6 +18,8 @@ def weights_at(step, config, plan):
         num_samples=config.num_importance_samples,
         num_images=plan.num_images,
         prior_seed=noise_seed(config.seed, Stream.TRAIN_PRIOR, step),
+        permutation_seed=noise_seed(config.seed, Stream.TRAIN_PERMUTATIONS, step),
+        discriminator=discriminator,
     )
 
 

@@ -8,10 +8,14 @@ import tensorflow as tf
 
 from experiment.training.execution import precision_of
 from experiment.training.schedules import make_optimizer
+from models.build import build_discriminator
 
 
 class TrainingState:
-    """The whole state of a run: weights, their moving averages, optimizer, steps made and skipped, lowest loss."""
+    """The whole state of a run: weights, their moving averages, optimizer, steps made and skipped, lowest loss.
+
+    Where the objective needs a discriminator, it is part of the state, not of the model.
+    """
 
     def __init__(self, model, config, num_steps):
         self.model = model
@@ -19,7 +23,8 @@ class TrainingState:
         self.optimizer = make_optimizer(config, num_steps)
         if self.precision == "mixed_float16":  # without a factor on the loss, small gradients are 0 in float16
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
-        self.optimizer.build(model.trainable_variables)
+        self.discriminator = build_discriminator(config)
+        self.optimizer.build(self.trainable_variables)
         self.optimizer._all_reduce_sum_gradients = lambda pairs: pairs  # `train_step` sums them, then looks at the sum
         self.averages = [tf.Variable(weight) for weight in model.variables] if config.ema else []
         self.step = tf.Variable(0, dtype=tf.int64)
@@ -30,7 +35,12 @@ class TrainingState:
 
     def variables(self):
         """All variables by name; numbered, because Keras's own names depend on what else the process has built."""
-        lists = {"model": self.model.variables, "optimizer": self.optimizer.variables, "averages": self.averages}
+        lists = {
+            "model": self.model.variables,
+            "discriminator": self.discriminator.variables if self.discriminator else [],
+            "optimizer": self.optimizer.variables,
+            "averages": self.averages,
+        }
         return {
             "step": self.step,
             "num_skipped": self.num_skipped,
@@ -38,6 +48,12 @@ class TrainingState:
             **({} if self.mean_log_norm is None else {"mean_log_norm": self.mean_log_norm}),
             **{f"{name}/{index}": each for name, variables in lists.items() for index, each in enumerate(variables)},
         }
+
+    @property
+    def trainable_variables(self):
+        """What the optimizer updates: the weights of the model, then those of the discriminator."""
+        of_discriminator = self.discriminator.trainable_variables if self.discriminator else []
+        return [*self.model.trainable_variables, *of_discriminator]
 
     @property
     def loss_scale(self):

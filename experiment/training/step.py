@@ -61,7 +61,7 @@ def differentiate(state, batch, seed, config, weights):
         passed = of_all_devices(passed, config.objective)
         loss = loss_of(config.objective, passed, weights)
         scaled_loss = state.optimizer.scale_loss(loss)
-    gradients = summed_over_devices(tape.gradient(scaled_loss, state.model.trainable_variables))
+    gradients = summed_over_devices(tape.gradient(scaled_loss, state.trainable_variables))
     gradient_norm = tf.linalg.global_norm(gradients) / state.loss_scale
     distortion, rate = passed.terms
     return gradients, StepMetrics(gradient_norm, loss, tf.reduce_mean(distortion), tf.reduce_mean(rate, axis=0))
@@ -95,7 +95,7 @@ def apply_if(is_made, is_finite, state, gradients, config, statistics):
     """
 
     def descend():
-        tf.distribute.get_strategy().run(state.optimizer.apply, (gradients, state.model.trainable_variables))
+        tf.distribute.get_strategy().run(state.optimizer.apply, (gradients, state.trainable_variables))
         average_weights(state, config)
         return tf.constant(0, tf.int64)
 

@@ -33,13 +33,14 @@ class LossEvaluator:
     compiled once.
     """
 
-    def __init__(self, model, config, plan):
+    def __init__(self, model, config, plan, discriminator=None):
         self._config = config
         settled = replace(config, beta_schedule="constant", free_nats=0.0)
 
         @compiled_for_any_batch
         def evaluate(images, labels, batch_seed):
-            weights = weights_at(tf.constant(plan.num_steps), settled, plan)._replace(capacity=config.capacity)
+            weights = weights_at(tf.constant(plan.num_steps), settled, plan, discriminator)
+            weights = weights._replace(capacity=config.capacity)
             passed = forward(model, make_batch(images, labels), batch_seed, weights.num_samples)
             return loss_of(config.objective, passed, weights)
 

@@ -126,6 +126,25 @@ def test_state_comes_back_to_the_bit(make_config, split, tmp_path):
         np.testing.assert_array_equal(fresh.variables()[name], variable, err_msg=name)
 
 
+def test_a_discriminator_is_part_of_the_state(make_config, split, tmp_path, monkeypatch):
+    """Its weights and its slots in the optimizer: a run that was stopped and continued ends with the same bits."""
+    monkeypatch.setattr("models.discriminator.NUM_UNITS", 16)
+    config = make_config(objective="factor_vae", steps_per_call=1)
+    whole, resumed = (TrainingState(build_model(config), config, 10) for _ in range(2))
+    first = [kernel.numpy() for kernel in whole.discriminator.kernels]
+    for progress in fit(whole, split, config):
+        if progress.step == 3:
+            save_state(whole, config, tmp_path)
+    assert all(np.any(kernel != before) for kernel, before in zip(whole.discriminator.kernels, first, strict=True))
+    restore_state(resumed, config, tmp_path)
+    for _ in fit(resumed, split, config):
+        pass
+    names = resumed.variables().keys()
+    assert "discriminator/0" in names and names == whole.variables().keys()
+    for name, variable in whole.variables().items():
+        np.testing.assert_array_equal(resumed.variables()[name], variable, err_msg=name)
+
+
 def test_damaged_state_is_refused(make_config, tmp_path):
     config = make_config()
     state = TrainingState(build_model(config), config, 10)

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from experiment.training.preprocessing import make_batch
 from models.bounds import ElboTerms, Forward, forward, log_weight
-from models.build import build_model
+from models.build import build_discriminator, build_model
 from models.catalog import OBJECTIVES
 from models.distributions import DiagonalGaussian, Latent
 from models.noise import noise_seed
@@ -170,13 +170,22 @@ def test_objectives_by_name_are_these_losses(make_config, split):
     model = build_model(make_config())
     one_pass = forward(model, batch, noise_seed(0))
     terms, (latent,) = one_pass.terms, one_pass.latents
-    weights = Weights(beta=3.0, free_nats=0.5, capacity=2.0, num_images=44, prior_seed=noise_seed(1))
+    discriminator = build_discriminator(make_config(objective="factor_vae"))
+    weights = Weights(
+        beta=3.0,
+        free_nats=0.5,
+        capacity=2.0,
+        num_images=44,
+        prior_seed=noise_seed(1),
+        discriminator=discriminator,
+    )
     distance = squared_mmd(latent.z, latent.prior.sample(noise_seed(1)))
     expected = {
         "elbo": elbo_loss(one_pass, weights),
         "iwae": -np.mean(log_weight(model(batch, noise_seed(0)), batch.images)),
         "dreg": -np.mean(log_weight(model(batch, noise_seed(0)), batch.images)),
         "beta_tc": beta_tc_loss(one_pass, weights),
+        "factor_vae": -np.mean(terms.elbo) + 3.0 * np.mean(discriminator(latent.z)),
         "capacity": capacity_loss(one_pass, weights),
         "mmd": tf.reduce_mean(terms.distortion) + 3.0 * distance,
     }
@@ -190,7 +199,8 @@ def test_objectives_by_name_are_these_losses(make_config, split):
 def test_the_penalty_of_a_model_is_added_to_every_loss(make_config, split, objective):
     one_pass = forward(build_model(make_config()), make_batch(split.images[:6], None), noise_seed(0))
     penalised = one_pass._replace(penalty=tf.constant([1.0, 2.0, 3.0] * 2))
-    weights = Weights(num_images=44, prior_seed=noise_seed(1))
+    discriminator = build_discriminator(make_config(objective=objective))
+    weights = Weights(num_images=44, prior_seed=noise_seed(1), discriminator=discriminator)
     without, with_it = (loss_of(objective, each, weights).numpy() for each in (one_pass, penalised))
     assert with_it == pytest.approx(without + 2.0, rel=1e-5)
 
