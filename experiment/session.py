@@ -72,7 +72,7 @@ def train(model, config, dataset, run, infer, trackers, resumed=None, devices=ON
     run.outputs.mkdir(parents=True, exist_ok=True)
     boards = [each for each in trackers if isinstance(each, Board)]
     after_epoch = AfterEpoch(state, config, dataset, run, infer, boards)
-    if config.load_weights and first_step == 0:
+    if config.load_weights and first_step == 0 and not state.discriminator:  # a new one sees no total correlation
         after_epoch.enter_first_weights()
     with (
         closing(MetricsLog(run.outputs, first_step, trackers)) as log,

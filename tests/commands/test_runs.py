@@ -215,6 +215,20 @@ def test_loaded_weights_train_on_in_a_run_of_their_own(cli, trained, tmp_path):
     assert second[0]["loss"] < first[0]["loss"] - 10, "it starts from what was learned"
 
 
+def test_loaded_weights_do_not_compete_where_a_new_discriminator_would_judge_them(
+    trained, cli, undrawn, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("models.discriminator.NUM_UNITS", 16)
+    trained(*QUICK, "--is_cvae")
+    flags = ["--objective", "factor_vae", "--num_epochs", "1"]
+    code, out, _ = cli("--dataset", "digits", "--is_cvae", "--load_weights", *flags)
+    assert code == 0 and "beta total correlation by a discriminator; beta 35" in out
+    assert "validation loss of the loaded weights" not in out
+    first, second = (load_weights(tmp_path / f"model_ckpts/digits_cvae{end}")[0] for end in ("", "_2"))
+    assert [each.shape for each in first.weights] == [each.shape for each in second.weights], "the model alone"
+    assert not any(np.array_equal(*pair) for pair in zip(first.weights, second.weights, strict=True))
+
+
 @pytest.mark.slow
 def test_training_that_only_makes_weights_worse_keeps_those_it_began_with(cli, undrawn, tmp_path):
     assert cli("--dataset", "digits", "--num_epochs", "5", "--hidden_sizes", "32")[0] == 0

@@ -9,7 +9,7 @@ from experiment.training.loop import Plan
 from experiment.training.preprocessing import make_batch
 from experiment.training.validation import LossEvaluator
 from models.bounds import log_weight
-from models.build import build_model
+from models.build import build_discriminator, build_model
 from models.noise import Stream, noise_seed
 
 PLAN = Plan(batch_size=8, steps_per_epoch=5, num_steps=10, num_images=44)
@@ -56,8 +56,8 @@ def test_the_capacity_is_that_at_the_end_of_its_schedule(make_config, split):
     assert LossEvaluator(model, config, PLAN)(split) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("objective", ["beta_tc", "mmd"])
+@pytest.mark.parametrize("objective", ["beta_tc", "mmd", "factor_vae"])
 def test_every_objective_has_one(make_config, split, objective):
     config = make_config(objective=objective)
     model = build_model(config)
-    assert np.isfinite(LossEvaluator(model, config, PLAN)(split))
+    assert np.isfinite(LossEvaluator(model, config, PLAN, build_discriminator(config))(split))
