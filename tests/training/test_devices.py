@@ -61,7 +61,8 @@ def train(given, strategy, num_epochs=10, images=IMAGES):
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name == QUICK_CASE else pytest.mark.slow) for name in CASES]
 )
-def test_two_devices_train_as_one_does_with_the_same_batches(name):
+def test_two_devices_train_as_one_does_with_the_same_batches(name, monkeypatch):
+    monkeypatch.setattr("models.discriminator.NUM_UNITS", 32)  # a wide one makes much of the last bits
     (one, at_one), (two, at_two) = (train(CASES[name], strategy) for strategy in ("one", "mirrored"))
     assert np.linalg.norm(one - two) < 1e-5 * np.linalg.norm(one)
     assert at_two.loss == pytest.approx(at_one.loss, rel=1e-4)  # a mean over few images, of terms that cancel
