@@ -70,6 +70,8 @@ def test_streams_keep_their_numbers():
         "TRAIN_TURNS": 15,
         "TRAIN_SHIFTS": 16,
         "FRECHET": 17,
+        "TRAIN_INPUT_NOISE": 18,
+        "TRAIN_PERMUTATIONS": 19,
     }
     assert noise_seed(3, Stream.SAMPLES, 7).numpy().tolist() == [99675130, 5]
     assert noise_seed(0, Stream.TRAIN_POSTERIOR, 100).numpy().tolist() == [-2130391324, 1]
