@@ -9,6 +9,7 @@ from conftest import QUICK
 from benchmarks.faults.damage import damage, fuzz, problem_of
 from benchmarks.faults.disk import CannotMount, full_disk
 from benchmarks.faults.flags import line_of, run_line
+from benchmarks.faults.folders import CHANGES, random_folders, why_divided_wrongly, why_labelled_wrongly
 from benchmarks.faults.kills import kill, torn
 from benchmarks.faults.signals import signals
 from benchmarks.faults.trials import differences
@@ -63,6 +64,29 @@ def test_random_command_lines_run_or_are_refused(cli, undrawn):
     trials = [run_line(line_of(generator)) for _ in range(8)]
     assert problems(trials) == []
     assert {int(trial.what.split("exit ")[1].split()[0]) for trial in trials} == {0, 2}
+
+
+def test_random_folders_are_read_right_or_refused(tmp_path):
+    trials = list(random_folders(30, np.random.default_rng(0), tmp_path))
+    assert problems(trials) == []
+    assert {change for change in CHANGES for trial in trials if f", {change}" in trial.what} == {*CHANGES}
+
+
+def test_a_folder_that_is_read_wrongly_is_a_problem():
+    wanted = {"a": "train", "b": "train", "c": "test"}
+    assert why_divided_wrongly({"train": ["a"], "validation": ["b"], "test": ["c"]}, wanted) == []
+    assert why_divided_wrongly({"train": ["a"], "validation": ["c"], "test": ["b"]}, wanted) == [
+        "test is not its folder"
+    ]
+    assert why_divided_wrongly({"train": ["a"], "validation": ["a"], "test": ["c"]}, wanted) == [
+        "3 images, of which 2 of 3"
+    ]
+    assert why_divided_wrongly({"train": ["a", "b"], "validation": [], "test": ["c"]}, wanted) == [
+        "0 of 2 held out to validation"
+    ]
+    assert why_labelled_wrongly({"a": ["ash"], "b": []}, {"a": "ash", "b": [0, 0, 0]}, None) == []
+    assert why_labelled_wrongly({"a": ["elm"]}, {"a": "ash"}, None) == ["'a' has ['elm'], not ['ash']"]
+    assert why_labelled_wrongly({"a": ["elm"]}, {"a": "ash"}, "a") == []
 
 
 @pytest.mark.slow

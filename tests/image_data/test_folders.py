@@ -6,8 +6,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from layouts import Maker
 
+from benchmarks.faults.layouts import Maker
 from image_data.folders import collect_folder, find_images
 from image_data.splits import DataError
 

@@ -50,6 +50,8 @@ class Expected(NamedTuple):
 class Maker:
     """Makes one folder below `root`, and notes down what is to be found there."""
 
+    classes, prefixes = CLASSES, PREFIXES  # names of class folders, and beginnings of those of files
+
     def __init__(self, root, seed):
         self.random, self.root, self.outside = Random(seed), Path(root) / "data", Path(root) / "outside"
         self.images, self.num_unread, self.is_warned, self.number = {}, 0, False, 0
@@ -68,11 +70,11 @@ class Maker:
         self.fill(root, "train", None)
 
     def make_classes(self, root):
-        for name in self.some(CLASSES):
+        for name in self.some(self.classes):
             self.fill(root / self.spelled(name), "train", name)
 
     def make_classes_and_loose_images(self, root):
-        for name in self.some(CLASSES):
+        for name in self.some(self.classes):
             self.fill(root / name, "train", None)
         self.image(root, "train", None)
 
@@ -96,7 +98,7 @@ class Maker:
 
     def make_splits_in_classes(self, root):
         names = self.split_names()
-        for label in self.some(CLASSES):
+        for label in self.some(self.classes):
             for split, name in names.items():
                 self.fill(root / label / name, split, label)
         if self.random.random() < 0.3:
@@ -120,7 +122,7 @@ class Maker:
             self.fill(root / name, "train", name)
 
     def make_images_and_descriptions_without_splits(self, root):
-        for name in self.some(CLASSES):
+        for name in self.some(self.classes):
             self.fill(root / "images" / name, "train", name)
         self.describe(root / "masks", are_images=True)
 
@@ -135,7 +137,7 @@ class Maker:
     def split_folders(self, root, within=lambda folder: folder):
         """Fill folders of splits, with class folders or without; returns them."""
         has_classes = self.random.random() < 0.6
-        classes = self.some(CLASSES)
+        classes = self.some(self.classes)
         folders = {split: root / name for split, name in self.split_names().items()}
         for split, folder in folders.items():
             for label in classes if has_classes else (None,):
@@ -153,15 +155,19 @@ class Maker:
     def image(self, folder, split, label):
         folder.mkdir(parents=True, exist_ok=True)
         self.number += 1
-        path = folder / f"{self.random.choice(PREFIXES)}{self.number}{self.random.choice(SUFFIXES)}"
+        path = folder / f"{self.random.choice(self.prefixes)}{self.number}{self.random.choice(SUFFIXES)}"
         if self.random.random() < 0.05:  # an image that is kept elsewhere
             self.outside.mkdir(exist_ok=True)
             target = self.outside / path.name
-            target.touch()
+            self.write(target)
             path.symlink_to(target)
         else:
-            path.touch()
+            self.write(path)
         self.images[str(path.relative_to(self.root))] = (split, label)
+
+    def write(self, path):
+        """Write the image of this number; here a file without content, where only names are looked at."""
+        path.touch()
 
     def unread(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
