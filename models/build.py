@@ -7,6 +7,7 @@ import keras
 
 from models.base import dummy_batch
 from models.catalog import MODELS, OBJECTIVES, code_of
+from models.graphs import custom_gradients_let_go
 from models.noise import noise_seed
 
 # A user's keras.json may set other values, and the code of the models relies on these.
@@ -22,7 +23,7 @@ def lay_out_model(config):
 
 def build_model(config):
     """The model that a config describes, with freshly drawn weights that are a function of config.seed alone."""
-    with _drawing_from(config.seed):
+    with _drawing_from(config.seed), custom_gradients_let_go():  # Keras traces layers to know their shapes
         model = code_of(MODELS[config.model].model)(config)
         model(dummy_batch(config.image_shape, len(config.label_names)), noise_seed(config.seed))
     return model

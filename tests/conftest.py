@@ -20,7 +20,6 @@ import fake_wandb
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from tensorflow.python.framework.ops import gradient_registry
 
 import assignment
 from atomic_files import held
@@ -49,15 +48,6 @@ def without_xla(request, monkeypatch):
     """Dense networks run as graphs, which are there in a fraction of XLA's time, but in tests that are marked xla."""
     if "xla" not in request.keywords:
         monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(is_dense=False))
-
-
-@pytest.fixture(autouse=True)
-def graphs_are_let_go():
-    """TensorFlow keeps every custom gradient of a graph, such as that of silu, and with it the graph, for ever."""
-    yield
-    gradients = gradient_registry._registry
-    for name in [name for name in gradients if name.startswith("CustomGradient-")]:
-        del gradients[name]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,6 +1,8 @@
 """Runs that are told to stop, by SIGTERM or SIGINT, at any time of their life."""
 
+import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -40,9 +42,11 @@ def signals(count, generator, folder):
 def stop_once(kind, number, at, folder, whole):
     """The Trial of one signal, `at` seconds after the start of the process."""
     flags = FLAGS if kind == "run" else STUDY
+    earlier = seconds_of_children()
     process = start(folder, flags)
     time.sleep(at)
     is_over = process.poll() is not None
+    computed = 0.0 if is_over else seconds_of(process)
     process.send_signal(number)
     sent = time.monotonic()
     try:
@@ -52,7 +56,8 @@ def stop_once(kind, number, at, folder, whole):
         code = process.wait()
     seconds, text = time.monotonic() - sent, printed(folder)
     stage = stage_of(folder, text)
-    what = f"{kind}, {number.name} after {at:.1f} s, {stage}: {seconds:.1f} s"
+    computed = seconds_of_children() - earlier - computed
+    what = f"{kind}, {number.name} after {at:.1f} s, {stage}: {seconds:.1f} s, {computed:.1f} of them computing"
     if is_over or code == 0:
         return Trial(f"{what}, at its end", f"exit {code} {last_line(folder)}" if code else "")
     problems = [f"took more than {LIMIT:.0f} s"] * (seconds > LIMIT)
@@ -66,6 +71,19 @@ def stop_once(kind, number, at, folder, whole):
     runs = [RUN] if kind == "run" else ["digits_vae_seed0", "digits_vae_seed1"]
     problems += filter(None, [differences(whole, folder, run) for run in runs] if not problems else [])
     return Trial(what, "; ".join(problems))
+
+
+def seconds_of(process):
+    """The processor time that a process has taken so far, in seconds."""
+    with open(f"/proc/{process.pid}/stat") as file:
+        user, system = file.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def seconds_of_children():
+    """That of all processes that this one has begun and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def stage_of(folder, text):

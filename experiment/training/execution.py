@@ -1,7 +1,7 @@
 """How programs are compiled, how many steps a call makes, and in which precision. Nothing else decides this."""
 
 import os
-from functools import partial
+from functools import partial, wraps
 from math import prod
 from typing import NamedTuple
 
@@ -9,10 +9,24 @@ import tensorflow as tf
 
 from experiment.files.environment import cpu_flags
 from models.catalog import NETWORKS
+from models.graphs import custom_gradients_let_go
 
-# The code writes loops and branches on tensors as tf.while_loop and tf.cond, so it needs no AutoGraph. AutoGraph
-# rewrites the source of every function; without it a program is traced in half the time.
-compiled = partial(tf.function, autograph=False)
+
+def compiled(function=None, **options):
+    """Compile a function as tf.function does, which takes the options.
+
+    The code writes loops and branches on tensors as tf.while_loop and tf.cond, so it needs no AutoGraph. AutoGraph
+    rewrites the source of every function; without it a program is traced in half the time.
+    """
+    if function is None:
+        return partial(compiled, **options)
+
+    @wraps(function)
+    def traced(*arguments):
+        with custom_gradients_let_go():
+            return function(*arguments)
+
+    return tf.function(traced, autograph=False, **options)
 
 
 def compiled_for_any_batch(function):

@@ -12,6 +12,7 @@ from benchmarks.faults.flags import line_of, run_line
 from benchmarks.faults.folders import CHANGES, random_folders, why_divided_wrongly, why_labelled_wrongly
 from benchmarks.faults.kills import kill, torn
 from benchmarks.faults.signals import signals
+from benchmarks.faults.soak import of_growth, soak
 from benchmarks.faults.trials import differences
 
 
@@ -94,6 +95,17 @@ def test_a_folder_that_is_read_wrongly_is_a_problem():
 def test_runs_survive(fault, count, tmp_path):
     trials = list(fault(count, np.random.default_rng(1), tmp_path))
     assert len(trials) == count and problems(trials) == []
+
+
+@pytest.mark.slow
+def test_runs_in_one_process_leave_nothing_behind(tmp_path):
+    trials = list(soak(28, np.random.default_rng(0), tmp_path))
+    assert len(trials) == 29 and problems(trials) == []
+
+
+def test_memory_that_grows_is_a_problem():
+    assert of_growth("last", [700, 701, 700, 701]) == ("last; +0.20 MB a run over the last 4", [])
+    assert of_growth("last", [700, 702, 704]) == ("last; +2.00 MB a run over the last 3", ["more than 1.0 MB a run"])
 
 
 @pytest.mark.slow

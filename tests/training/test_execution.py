@@ -1,10 +1,12 @@
-"""For which precisions a machine has units, and what `auto` means."""
+"""What programs leave behind, for which precisions a machine has units, and what `auto` means."""
 
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.ops import gradient_registry
 
 from experiment.files import environment
-from experiment.training.execution import has_units_for, precision_of
+from experiment.training.execution import compiled, has_units_for, precision_of
+from models.build import build_model
 
 AMX = "model name\t: Intel(R) Xeon(R)\nflags\t\t: fpu avx512f avx512_bf16 amx_bf16 amx_tile\n\nprocessor\t: 1\n"
 
@@ -49,3 +51,20 @@ def test_auto_is_float32_on_every_machine(machine, make_config):
     assert precision_of(make_config(network="conv")) == "float32"
     for named in ("float32", "mixed_bfloat16", "mixed_float16"):
         assert precision_of(make_config(precision=named)) == named
+
+
+def test_no_graph_is_kept_for_its_custom_gradients(make_config):
+    """TensorFlow registers one for every silu that it traces. It is needed while its graph is differentiated, only."""
+    before = set(gradient_registry.list())
+    model = build_model(make_config(network="conv", hidden_sizes=(2,), activation="silu", image_shape=(8, 8, 1)))
+
+    @compiled
+    def slope(values):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            total = tf.reduce_sum(tf.nn.silu(values))
+        assert set(gradient_registry.list()) - before
+        return tape.gradient(total, values)
+
+    assert slope(tf.zeros([3])).numpy().tolist() == [0.5, 0.5, 0.5] and model.built
+    assert set(gradient_registry.list()) == before
