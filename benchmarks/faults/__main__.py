@@ -27,6 +27,7 @@ FAULTS = {
     "full_disk": ("benchmarks.faults.disk:full_disk", 40, "a disk that fills at a random byte of what a run writes"),
     "flags": ("benchmarks.faults.flags:random_flags", 2000, "random command lines"),
     "soak": ("benchmarks.faults.soak:soak", 200, "short runs of many kinds in one process, then a study"),
+    "bits": ("benchmarks.faults.bits:bits", 10, "the same runs where hashes, folder, locale, time zone, ... differ"),
     "folders": ("benchmarks.faults.folders:random_folders", 1000, "random folders of images and lists of labels"),
     "images": ("benchmarks.faults.images:random_images", 1000, "random image files, most of them mutated"),
 }
