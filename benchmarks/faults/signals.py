@@ -8,7 +8,17 @@ import signal
 import subprocess
 import time
 
-from benchmarks.faults.trials import PATIENCE, Trial, differences, finish, has_state, last_line, printed, start
+from benchmarks.faults.trials import (
+    PATIENCE,
+    Trial,
+    differences,
+    finish,
+    has_state,
+    last_line,
+    printed,
+    start,
+    wait_until,
+)
 
 RUN = "stopped"
 FLAGS = ["--run_name", RUN, "--dataset", "digits", "--limit", "400", "--hidden_sizes", "16", "--batch_size", "10"]
@@ -21,16 +31,16 @@ CODES = {signal.SIGINT: {130, -signal.SIGINT}, signal.SIGTERM: {143, -signal.SIG
 def signals(count, generator, folder):
     """Signals to a run while it reads, compiles, trains, saves, evaluates and draws, and every fifth to a study.
 
-    The run is then continued to its end by the command that it printed; without one, from its start. Yields a Trial for
-    each signal.
+    When is drawn in seconds of the processor, so that other programs do not change what a signal meets. The run is then
+    continued to its end by the command that it printed; without one, from its start. Yields a Trial for each signal.
     """
     whole = {"run": folder / "whole", "study": folder / "whole_study"}
     seconds = {}
     for kind, flags in (("run", FLAGS), ("study", STUDY)):
-        started = time.monotonic()
+        earlier = seconds_of_children()
         if finish(whole[kind], flags):
             raise RuntimeError(printed(whole[kind]))
-        seconds[kind] = time.monotonic() - started
+        seconds[kind] = seconds_of_children() - earlier
     for index in range(count):
         kind, number = "study" if index % 5 == 4 else "run", (signal.SIGINT, signal.SIGTERM)[index % 2]
         at = generator.uniform(0.0, seconds[kind])
@@ -40,12 +50,11 @@ def signals(count, generator, folder):
 
 
 def stop_once(kind, number, at, folder, whole):
-    """The Trial of one signal, `at` seconds after the start of the process."""
+    """The Trial of one signal, when the process has computed for `at` seconds."""
     flags = FLAGS if kind == "run" else STUDY
     earlier = seconds_of_children()
     process = start(folder, flags)
-    time.sleep(at)
-    is_over = process.poll() is not None
+    is_over = not wait_until(lambda: seconds_of(process) >= at, process)
     computed = 0.0 if is_over else seconds_of(process)
     process.send_signal(number)
     sent = time.monotonic()
@@ -57,9 +66,10 @@ def stop_once(kind, number, at, folder, whole):
     seconds, text = time.monotonic() - sent, printed(folder)
     stage = stage_of(folder, text)
     computed = seconds_of_children() - earlier - computed
-    what = f"{kind}, {number.name} after {at:.1f} s, {stage}: {seconds:.1f} s, {computed:.1f} of them computing"
+    what = f"{kind}, {number.name} after {at:.1f} s, {stage}: {seconds:.1f} s, {computed:.1f} s of them computing"
     if is_over or code == 0:
-        return Trial(f"{what}, at its end", f"exit {code} {last_line(folder)}" if code else "")
+        what = f"{kind}, {number.name} at its end"
+        return Trial(what, f"exit {code} {last_line(folder)}" if code else "")
     problems = [f"took more than {LIMIT:.0f} s"] * (seconds > LIMIT)
     problems += [f"exit {code}"] * (code not in CODES[number]) + ["a traceback"] * ("Traceback" in text)
     named = re.search(r"with: python assignment.py (--resume \S+)", text)

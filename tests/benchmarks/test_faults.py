@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from conftest import QUICK
 
+from benchmarks.faults.bits import bits, compared, sum_of
 from benchmarks.faults.damage import damage, fuzz, problem_of
 from benchmarks.faults.disk import CannotMount, full_disk
 from benchmarks.faults.flags import line_of, run_line
@@ -95,6 +96,22 @@ def test_a_folder_that_is_read_wrongly_is_a_problem():
 def test_runs_survive(fault, count, tmp_path):
     trials = list(fault(count, np.random.default_rng(1), tmp_path))
     assert len(trials) == count and problems(trials) == []
+
+
+@pytest.mark.slow
+def test_the_world_around_a_process_does_not_change_its_bits(tmp_path):
+    trials = list(bits(3, np.random.default_rng(0), tmp_path))
+    assert [trial.what for trial in trials] == ["other hashes", "another folder", "LC_ALL=C"]
+    assert problems(trials) == []
+
+
+def test_the_checksum_of_a_run_is_that_of_its_bits():
+    small = {"dataset": "digits", "limit": 20, "num_epochs": 1, "batch_size": 10, "hidden_sizes": (4,), "seed": 7}
+    assert sum_of(small) != sum_of({**small, "seed": 8})
+    usual = {"VAE": "a", "CVAE": "b"}
+    assert compared("LC_ALL=C", usual, {**usual}).problem == ""
+    assert compared("LC_ALL=C", usual, {"VAE": "a", "CVAE": "c"}).problem == "other bits: CVAE"
+    assert compared("LC_ALL=C", usual, {"VAE": "a"}).problem == "other bits: CVAE"
 
 
 @pytest.mark.slow
