@@ -37,7 +37,7 @@ from experiment.settings.presets import PRESETS
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECORDS, RESULTS = PROJECT / "benchmarks/records", PROJECT / "RESULTS.md"
-SHIPPED = ("vae_1l", "vae_2l", "cvae_1l")
+SHIPPED = ("vae_1l", "vae_2l", "cvae_1l", "cvae_1l_class_prior")
 LIKELIHOOD_COLUMNS = (
     "`--preset`",
     "-ELBO",

@@ -87,7 +87,7 @@ PRESETS = {
     "iwae_2l_k50": Preset({**IWAE_50, "load_weights": "vae_2l", "num_epochs": 8}, -82.90, 0.1, TABLE_1),
     "cvae_1l": Preset({**ONE_LEVEL, "is_cvae": True, "num_epochs": 150}, -82.32, 0.1, NBIP),
     "cvae_1l_class_prior": Preset(
-        {**ONE_LEVEL, "is_cvae": True, "prior": "class", "num_epochs": 150}, -82.32, 0.1, NBIP
+        {**ONE_LEVEL, "is_cvae": True, "prior": "class", "num_epochs": 300}, -82.32, 0.1, NBIP
     ),
     "static_vae_1l": Preset({**ONE_LEVEL, "dataset": "binarized_mnist", "num_epochs": 60}, -88.71, 0.1, FIXED),
     "static_iwae_1l_k50": Preset(
