@@ -13,7 +13,7 @@ from experiment.settings.config import flags
 from experiment.settings.values import SWITCH
 
 SMALL = ["--dataset", "digits", "--limit", "12", "--num_epochs", "1", "--hidden_sizes", "4", "--batch_size", "6"]
-SMALL += ["--latent_size", "2", "--grid", "1"]
+SMALL += ["--latent_size", "2", "--grid", "1", "--xla", "off"]
 # Of what decides how long a run takes, only small values are drawn; the others need services, or hours.
 NUMBERS = ("0", "1", "2", "3", "-1", "0.5", "1e-3", "nan", "inf", "1e40", "x", "", "4,3", "2x2x1", "2x2x1*2", "7 3")
 NOT_DRAWN = {"preset", "track", "data_dir", "cache_dir", "labels"}
@@ -31,12 +31,29 @@ def random_flags(count, generator, folder):
 
 
 def line_of(generator):
-    """A random command line: the small run, and one to five more flags."""
+    """A random command line: the small run, and one to five more flags, in every other line with values they accept."""
     known = [each for each in flags() if each.name not in NOT_DRAWN]
-    line = list(SMALL)
+    line, is_sound = list(SMALL), generator.random() < 0.5
     for index in generator.choice(len(known), size=generator.integers(1, 6), replace=False):
-        line += words_of(known[index], generator)
+        words = words_of(known[index], generator)
+        for _ in range(20):
+            if not is_sound or are_accepted(known[index], words[1:]):
+                break
+            words = words_of(known[index], generator)
+        line += words
     return line
+
+
+def are_accepted(flag, words):
+    """Whether a flag by itself accepts these words."""
+    rule = flag.metadata["rule"]
+    if rule is SWITCH:
+        return True
+    try:
+        values = tuple(map(rule.parse, words))
+    except ValueError:
+        return False
+    return bool(rule.accepts(values if flag.metadata["argparse"].get("nargs") == "+" else values[0]))
 
 
 def words_of(flag, generator):
@@ -46,7 +63,7 @@ def words_of(flag, generator):
         return [f"--{flag.name}"]
     if flag.name == "dataset":
         words = [generator.choice(DATASETS)]
-    elif " of " in expected and "," in expected:  # one of, or some of, these
+    elif expected.startswith(("one of ", "one or more of ")):
         words = [generator.choice([*expected.split(" of ")[-1].split(", "), "none_of_them"])]
     elif rule.parse is str:
         words = [generator.choice(WORDS)]
