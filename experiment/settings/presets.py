@@ -45,6 +45,33 @@ IWAE_50 = {
 }
 # Doubly reparameterised gradients of the same bound (Tucker et al. 2018).
 DREG_50 = {**IWAE_50, "objective": "dreg"}
+STATIC = {"dataset": "binarized_mnist"}
+# The same with samples whose number grows, from weights that learned little by heart: an encoder that saw noise.
+GROWING_DREG = {
+    **MEASURED,
+    "objective": "dreg",
+    "num_importance_samples": 50,
+    "growing_samples": True,
+    "input_noise": 0.0,
+    "learning_rate": 0.0005,
+    "learning_rate_schedule": "cosine",
+}
+# Three levels of maps below a vector, the deep network of photographs in small.
+MAPS = {
+    "evaluate": True,
+    "iw_samples": 100,
+    "hierarchical": True,
+    "network": "residual",
+    "hidden_sizes": (32, 64),
+    "num_features": 128,
+    "latent_size": ("7x7x4*3", 32),
+    "batch_size": 100,
+    "optimizer": "adamax",
+    "learning_rate": 0.004,
+    "learning_rate_schedule": "cosine",
+    "free_nats": 0.2,
+    "skip_above": 10.0,
+}
 # M2 of Kingma et al. (2014), section 4: 50 codes; their networks have 500 units a layer.
 FEW_LABELS = {
     "evaluate": True,
@@ -89,10 +116,15 @@ PRESETS = {
     "cvae_1l_class_prior": Preset(
         {**ONE_LEVEL, "is_cvae": True, "prior": "class", "num_epochs": 300}, -82.32, 0.1, NBIP
     ),
-    "static_vae_1l": Preset({**ONE_LEVEL, "dataset": "binarized_mnist", "num_epochs": 60}, -88.71, 0.1, FIXED),
+    "static_vae_1l": Preset({**ONE_LEVEL, **STATIC, "num_epochs": 60}, -88.71, 0.1, FIXED),
     "static_iwae_1l_k50": Preset(
-        {**IWAE_50, "dataset": "binarized_mnist", "load_weights": "static_vae_1l", "num_epochs": 4}, -87.10, 0.1, FIXED
+        {**IWAE_50, **STATIC, "load_weights": "static_vae_1l", "num_epochs": 4}, -87.10, 0.1, FIXED
     ),
+    "static_elbo_1l": Preset({**ONE_LEVEL, **STATIC, "input_noise": 0.05, "num_epochs": 100}, -88.71, 0.1, FIXED),
+    "static_dreg_1l_k50": Preset(
+        {**GROWING_DREG, **STATIC, "load_weights": "static_elbo_1l", "num_epochs": 21}, -87.10, 0.1, FIXED
+    ),
+    "chvae_maps": Preset({**MAPS, "is_cvae": True, "num_epochs": 9}, -80.5, 0.0, "the aim here, log p(x given y)"),
     "m2_100": Preset({**FEW_LABELS, "labelled": 100}, 0.8803, 0.0, M2_TABLE, "label_accuracy"),
     "m2_600": Preset({**FEW_LABELS, "labelled": 600}, 0.9506, 0.0, M2_TABLE, "label_accuracy"),
     "m2_1000": Preset({**FEW_LABELS, "labelled": 1_000}, 0.9640, 0.0, M2_TABLE, "label_accuracy"),
