@@ -75,8 +75,10 @@ def stop_once(kind, number, at, folder, whole):
     named = re.search(r"with: python assignment.py (--resume \S+)", text)
     is_right = code in CODES[number] or (code == SAVED and (named or "the same command continues" in text))
     problems += [f"exit {code}"] * (not is_right) + ["a traceback"] * ("Traceback" in text)
-    again = named[1].split() if named else ["--resume", RUN] if kind == "run" and has_state(folder, RUN) else flags
-    if again == flags and kind == "run":
+    again = flags  # of a study, the same command
+    if kind == "run" and (named or has_state(folder, RUN)):
+        again = named[1].split() if named else ["--resume", RUN]
+    elif kind == "run":
         shutil.rmtree(folder)
     if finish(folder, again):
         problems.append(f"not continued: {last_line(folder)}")
