@@ -122,7 +122,7 @@ def test_runs_in_one_process_leave_nothing_behind(tmp_path):
 
 def test_memory_that_grows_is_a_problem():
     assert of_growth("last", [700, 701, 700, 701]) == ("last; +0.20 MB a run over the last 4", [])
-    assert of_growth("last", [700, 702, 704]) == ("last; +2.00 MB a run over the last 3", ["more than 1.0 MB a run"])
+    assert of_growth("last", [700, 703, 706]) == ("last; +3.00 MB a run over the last 3", ["more than 2.0 MB a run"])
 
 
 @pytest.mark.slow
