@@ -5,6 +5,7 @@ import time
 from itertools import count
 
 import numpy as np
+import pytest
 from conftest import QUICK, assert_refused, files
 
 from experiment.files.names import Run
@@ -28,6 +29,7 @@ def test_a_study_that_another_process_trains_is_refused(cli, undrawn, uncompared
     assert files(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_clock_that_goes_backwards_changes_nothing(cli, undrawn, trained, tmp_path, monkeypatch):
     """Neither the hours of the clock nor those of files decide what is saved, or what is resumed."""
     trained(*QUICK)

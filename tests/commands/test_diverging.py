@@ -25,13 +25,14 @@ def assert_finite(folder):
     assert len(arrays) > 10 and all(np.isfinite(each).all() for each in arrays)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [
         [*LEVELS, "--learning_rate", "1e6"],
-        pytest.param([*LEVELS, "--learning_rate", "1e25"], marks=pytest.mark.slow),
-        pytest.param(["--learning_rate", "1e6"], marks=pytest.mark.slow),
-        pytest.param(["--learning_rate", "1e25", "--is_cvae"], marks=pytest.mark.slow),
+        [*LEVELS, "--learning_rate", "1e25"],
+        ["--learning_rate", "1e6"],
+        ["--learning_rate", "1e25", "--is_cvae"],
     ],
     ids=" ".join,
 )
