@@ -58,7 +58,6 @@ GROWING_DREG = {
 }
 # Three levels of maps below a vector, the deep network of photographs in small.
 MAPS = {
-    "evaluate": True,
     "iw_samples": 100,
     "hierarchical": True,
     "network": "residual",
