@@ -126,5 +126,9 @@ class OneLevelModel(LatentVariableModel):
 
 
 def dummy_batch(image_shape, num_labels):
-    """A Batch of one black image with no label set. A model creates its weights on it."""
-    return Batch(tf.zeros((1, *image_shape)), tf.zeros((1, num_labels)))
+    """A Batch of one black image with no label set. A model creates its weights on it.
+
+    No part of it is None: Keras 3.12, the last for Python 3.10, asks each for its shape when it creates weights.
+    """
+    image = tf.zeros((1, *image_shape))
+    return Batch(image, tf.zeros((1, num_labels)), seen=image)
