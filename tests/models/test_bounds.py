@@ -21,6 +21,7 @@ class LinearGaussian(OneLevelModel):
 
     def __init__(self, encoder_is_exact):
         super().__init__()
+        self.built = True  # Keras 3.12 builds no model from a batch without labels
         self.prior_layer = StandardPrior(SimpleNamespace(num_units=2))
         generator = np.random.default_rng(0)
         self.w = generator.normal(size=(6, 2))

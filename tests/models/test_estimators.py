@@ -22,6 +22,7 @@ class LinearGaussian(OneLevelModel):
 
     def __init__(self, error):
         super().__init__()
+        self.built = True  # Keras 3.12 builds no model from a batch without labels
         self.prior_layer = StandardPrior(SimpleNamespace(num_units=2))
         w, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 2)))
         self.w, self.b, self.s = tf.constant(w, tf.float32), tf.Variable(tf.zeros(6)), 0.5
