@@ -103,10 +103,10 @@ def run_experiment(config, resumed=None, named=None, command="", dataset=None):
     if config.num_epochs == 0 and not config.limit and config.data_fingerprint not in (None, dataset.fingerprint):
         dataset = dataset._replace(notes=(*dataset.notes, OTHER_IMAGES))
     config = settle_with_data(config, dataset, resumed)
-    if config.num_epochs and config.train_on_validation:
-        dataset = trained_on_validation(dataset)
     if config.num_epochs:
         config = replace(config, precision=precision_of(config))
+        if config.train_on_validation:
+            dataset = trained_on_validation(dataset)
     num_train = len(dataset.train.images)
     if config.batch_size > num_train:
         print(f"--batch_size {config.batch_size}: there are only {num_train} training images; batches hold {num_train}")

@@ -81,10 +81,8 @@ class Forward(NamedTuple):
 def forward(model, batch, seed, num_samples=1, training=False, as_posterior=None):
     """Run a model on a batch and compute the terms of its ELBO.
 
-    Where inference sees other images than those of the batch, it is the ELBO of those of the batch all the same: with
-    noise in what is seen, q(z|x) is a mixture over the noise, and the terms are a lower bound of its ELBO.
-
-    Reference: Im, Ahn, Memisevic & Bengio (2017), eq. 9, for noise in what inference sees.
+    Where inference sees noise in the images, q(z|x) is a mixture over the noise. The entropy of a mixture is at least
+    the mean entropy of its parts, so these terms, of one draw of the noise, are a lower bound of its ELBO.
 
     Args:
         model: a LatentVariableModel.
@@ -96,6 +94,8 @@ def forward(model, batch, seed, num_samples=1, training=False, as_posterior=None
 
     Returns:
         A Forward of B K rows.
+
+    Reference: Im, Ahn, Memisevic & Bengio (2017), for noise in what inference sees.
     """
     output = model(batch.as_seen(), seed, num_samples=num_samples, training=training, as_posterior=as_posterior)
     images = tf.repeat(batch.images, num_samples, axis=0)

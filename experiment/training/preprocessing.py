@@ -88,7 +88,7 @@ def make_batch(images, labels):
 def add_input_noise(batch, step, config):
     """The Batch whose encoder sees a share config.input_noise of all pixels inverted, others at each step.
 
-    Reference: Im, Ahn, Memisevic & Bengio (2017), section 3.
+    Reference: Im, Ahn, Memisevic & Bengio (2017).
     """
     if not config.input_noise:
         return batch

@@ -112,6 +112,7 @@ def test_the_checksum_of_a_run_is_that_of_its_bits():
     assert compared("LC_ALL=C", usual, {**usual}).problem == ""
     assert compared("LC_ALL=C", usual, {"VAE": "a", "CVAE": "c"}).problem == "other bits: CVAE"
     assert compared("LC_ALL=C", usual, {"VAE": "a"}).problem == "other bits: CVAE"
+    assert compared("1 thread", usual, {"VAE": "a", "CVAE": "c"}) == ("1 thread, other bits: CVAE", "")
 
 
 @pytest.mark.slow
