@@ -13,9 +13,12 @@ from benchmarks.faults.trials import Trial, finish, last_line, printed
 from experiment.files.checkpoints import weights_checksum
 
 RUN = "full"
-FIRST = ["--run_name", RUN, "--dataset", "digits", "--limit", "200", "--hidden_sizes", "32", "--num_epochs", "1"]
-AGAIN = ["--resume", RUN, "--num_epochs", "2", "--every_epoch", "--tensorboard", "--codes", "--export", "savedmodel"]
-AGAIN += ["--traverse", "0", "--interpolate", "0", "1", "--grid", "3"]
+DIGITS = ["--run_name", RUN, "--dataset", "digits", "--limit", "200", "--hidden_sizes", "32", "--num_epochs", "1"]
+PHOTOGRAPHS = ["--run_name", RUN, "--dataset", "folder", "--data_dir", "photographs", "--cache_dir", "cache"]
+PHOTOGRAPHS += ["--network", "mlp", "--hidden_sizes", "32", "--image_size", "16"]
+ALL_FILES = ["--num_epochs", "2", "--every_epoch", "--tensorboard", "--codes", "--export", "savedmodel"]
+ALL_FILES += ["--traverse", "0", "--interpolate", "0", "1", "--grid", "3"]
+NUM_PHOTOGRAPHS = 40
 MEGABYTES = 100
 
 
@@ -24,35 +27,57 @@ class CannotMount(OSError):
 
 
 def full_disk(count, generator, folder):
-    """Continue a small run on a disk that has less room than it needs, by a random amount. Yields a Trial for each.
+    """Run on a disk that has less room than is needed, by a random amount. Yields a Trial for each.
 
-    The run is to end with one line that names the file and the reason. Files are whole: those from before, or new ones.
+    By turns, a run of digits is continued, and one of photographs begins, which writes an image cache too. Both write
+    every kind of file. The run is to end with one line that names the file and the reason. Files are whole: those from
+    before, or new ones.
     """
-    before, whole, small = folder / "before", folder / "whole", folder / "small"
-    if finish(before, FIRST):
-        raise RuntimeError(printed(before))
-    shutil.copytree(before, whole)
-    if finish(whole, AGAIN):
-        raise RuntimeError(printed(whole))
-    needed = sum(path.stat().st_size for path in whole.rglob("*") if path.is_file())
+    kinds = []
+    for kind in (a_run_of_digits, photographs):
+        before, again = kind(folder / kind.__name__)
+        after = folder / f"{kind.__name__}, with room"
+        shutil.copytree(before, after)
+        if finish(after, again):
+            raise RuntimeError(printed(after))
+        needed = sum(path.stat().st_size for path in after.rglob("*") if path.is_file())
+        kinds.append((before, again, needed))
+    small = folder / "small"
     small.mkdir()
-    for _ in range(count):
+    for index in range(count):
+        before, again, needed = kinds[index % len(kinds)]
         with in_memory(small):
             shutil.copytree(before, small, dirs_exist_ok=True)
-            (small / "log.txt").unlink()
             room = int(needed * generator.uniform(0.0, 1.0))
             fill(small, room)
-            yield end_of(small, before, room)
+            yield end_of(again, small, before, room)
 
 
-def end_of(small, before, room):
-    """The Trial of the run on a disk with so much room, in bytes."""
+def a_run_of_digits(folder):
+    """Train a small run in `folder`. Returns the folder, and the command that continues the run."""
+    if finish(folder, DIGITS):
+        raise RuntimeError(printed(folder))
+    (folder / "log.txt").unlink()
+    return folder, ["--resume", RUN, *ALL_FILES]
+
+
+def photographs(folder):
+    """Write photographs into `folder`. Returns the folder, and the command that trains on them."""
+    images = folder / "photographs"
+    images.mkdir(parents=True)
+    for index in range(NUM_PHOTOGRAPHS):
+        Image.linear_gradient("L").resize((16, 16)).rotate(9 * index).save(images / f"{index}.png")
+    return folder, [*PHOTOGRAPHS, *ALL_FILES]
+
+
+def end_of(command, small, before, room):
+    """The Trial of a command on a disk with so much room, in bytes."""
     log = before.parent / "logs"  # elsewhere: what is printed needs room, too
     shutil.rmtree(log, ignore_errors=True)
     log.mkdir()
-    code = finish(small, AGAIN, log=log / "log.txt")
+    code = finish(small, command, log=log / "log.txt")
     line = last_line(log)
-    what = f"{room:,} bytes of room, exit {code}, {line[:160]}"
+    what = f"{before.name}, {room:,} bytes of room, exit {code}, {line[:160]}"
     problems = []
     if code == 0 and "No space left" in printed(log):
         problems.append("ends with 0")
@@ -68,7 +93,7 @@ def end_of(small, before, room):
             problems.append(f"{name} is left")
         elif not ((before / name).is_file() and (before / name).read_bytes() == path.read_bytes()) and not whole(path):
             problems.append(f"{name} is half-written")
-    missing = [path.relative_to(before) for path in before.rglob("*") if path.is_file() and path.name != "log.txt"]
+    missing = [path.relative_to(before) for path in before.rglob("*") if path.is_file()]
     problems += [f"{name} is gone" for name in missing if not (small / name).is_file()]
     return Trial(what, "; ".join(problems))
 
@@ -83,6 +108,8 @@ def whole(path):
                 json.loads(path.read_text())
             case ".npz":
                 dict(np.load(path))
+            case ".npy":
+                np.load(path)
             case ".csv":
                 rows = list(csv.reader(path.open()))
                 return len({len(row) for row in rows}) == 1
