@@ -52,8 +52,8 @@ WORLDS = {  # what a process is told; a number stands for a random one
 def bits(count, generator, folder):
     """Train four small models in processes that differ in one thing. Yields a Trial for each.
 
-    All bits are to be those of the usual world, but where the number of threads is another. Locales that the machine
-    does not know are left out.
+    All bits are to be those of the usual world, but those of convolutions where the number of threads is another.
+    Locales that the machine does not know are left out.
     """
     (folder / "usual").mkdir()
     usual = printed_sums(folder / "usual", {})
@@ -69,9 +69,10 @@ def bits(count, generator, folder):
 
 def compared(name, usual, found):
     """The Trial of a world in which these checksums were found."""
-    others = [run for run in usual if found.get(run) != usual[run]]
-    words = f"other bits: {', '.join(others)}" if others else ""
-    return Trial(f"{name}, {words}" if words else name) if name in THREADS else Trial(name, words)
+    others = [run for run in RUNS if found.get(run) != usual[run]]
+    if name in THREADS and others == ["folder"]:
+        return Trial(f"{name}, other bits with convolutions")
+    return Trial(name, f"other bits: {', '.join(others)}" if others else "")
 
 
 def printed_sums(folder, told):

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from functools import partial
 
 import numpy as np
+import tensorflow as tf
 
 from benchmarks.faults.images import MEGABYTES, changed
 from benchmarks.faults.trials import Trial, finish, printed
@@ -191,6 +192,8 @@ class Readers:
             self.by_file[name] = partial(only_read, read, folder / name)
 
     def read_state(self):
+        for variable in self.state.variables().values():  # nothing is left of the trial before
+            variable.assign(tf.zeros_like(variable))
         restore_state(self.state, self.config, self.checkpoints)
         return {name: np.asarray(variable) for name, variable in self.state.variables().items()}
 

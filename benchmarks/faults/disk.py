@@ -40,7 +40,7 @@ def full_disk(count, generator, folder):
         shutil.copytree(before, after)
         if finish(after, again):
             raise RuntimeError(printed(after))
-        needed = sum(path.stat().st_size for path in after.rglob("*") if path.is_file())
+        needed = size_of(after) - size_of(before)
         kinds.append((before, again, needed))
     small = folder / "small"
     small.mkdir()
@@ -51,6 +51,11 @@ def full_disk(count, generator, folder):
             room = int(needed * generator.uniform(0.0, 1.0))
             fill(small, room)
             yield end_of(again, small, before, room)
+
+
+def size_of(folder):
+    """The bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def a_run_of_digits(folder):
@@ -110,6 +115,8 @@ def whole(path):
                 dict(np.load(path))
             case ".npy":
                 np.load(path)
+            case ".jsonl":
+                return all(map(json.loads, path.read_text().splitlines()))
             case ".csv":
                 rows = list(csv.reader(path.open()))
                 return len({len(row) for row in rows}) == 1

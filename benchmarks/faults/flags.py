@@ -14,6 +14,7 @@ from experiment.settings.values import SWITCH
 
 SMALL = ["--dataset", "digits", "--limit", "12", "--num_epochs", "1", "--hidden_sizes", "4", "--batch_size", "6"]
 SMALL += ["--latent_size", "2", "--grid", "1", "--xla", "off"]
+RESULTS = "outputs/digits_vae/results.json"
 # Of what decides how long a run takes, only small values are drawn; the others need services, or hours.
 NUMBERS = ("0", "1", "2", "3", "-1", "0.5", "1e-3", "nan", "inf", "1e40", "x", "", "4,3", "2x2x1", "2x2x1*2", "7 3")
 NOT_DRAWN = {"preset", "track", "data_dir", "cache_dir", "labels"}
@@ -27,7 +28,7 @@ def random_flags(count, generator, folder):
     lines = [line_of(generator) for _ in range(count)]
     context = multiprocessing.get_context("spawn")
     with context.Pool(1, make_runs, (str(folder),), maxtasksperchild=TRIALS_A_PROCESS) as pool:
-        yield from pool.imap(run_line, lines)
+        yield from pool.imap(run_beside_run, lines)
 
 
 def line_of(generator):
@@ -82,6 +83,13 @@ def make_runs(folder):
     call(SMALL)
 
 
+def run_beside_run(line):
+    """The Trial of one command line in a folder that has the run of `make_runs`."""
+    if not os.path.isfile(RESULTS):
+        raise RuntimeError(f"{shlex.join(SMALL)} was to write {RESULTS}, which the lines load and continue")
+    return run_line(line)
+
+
 def run_line(line):
     """The Trial of one command line."""
     code, printed, trace = call(line)
@@ -106,6 +114,6 @@ def call(line):
             code, trace = assignment.main(line), ""
         except SystemExit as end:
             code, trace = end.code, ""
-        except BaseException:
+        except Exception:
             code, trace = 1, traceback.format_exc().strip().replace("\n", " | ")[-600:]
     return code, errors.getvalue(), trace

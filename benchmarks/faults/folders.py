@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import unicodedata
 from io import StringIO
@@ -90,7 +91,7 @@ def trial_of(maker, cache):
         dataset = load_dataset("folder", wanted.pop("data_dir", maker.root), reading=reading)
     except DataError as error:
         return Trial(f"{what}: {ascii(str(error))[:160]}", why_refused_wrongly(error, images, **wanted))
-    except BaseException as error:  # what a user would see as a traceback
+    except Exception as error:  # what a user would see as a traceback
         return Trial(what, f"{type(error).__name__}: {error}")
     return Trial(what, why_read_wrongly(dataset, images, maker.files, **wanted))
 
@@ -229,8 +230,9 @@ def why_refused_wrongly(error, images, refused=None, labels=None, attributes=Non
     if "\n" in text or not text.isprintable():
         return f"not one printable line: {text!r}"
     if refused:
-        plain = "".join(letter for letter in refused if letter.isascii() and letter.isprintable())
-        return "" if refused in text or plain.split(".")[-1] in text else f"does not name {refused!r}: {text}"
+        numbered = re.search(r"\d+\.\w+$", refused)  # what is left of a name that cannot be printed whole
+        is_named = refused in text or (numbered and numbered[0] in text)
+        return "" if is_named else f"does not name {refused!r}: {text}"
     left = [split for file, (split, _) in images.items() if file != unreadable]
     missing = {"validation", "test"} - {*left}
     if left.count("train") <= len(missing) and "none would be left to train on" in text:

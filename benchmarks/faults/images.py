@@ -51,7 +51,7 @@ def problem_of(path, is_changed):
         pixels = read_image(path, FORM).pixels
     except UnreadableImage as reason:
         return "" if is_changed and str(reason) and "\n" not in str(reason) else f"refused: {reason}"
-    except BaseException as error:  # what a user would see as a traceback
+    except Exception as error:  # what a user would see as a traceback
         return f"{type(error).__name__}: {error}"
     if pixels.shape != FORM.shape or pixels.dtype != np.uint8:
         return f"{pixels.dtype} {pixels.shape}"

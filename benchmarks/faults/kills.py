@@ -15,6 +15,7 @@ from benchmarks.faults.trials import (
     finish,
     has_state,
     last_line,
+    printed,
     rows_of,
     start,
     wait_until,
@@ -52,9 +53,9 @@ def kill(count, generator, folder):
             raise RuntimeError(problem)
         total = len(rows_of(whole, RUN))
         done = []
-        for index in range(len(share)):
+        for index, number in enumerate(share):
             least = int(total * (index + generator.uniform(0.2, 0.8)) / (len(share) + 1))
-            done.append(kill_once(kind, killed, flags, least, index % 2 == 0, generator))
+            done.append(kill_once(kind, killed, flags, least, number % 2 == 0, generator))
         again = ["--resume", RUN, *flags[-2:]] if kind == "two workers" else ["--resume", RUN]
         problem = run_to_the_end(kind, killed, again) or differences(whole, killed, RUN)
         yield from (Trial(f"{kind}, killed {when}", problem) for when in done)
@@ -118,7 +119,8 @@ def torn(count, generator, folder):
 
     Yields a Trial for each kill.
     """
-    finish(folder, [*LARGE, "--num_epochs", "1"])
+    if finish(folder, [*LARGE, "--num_epochs", "1"]):
+        raise RuntimeError(printed(folder))
     checkpoints = folder / CHECKPOINTS / RUN
     megabytes = (checkpoints / STATE_FILE).stat().st_size / 1e6
     for _ in range(count):
@@ -128,6 +130,8 @@ def torn(count, generator, folder):
         is_in_save = wait_until(lambda: len(rows_of(folder, RUN)) >= num_rows, process)  # noqa: B023
         is_in_save = is_in_save and wait_until(half_made.exists, process)
         time.sleep(generator.uniform(0.0, 0.05))
+        if process.poll() is not None:
+            raise RuntimeError(f"ended before it was killed: {last_line(folder)}")
         process.kill()
         process.wait()
         states = {}

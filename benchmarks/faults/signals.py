@@ -68,10 +68,10 @@ def stop_once(kind, number, at, folder, whole):
     stage = stage_of(folder, text)
     computed = seconds_of_children() - earlier - computed
     what = f"{kind}, {number.name} after {at:.1f} s, {stage}: {seconds:.1f} s, {computed:.1f} s of them computing"
-    if is_over or code == 0:
-        what = f"{kind}, {number.name} at its end"
-        return Trial(what, f"exit {code} {last_line(folder)}" if code else "")
     problems = [f"took more than {LIMIT:.0f} s"] * (seconds > LIMIT)
+    if is_over or code == 0:  # it came when nothing was left to stop
+        problems += [f"exit {code} {last_line(folder)}"] * bool(code)
+        return Trial(f"{kind}, {number.name} at its end", "; ".join(problems or differing(whole, folder, kind)))
     named = re.search(r"with: python assignment.py (--resume \S+)", text)
     is_right = code in CODES[number] or (code == SAVED and (named or "the same command continues" in text))
     problems += [f"exit {code}"] * (not is_right) + ["a traceback"] * ("Traceback" in text)
@@ -82,9 +82,13 @@ def stop_once(kind, number, at, folder, whole):
         shutil.rmtree(folder)
     if finish(folder, again):
         problems.append(f"not continued: {last_line(folder)}")
+    return Trial(what, "; ".join(problems or differing(whole, folder, kind)))
+
+
+def differing(whole, folder, kind):
+    """In what the runs of a kind differ from those that were not stopped: texts."""
     runs = [RUN] if kind == "run" else ["digits_vae_seed0", "digits_vae_seed1"]
-    problems += filter(None, [differences(whole, folder, run) for run in runs] if not problems else [])
-    return Trial(what, "; ".join(problems))
+    return [*filter(None, (differences(whole, folder, run) for run in runs))]
 
 
 def seconds_of(process):

@@ -108,11 +108,12 @@ def test_the_world_around_a_process_does_not_change_its_bits(tmp_path):
 def test_the_checksum_of_a_run_is_that_of_its_bits():
     small = {"dataset": "digits", "limit": 20, "num_epochs": 1, "batch_size": 10, "hidden_sizes": (4,), "seed": 7}
     assert sum_of(small) != sum_of({**small, "seed": 8})
-    usual = {"VAE": "a", "CVAE": "b"}
+    usual = {"VAE": "a", "CVAE": "b", "HVAE": "c", "folder": "d"}
     assert compared("LC_ALL=C", usual, {**usual}).problem == ""
-    assert compared("LC_ALL=C", usual, {"VAE": "a", "CVAE": "c"}).problem == "other bits: CVAE"
-    assert compared("LC_ALL=C", usual, {"VAE": "a"}).problem == "other bits: CVAE"
-    assert compared("1 thread", usual, {"VAE": "a", "CVAE": "c"}) == ("1 thread, other bits: CVAE", "")
+    assert compared("LC_ALL=C", usual, {**usual, "CVAE": "e"}).problem == "other bits: CVAE"
+    assert compared("LC_ALL=C", usual, {}).problem == "other bits: VAE, CVAE, HVAE, folder"
+    assert compared("1 thread", usual, {**usual, "folder": "e"}) == ("1 thread, other bits with convolutions", "")
+    assert compared("1 thread", usual, {**usual, "CVAE": "e"}).problem == "other bits: CVAE"
 
 
 @pytest.mark.slow
