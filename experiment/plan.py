@@ -41,6 +41,7 @@ from models.catalog import SELECTORS
 FACTOR_IW_SAMPLES = 100
 OF_STUDIES = ("seeds", "jobs", "member")  # what is given for a study as a whole, not for its runs
 OF_ALL_STAGES = {"data_dir", "cache_dir", "seed", "strategy", "xla", "track", "save_seconds", "steps_per_call"}
+OF_ALL_STAGES |= {"limit", "train_on_validation", "evaluate", "iw_samples"}
 SCORED_WITH = {"score", "load_weights", "anomalies", "iw_samples", "skip_unreadable", "export", "run_name", "cache_dir"}
 
 

@@ -38,7 +38,8 @@ def main():
     parser.add_argument(
         "fault", choices=FAULTS, help="; ".join(f"{name}: {words}" for name, (*_, words) in FAULTS.items())
     )
-    parser.add_argument("--count", type=int, help="how many trials (default: those of docs/reliability.md)")
+    usual = ", ".join(f"{name} {count}" for name, (_, count, _) in FAULTS.items())
+    parser.add_argument("--count", type=int, help=f"how many trials (default: {usual})")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     code, usual, _ = FAULTS[options.fault]

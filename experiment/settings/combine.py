@@ -116,6 +116,11 @@ def resolve_resumed(given, saved):
             f"--num_epochs {num_epochs}: the learning rate was planned to fall to 0 within {saved.num_epochs} epochs; "
             "leave the flag out, or train on with --load_weights"
         )
+    if saved.growing_samples and num_epochs != saved.num_epochs:
+        raise ConfigError(
+            f"--num_epochs {num_epochs}: the samples were planned to grow to {saved.num_importance_samples} within "
+            f"{saved.num_epochs} epochs; leave the flag out, or train on with --load_weights"
+        )
     preset = saved.preset if num_epochs == saved.num_epochs else None
     return replace(saved, **{**given, "run_name": saved.run_name, "preset": preset})
 
@@ -128,7 +133,7 @@ def with_preset(given):
     preset = PRESETS.get(given.get("preset"))
     if preset is None:
         return given
-    decisive = names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "seed"} | {"load_weights"}
+    decisive = names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "seed"} | {"load_weights", "iw_samples"}
     is_changed = given.keys() & decisive
     return {**preset.settings, "run_name": given["preset"], **given, **({"preset": None} if is_changed else {})}
 

@@ -165,6 +165,12 @@ def _refuse_impossible_objectives(config):
     for name, least in objective.least.items():
         if getattr(config, name) < least:
             raise ConfigError(f"{received(name, getattr(config, name))} with {given}: expected at least {least}")
+    num_stages = 1 + (config.num_importance_samples - 1).bit_length()
+    if config.growing_samples and 0 < config.num_epochs < num_stages:
+        raise ConfigError(
+            f"--num_epochs {config.num_epochs} with --growing_samples: 1, 2, 4 ... {config.num_importance_samples} "
+            f"samples need an epoch each; expected at least {num_stages} epochs, or fewer --num_importance_samples"
+        )
 
 
 def _refuse_impossible_labels(config):

@@ -3,6 +3,7 @@
 from math import log
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from experiment.training.devices import of_all_devices, summed_over_devices
@@ -12,6 +13,8 @@ from models.bounds import forward
 from models.noise import share_of_noise
 from models.objectives import loss_of, posterior_of
 from models.precision import trunks_in
+
+SMALLEST = np.finfo(np.float32).tiny  # the logarithm of a norm of 0 would stay in the mean for ever
 
 
 class StepMetrics(NamedTuple):
@@ -82,7 +85,7 @@ def has_usual_norm(norm, is_finite, state, config):
     """
     if not config.skip_above:
         return tf.constant(True)
-    distance = tf.math.log(norm) - state.mean_log_norm
+    distance = tf.math.log(tf.maximum(norm, SMALLEST)) - state.mean_log_norm
     share = tf.maximum(0.01, 1.0 / tf.cast(state.step + 1, tf.float32))
     state.mean_log_norm.assign_add(tf.where(is_finite, share * distance, 0.0))
     return (distance <= log(config.skip_above)) | (state.step < 100)

@@ -17,7 +17,7 @@ from experiment.files.names import (
     newest_run,
     next_free_run,
 )
-from experiment.plan import configure
+from experiment.plan import configure, stages_before
 from experiment.settings.combine import resolve
 from experiment.settings.presets import PRESETS
 from experiment.settings.refusals import ConfigError
@@ -139,6 +139,15 @@ def test_a_preset_is_settings_that_flags_override():
         assert configure({"preset": "vae_1l", **given})[0].preset is None, "another run than the published one"
     with pytest.raises(ConfigError, match="--preset vae_3l: expected one of vae_1l, iwae_1l_k50, "):
         configure({"preset": "vae_3l"})
+
+
+def test_a_first_stage_has_the_data_and_the_evaluation_of_the_preset(monkeypatch, tmp_path):
+    monkeypatch.setattr("experiment.plan.SHIPPED", tmp_path / "nothing")
+    asked = {"limit": 100, "train_on_validation": True, "evaluate": False, "iw_samples": 0}
+    (stage,) = stages_before({"preset": "static_dreg_1l_k50", **asked, "num_epochs": 8})
+    assert stage.given == {"preset": "static_elbo_1l", **asked}
+    config, _ = configure(stage.given)
+    assert config.preset is None and config.num_epochs == PRESETS["static_elbo_1l"].settings["num_epochs"]
 
 
 @pytest.mark.parametrize("name", PRESETS)

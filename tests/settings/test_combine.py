@@ -141,6 +141,23 @@ def test_a_resumed_run_keeps_its_settings():
         resolve_resumed({"beta": 1.0}, saved)
 
 
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"learning_rate_schedule": "cosine"}, "the learning rate was planned to fall to 0 within 8 epochs"),
+        (
+            {"objective": "iwae", "num_importance_samples": 5, "growing_samples": True},
+            "the samples were planned to grow to 5 within 8 epochs",
+        ),
+    ],
+)
+def test_a_plan_of_all_epochs_keeps_their_number(settings, message):
+    saved = resolve({"dataset": "digits", "num_epochs": 8, **settings})
+    assert resolve_resumed({"num_epochs": 8}, saved) == saved
+    with pytest.raises(ConfigError, match=f"--num_epochs 9: {message}; leave the flag out"):
+        resolve_resumed({"num_epochs": 9}, saved)
+
+
 WEIGHTS_OF_OLD_RUN = {
     "elbo": {"beta": 4.0, "level_betas": (3.0,), "free_nats": 2.0, "beta_schedule": "linear"},
     "iwae": {"num_importance_samples": 17},

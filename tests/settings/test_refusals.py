@@ -112,6 +112,10 @@ def test_refusals(given, message):
             {"objective": "iwae", "num_importance_samples": 1},
             "--num_importance_samples 1 with --objective iwae: expected at least 2",
         ),
+        (
+            {"objective": "iwae", "num_importance_samples": 50, "growing_samples": True, "num_epochs": 6},
+            "--num_epochs 6 with --growing_samples: .* 50 samples need an epoch each; expected at least 7 epochs",
+        ),
         ({"objective": "beta_tc", "hierarchical": True}, "it is for models of one level"),
         ({"objective": "mmd", "hierarchical": True}, "it is for models of one level"),
         ({"capacity": 5.0}, "--capacity 5.0 with --objective elbo"),

@@ -388,6 +388,7 @@ def test_an_unusual_gradient_is_skipped_and_usual_again_where_it_stays(make_conf
     before = float(state.mean_log_norm)
     has_usual_norm(tf.constant(np.nan), False, state, config)
     assert float(state.mean_log_norm) == before
+    assert has_usual_norm(tf.constant(0.0), True, state, config) and np.isfinite(state.mean_log_norm)
 
 
 def test_a_skipped_step_changes_no_weight_and_is_not_counted_against_the_run(make_config, split):
