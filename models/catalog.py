@@ -243,7 +243,7 @@ MODELS = {
         is_conditional=True,
         runs_in_page=True,
         finds_labels=True,
-        objectives=("elbo", "capacity"),
+        objectives=("elbo",),
     ),
     "hvae": Model(
         "models.hvae:HVAE", chosen_by={"hierarchical": True}, prior="p(z)", has_levels=True, settings=TOP_DOWN

@@ -53,9 +53,7 @@ class M2(CVAE):
         penalty = self.label_weight * tf.math.divide_no_nan(cross_entropy, share_known)
         if not training:
             output = super().call(batch, seed, num_samples, training, as_posterior)
-            penalty = tf.repeat(penalty, num_samples)
-            known = LatentWithLabel(output.latents[0], tf.ones_like(penalty)[:, None], log(self.num_labels))
-            return output._replace(latents=(known,), penalty=penalty)
+            return output._replace(penalty=tf.repeat(penalty, num_samples))
         is_unknown = 1.0 - tf.reduce_sum(batch.labels, axis=1, keepdims=True)
         posterior = batch.labels + is_unknown * tf.exp(log_q)
         label_rate = log(self.num_labels) + is_unknown[:, 0] * tf.reduce_sum(tf.exp(log_q) * log_q, axis=1)
@@ -84,7 +82,7 @@ class LatentWithLabel(NamedTuple):
 
     latent: Latent  # of B Y rows
     posterior: tf.Tensor  # q(y|x), [B, Y]; one for a known label
-    label_rate: tf.Tensor | float  # KL(q(y|x) || p(y)), nats [B]; log Y for a known label
+    label_rate: tf.Tensor  # KL(q(y|x) || p(y)), nats [B]
 
     @property
     def rate(self):

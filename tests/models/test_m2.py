@@ -54,15 +54,11 @@ def test_the_bound_is_tight_where_the_classifier_is_bayes_rule(model, images):
     np.testing.assert_allclose(bound, logsumexp(joint, axis=1), rtol=1e-5)
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_with_labels_it_is_the_bound_of_the_cvae_and_the_classifier_learns(model, images, training):
+def test_with_labels_it_is_the_bound_of_the_cvae_and_the_classifier_learns(model, images):
     classes = np.array([0, 2, 1, 1, 0])
     labels = np.eye(NUM_LABELS, dtype=np.float32)[classes]
-    found = forward(model, Batch(images, labels), SEED, training=training)
-    bounds, tolerance = joint_bounds(model, images)[np.arange(5), classes], 1e-5 if training else 0.05
-    np.testing.assert_allclose(found.terms.elbo, bounds, rtol=tolerance)  # other noise in validation
-    exact = CVAE.call(model, Batch(images, labels), SEED).latents[0].rate + np.log(NUM_LABELS)
-    np.testing.assert_allclose(found.terms.rate[:, 0], exact, rtol=1e-5)
+    found = forward(model, Batch(images, labels), SEED, training=True)
+    np.testing.assert_allclose(found.terms.elbo, joint_bounds(model, images)[np.arange(5), classes], rtol=1e-5)
     cross_entropy = -model.log_label_posterior(images).numpy()[np.arange(5), classes]
     np.testing.assert_allclose(found.penalty, 2.5 * cross_entropy, rtol=1e-5)
     wanted = -found.terms.elbo.numpy().mean() + 2.5 * cross_entropy.mean()
@@ -101,7 +97,7 @@ def test_beta_weighs_the_rate_of_label_and_codes(model, images):
 def test_where_labels_are_given_it_is_a_cvae(model, images):
     batch = Batch(images, np.eye(NUM_LABELS, dtype=np.float32)[[0, 2, 1, 1, 0]])
     found, wanted = model(batch, SEED, num_samples=2), CVAE.call(model, batch, SEED, num_samples=2)
-    np.testing.assert_array_equal(found.latents[0].latent.z, wanted.latents[0].z)
+    np.testing.assert_array_equal(found.latents[0].z, wanted.latents[0].z)
     assert found.penalty.shape == (10,) and (found.penalty.numpy() > 0).all()
 
 

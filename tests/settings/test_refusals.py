@@ -26,7 +26,7 @@ from experiment.settings.refusals import ConfigError
         ({"labelled": 0, "is_cvae": True}, "--labelled 0: expected a whole number of at least 1"),
         (
             {"labelled": 100, "is_cvae": True, "objective": "iwae"},
-            "--objective iwae with --is_cvae --labelled N: it has no such loss; expected --objective elbo or capacity",
+            "--objective iwae with --is_cvae --labelled N: it has no such loss; expected --objective elbo",
         ),
         (
             {"labelled": 100, "is_cvae": True, "network": "conv", "encoder_normalization": "batch"},
