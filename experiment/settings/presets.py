@@ -114,6 +114,9 @@ PRESETS = {
     "cvae_1l_class_prior": Preset(
         {**ONE_LEVEL, "is_cvae": True, "prior": "class", "num_epochs": 300}, -82.32, 0.1, NBIP
     ),
+    "cvae_dreg_1l_k50": Preset(
+        {**GROWING_DREG, "load_weights": "cvae_1l_class_prior", "num_epochs": 28}, -80.78, 0.1, NBIP
+    ),
     "static_vae_1l": Preset({**ONE_LEVEL, **STATIC, "num_epochs": 60}, -88.71, 0.1, FIXED),
     "static_iwae_1l_k50": Preset(
         {**IWAE_50, **STATIC, "load_weights": "static_vae_1l", "num_epochs": 4}, -87.10, 0.1, FIXED
