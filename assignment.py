@@ -273,9 +273,10 @@ def main(argv=None):
             examine(*examined, read_data)
             return 0
         for stage in stages:
-            print(f"{given['preset']} begins with the weights of {stage.run.name}: first stage")
+            config, resumed = configure(stage.given, stage.resume)
+            print(f"{given['preset']} begins with the weights of {stage.run.name}: {config.num_epochs} epochs, now")
             new = None if stage.resume else stage.run
-            if not run_experiment(*configure(stage.given, stage.resume), named=new, command=command):
+            if not run_experiment(config, resumed, named=new, command=command):
                 return 130
         if stages:
             config, resumed = configure(given, resume)

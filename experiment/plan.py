@@ -33,7 +33,7 @@ from experiment.settings.combine import resolve, resolve_loaded, resolve_resumed
 from experiment.settings.config import DATA, MODEL, PICTURES, TRAINING, Config, flags, free_when_resumed, names_in
 from experiment.settings.datasets import DATASETS, length_of
 from experiment.settings.presets import PRESETS
-from experiment.settings.refusals import ConfigError, received
+from experiment.settings.refusals import ConfigError, as_flag, received
 from experiment.settings.values import NEWEST
 from image_data.formats import SUFFIXES
 from models.catalog import SELECTORS
@@ -135,15 +135,35 @@ def stages_before(given, resume=None):
     if resume or first not in PRESETS or "load_weights" in given or not is_trained or is_shared:
         return []
     run = Run(first)
-    if results_of(run) or read_results(SHIPPED / first):
-        return []
     kept = {name: value for name, value in given.items() if name in OF_ALL_STAGES}
     of_stage = {**kept, "preset": first}
-    resolve_loaded(with_preset(given), resolve(with_preset(of_stage)))
+    stage = resolve(with_preset(of_stage))
+    resolve_loaded(with_preset(given), stage)
+    if results_of(run):
+        _refuse_other_stage(given, stage, run.checkpoints)
+        return []
+    if read_results(SHIPPED / first):
+        _refuse_other_stage(given, stage, SHIPPED / first)
+        return []
     refuse_missing(given.get("track", ()))
     if has_state(run.checkpoints):
+        _refuse_other_stage(given, stage, run.checkpoints)
         return [Stage(run, kept, resume=first)]
     return [*stages_before(of_stage), Stage(run, of_stage, resume=None)]
+
+
+def _refuse_other_stage(given, stage, folder):
+    """Refuse a preset's first stage that was trained on other images: on few of them, as a trial, say."""
+    saved = load_config(folder)
+    for name in ("limit", "train_on_validation"):
+        expected, found = (
+            as_flag(name, value) if (value := getattr(config, name)) else f"no --{name}" for config in (stage, saved)
+        )
+        if found != expected:
+            raise ConfigError(
+                f"--preset {given['preset']}: it begins with {folder}, which was trained with {found}; expected "
+                f"{expected}; move that run away, or name other weights with --load_weights"
+            )
 
 
 def _num_images(given):

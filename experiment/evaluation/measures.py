@@ -89,13 +89,13 @@ def measure_elbo(model, config, inferred):
 
 
 def measure_further(subject, left_out):
-    """With --evaluate all measures that apply, with --iw_samples the bound.
+    """With --evaluate all measures that apply, with --iw_samples the bound; those that are quick, always.
 
     Left out, each with its reason, are those whose needs the data does not meet, that fail, or that are not finite.
     """
     config, numbers = subject.config, {}
     for name, measure in MEASURES.items():
-        is_wanted = config.evaluate or (name == BOUND and config.iw_samples > 0)
+        is_wanted = config.evaluate or measure.is_quick or (name == BOUND and config.iw_samples > 0)
         if not (is_wanted and measure.applies(subject)):
             continue
         if missing := measure.lacks(subject):
@@ -295,6 +295,7 @@ class Measure(NamedTuple):
     take: Callable[[Subject], dict]
     applies: Callable[[Subject], bool] = lambda subject: True
     lacks: Callable[[Subject], str] = nothing  # a reason why these data do not allow it, or ""
+    is_quick: bool = False  # then it is taken without --evaluate, too
 
 
 BOUND = "importance-weighted bound"
@@ -313,6 +314,7 @@ SCORES = {
     "modularity": lambda codes, factors, seed: {"modularity": modularity(codes, factors)},
 }
 MEASURES = {
+    "labels": Measure(measure_labels, lambda s: s.config.traits.finds_labels, is_quick=True),
     BOUND: Measure(measure_bound),
     # The top posterior of a chain depends on a sample of z_1, so it is not a function of the image alone; and p(z|y) of
     # one class is no prior for the codes of all.
@@ -334,7 +336,6 @@ MEASURES = {
     "Frechet distance": Measure(
         measure_frechet, lambda s: s.has_classes and s.config.image_size is not None, several_classes
     ),
-    "labels": Measure(measure_labels, lambda s: s.config.traits.finds_labels),
     "Bayes' rule": Measure(measure_bayes_rule, _is_given_classes, several_classes),
     "recognition": Measure(measure_recognition, _is_given_classes, several_classes),
 }

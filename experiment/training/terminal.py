@@ -1,11 +1,14 @@
 """The terminal during long work: bars of progress, and Ctrl-C or SIGTERM as a request to stop."""
 
+import os
 import signal
 import threading
+from contextlib import suppress
 
 from tqdm.auto import tqdm
 from tqdm.notebook import tqdm_notebook
 
+STANDARD_ERROR = 2
 IN_NOTEBOOK = issubclass(tqdm, tqdm_notebook)  # as tqdm.auto has found
 SHOWN = {} if IN_NOTEBOOK else {"disable": None}  # None: shown where standard error is a terminal
 
@@ -16,7 +19,10 @@ def progress_bar(name, num_images):
 
 
 class Interruption:
-    """A context in which the first SIGINT or SIGTERM sets `requested`. The second one acts as usual."""
+    """A context in which the first SIGINT or SIGTERM sets `requested`. The second one acts as usual.
+
+    A terminal is told so at once, since the step of a deep network, or its compilation, takes seconds.
+    """
 
     def __init__(self):
         self.requested = False
@@ -36,3 +42,6 @@ class Interruption:
     def _request(self, number, frame):
         self.requested = True
         self.__exit__()
+        with suppress(OSError):  # it is closed
+            if os.isatty(STANDARD_ERROR):  # not by sys.stderr, within whose own writing a signal may come
+                os.write(STANDARD_ERROR, b"\nstopping after this step; once more to stop at once\n")

@@ -46,11 +46,15 @@ def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path,
         PRESETS[second]._replace(settings={"load_weights": first, "objective": "iwae", "num_epochs": 1}),
     )
     code, out, _ = cli("--preset", second, "--seed", "3")
-    assert code == 0 and f"{second} begins with the weights of {first}: first stage" in out
+    assert code == 0 and f"{second} begins with the weights of {first}: 2 epochs, now" in out
     configs = {name: json.loads((tmp_path / f"model_ckpts/{name}/config.json").read_text()) for name in (first, second)}
     assert [configs[name]["seed"] for name in (first, second)] == [3, 3] and configs[second]["objective"] == "iwae"
     ended = (tmp_path / f"model_ckpts/{first}/state.npz").read_bytes()
-    assert "first stage" not in cli("--preset", second)[1]
+    assert "begins with the weights" not in cli("--preset", second)[1]
+    refusal = f"it begins with model_ckpts/{first}, which was trained with --limit 100; expected --limit 50"
+    assert_refused(cli("--preset", second, "--limit", "50"), refusal)
+    refusal = "which was trained with no --train_on_validation; expected --train_on_validation"
+    assert_refused(cli("--preset", second, "--train_on_validation"), refusal)
 
     (tmp_path / f"outputs/{first}/results.json").unlink()  # as if it had been stopped
     code, out, _ = cli("--preset", second)
