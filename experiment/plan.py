@@ -139,20 +139,19 @@ def stages_before(given, resume=None):
     of_stage = {**kept, "preset": first}
     stage = resolve(with_preset(of_stage))
     resolve_loaded(with_preset(given), stage)
-    if results_of(run):
-        _refuse_other_stage(given, stage, run.checkpoints)
-        return []
-    if read_results(SHIPPED / first):
-        _refuse_other_stage(given, stage, SHIPPED / first)
+    is_shipped = not results_of(run) and read_results(SHIPPED / first)
+    is_over, is_stopped = is_shipped or results_of(run), has_state(run.checkpoints)
+    if is_over or is_stopped:
+        _refuse_other_images(given, stage, SHIPPED / first if is_shipped else run.checkpoints)
+    if is_over:
         return []
     refuse_missing(given.get("track", ()))
-    if has_state(run.checkpoints):
-        _refuse_other_stage(given, stage, run.checkpoints)
+    if is_stopped:
         return [Stage(run, kept, resume=first)]
     return [*stages_before(of_stage), Stage(run, of_stage, resume=None)]
 
 
-def _refuse_other_stage(given, stage, folder):
+def _refuse_other_images(given, stage, folder):
     """Refuse a preset's first stage that was trained on other images: on few of them, as a trial, say."""
     saved = load_config(folder)
     for name in ("limit", "train_on_validation"):

@@ -1,5 +1,6 @@
 """The first signal is a request, the second is what it always was."""
 
+import os
 import signal
 
 import pytest
@@ -16,6 +17,14 @@ def test_the_first_signal_is_a_request(number):
         assert interruption.requested
         assert signal.getsignal(number) is before
     assert signal.getsignal(number) is before
+
+
+def test_a_terminal_is_told_that_the_run_stops(monkeypatch):
+    terminal, program = os.openpty()
+    monkeypatch.setattr("experiment.training.terminal.STANDARD_ERROR", program)
+    with Interruption():
+        signal.raise_signal(signal.SIGTERM)
+    assert b"stopping after this step" in os.read(terminal, 100)
 
 
 def test_the_second_ctrl_c_interrupts():
