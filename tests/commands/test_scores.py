@@ -8,8 +8,6 @@ import pytest
 from conftest import QUICK, assert_refused, files
 from PIL import Image
 
-from experiment.evaluation import labels
-
 
 def test_codes_and_scores_of_the_same_images_agree(cli, undrawn, trained, tmp_path):
     """New images that are the test images, in their order, score as these do."""
@@ -55,11 +53,9 @@ def test_codes_and_scores_of_the_same_images_agree(cli, undrawn, trained, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_model_of_few_labels_labels_images(cli, undrawn, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(labels, "GENERATED_PER_CLASS", 2)
-    monkeypatch.setattr(labels, "BAYES_SAMPLES", 2)
+def test_a_model_of_few_labels_labels_images(cli, undrawn, trained, tmp_path):
     few = ["--is_cvae", "--labelled", "60", "--hidden_sizes", "64", "--batch_size", "10", "--learning_rate", "0.003"]
-    trained(*QUICK, *few, "--num_epochs", "8", "--codes", "--evaluate", "--iw_samples", "2")
+    trained(*QUICK, *few, "--num_epochs", "8", "--codes")
     outputs = tmp_path / "outputs/digits_m2"
     results = json.loads((outputs / "results.json").read_text())
     assert "labels of 60 training images" in results["protocol"]["training"]
