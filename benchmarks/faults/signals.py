@@ -35,6 +35,7 @@ def signals(count, generator, folder):
     When is drawn in seconds of the processor, so that other programs do not change what a signal meets. The run is then
     continued to its end by the command that it printed; without one, from its start. Yields a Trial for each signal.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a script ignores it, as do its runs
     whole = {"run": folder / "whole", "study": folder / "whole_study"}
     seconds = {}
     for kind, flags in (("run", FLAGS), ("study", STUDY)):
