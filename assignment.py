@@ -53,6 +53,8 @@ ADVICE = {
     errno.EACCES: "; give a folder that can be written, or mend its permissions",
     errno.EPERM: "; give a folder that can be written, or mend its permissions",
     errno.EROFS: "; start in a folder that can be written",
+    errno.EEXIST: "; move away what stands there",
+    errno.EISDIR: "; move the folder away that stands where the file should be",
     errno.ENOTDIR: "; move the file away that stands where the folder should be",
 }
 
@@ -277,6 +279,7 @@ def main(argv=None):
             print(f"{given['preset']} begins with the weights of {stage.run.name}: {config.num_epochs} epochs, now")
             new = None if stage.resume else stage.run
             if not run_experiment(config, resumed, named=new, command=command):
+                print(f"or continue with all of {given['preset']}: {command}")
                 return 130
         if stages:
             config, resumed = configure(given, resume)

@@ -142,25 +142,32 @@ def stages_before(given, resume=None):
     is_shipped = not results_of(run) and read_results(SHIPPED / first)
     is_over, is_stopped = is_shipped or results_of(run), has_state(run.checkpoints)
     if is_over or is_stopped:
-        _refuse_other_images(given, stage, SHIPPED / first if is_shipped else run.checkpoints)
+        _refuse_another(given, stage, of_stage, SHIPPED / first if is_shipped else run.checkpoints)
     if is_over:
         return []
     refuse_missing(given.get("track", ()))
     if is_stopped:
         return [Stage(run, kept, resume=first)]
+    if any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}")):
+        raise ConfigError(
+            f"--preset {given['preset']}: it begins with {run.checkpoints}, which has weights, but neither "
+            f"{STATE_FILE} to continue them nor {run.outputs / RESULTS_FILE}, which says that they are done; move that "
+            "folder away, or name these weights with --load_weights"
+        )
     return [*stages_before(of_stage), Stage(run, of_stage, resume=None)]
 
 
-def _refuse_other_images(given, stage, folder):
-    """Refuse a preset's first stage that was trained on other images: on few of them, as a trial, say."""
+def _refuse_another(given, stage, of_stage, folder):
+    """Refuse a preset's first stage that is another model, or was trained on other images: on few, as a trial, say."""
     saved = load_config(folder)
-    for name in ("limit", "train_on_validation"):
+    named = with_preset(of_stage).keys() & names_in(MODEL, DATA) - {"data_dir", "cache_dir"}
+    for name in sorted(named | SELECTORS | {"dataset", "limit", "train_on_validation"}):
         expected, found = (
             as_flag(name, value) if (value := getattr(config, name)) else f"no --{name}" for config in (stage, saved)
         )
         if found != expected:
             raise ConfigError(
-                f"--preset {given['preset']}: it begins with {folder}, which was trained with {found}; expected "
+                f"--preset {given['preset']}: it begins with {folder}, which has {found}; expected "
                 f"{expected}; move that run away, or name other weights with --load_weights"
             )
 
