@@ -24,6 +24,7 @@ FAULTS = {
     "damage": ("benchmarks.faults.damage:damage", 200, "truncated files and flipped bits"),
     "fuzz": ("benchmarks.faults.damage:fuzz", 500, "noise and other changes in files of a run and of users"),
     "signals": ("benchmarks.faults.signals:signals", 40, "SIGTERM and SIGINT at random times, then continued"),
+    "workers": ("benchmarks.faults.signals:workers", 9, "the same to one of two workers, or to both"),
     "full_disk": ("benchmarks.faults.disk:full_disk", 40, "a disk that fills at a random byte of what a run writes"),
     "flags": ("benchmarks.faults.flags:random_flags", 2000, "random command lines"),
     "soak": ("benchmarks.faults.soak:soak", 200, "short runs of many kinds in one process, then a study"),

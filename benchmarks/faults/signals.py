@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+from benchmarks.faults import kills
 from benchmarks.faults.trials import (
     PATIENCE,
     Trial,
@@ -16,6 +17,7 @@ from benchmarks.faults.trials import (
     has_state,
     last_line,
     printed,
+    rows_of,
     start,
     wait_until,
 )
@@ -24,6 +26,8 @@ RUN = "stopped"
 FLAGS = ["--run_name", RUN, "--dataset", "digits", "--limit", "400", "--hidden_sizes", "16", "--batch_size", "10"]
 FLAGS += ["--num_epochs", "12", "--evaluate", "--iw_samples", "50", "--latent_size", "4", "--grid", "2"]
 STUDY = ["--dataset", "digits", "--limit", "100", "--hidden_sizes", "8", "--num_epochs", "8", "--seeds", "0", "1"]
+TWO_WORKERS = "two workers"
+TOLD = {"the chief": slice(0, 1), "the other worker": slice(1, 2), "both workers": slice(0, 2)}
 LIMIT = 10.0  # seconds from the signal to the end of the process
 SAVED = 130  # the exit code of a run that has saved its state and says how to go on, whichever signal asked for it
 CODES = {signal.SIGINT: {SAVED, -signal.SIGINT}, signal.SIGTERM: {143, -signal.SIGTERM}}
@@ -84,6 +88,41 @@ def stop_once(kind, number, at, folder, whole):
     if finish(folder, again):
         problems.append(f"not continued: {last_line(folder)}")
     return Trial(what, "; ".join(problems or differing(whole, folder, kind)))
+
+
+def workers(count, generator, folder):
+    """Signals to the chief of two workers, to the other one, and to both by turns, while they train.
+
+    Both are to end, whichever was told to. Yields a Trial for each signal.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    flags, whole = [*kills.STEADY, *kills.KINDS[TWO_WORKERS]], folder / "whole"
+    if problem := kills.run_to_the_end(TWO_WORKERS, whole, flags):
+        raise RuntimeError(problem)
+    total = len(rows_of(whole, kills.RUN))
+    for index in range(count):
+        number, told = (signal.SIGINT, signal.SIGTERM)[index % 2], list(TOLD)[index % len(TOLD)]
+        place, least = folder / f"{index}", int(total * generator.uniform(0.1, 0.9))
+        yield stop_workers(number, told, least, flags, place, whole)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def stop_workers(number, told, least_rows, flags, folder, whole):
+    """The Trial of one signal to some of two workers, once there are so many rows of metrics."""
+    processes = kills.start_all(TWO_WORKERS, folder, flags)
+    if not wait_until(lambda: len(rows_of(folder, kills.RUN)) >= least_rows, processes[0]):
+        raise RuntimeError(f"ended before it was told to: {last_line(folder)}")
+    for process in processes[TOLD[told]]:
+        process.send_signal(number)
+    sent = time.monotonic()
+    codes = [process.wait(PATIENCE) for process in processes]
+    seconds = time.monotonic() - sent
+    problems = [f"took more than {LIMIT:.0f} s"] * (seconds > LIMIT)
+    problems += [f"exit {codes}"] * (codes != [SAVED, SAVED])
+    again = ["--resume", kills.RUN, *flags[-2:]]
+    problem = kills.run_to_the_end(TWO_WORKERS, folder, again) or differences(whole, folder, kills.RUN)
+    what = f"{number.name} to {told} after {least_rows} rows: {seconds:.1f} s"
+    return Trial(what, "; ".join([*problems, *filter(None, [problem])]))
 
 
 def differing(whole, folder, kind):

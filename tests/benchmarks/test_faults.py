@@ -12,7 +12,7 @@ from benchmarks.faults.disk import CannotMount, full_disk
 from benchmarks.faults.flags import line_of, run_line
 from benchmarks.faults.folders import CHANGES, random_folders, why_divided_wrongly, why_labelled_wrongly
 from benchmarks.faults.kills import kill, torn
-from benchmarks.faults.signals import signals
+from benchmarks.faults.signals import signals, workers
 from benchmarks.faults.soak import of_growth, soak
 from benchmarks.faults.trials import differences
 
@@ -92,7 +92,7 @@ def test_a_folder_that_is_read_wrongly_is_a_problem():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault, count", [(kill, 6), (torn, 2), (signals, 6)])
+@pytest.mark.parametrize("fault, count", [(kill, 6), (torn, 2), (signals, 6), (workers, 1)])
 def test_runs_survive(fault, count, tmp_path):
     trials = list(fault(count, np.random.default_rng(1), tmp_path))
     assert len(trials) == count and problems(trials) == []
