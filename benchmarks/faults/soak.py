@@ -69,9 +69,8 @@ def of_study(num_runs):
     """The Trial of a study of so many runs in this process, after one of half of them."""
     found = []
     for seeds in (num_runs // 2, num_runs):
-        code = 0
+        code = 2  # that of errors, which end the program
         with quiet(), contextlib.suppress(SystemExit):
-            code = 2  # that of errors, which end the program
             code = assignment.main([*STUDY.split(), *map(str, range(seeds))])
         found.append((resident_megabytes(), open_files()))
     (before, files_before), (after, files) = found
