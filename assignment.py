@@ -11,7 +11,10 @@ import shlex
 import sys
 from itertools import takewhile
 
-from experiment.plan import configure, find_examined, is_study, plan_comparison, plan_study, stages_before
+from experiment.plan.comparison import plan_comparison
+from experiment.plan.run import configure, find_examined
+from experiment.plan.stages import stages_before
+from experiment.plan.study import is_study, plan_study
 from experiment.settings.config import flags
 from experiment.settings.datasets import DATASETS
 from experiment.settings.presets import PRESETS

@@ -25,7 +25,7 @@ from experiment.files.checkpoints import load_weights
 from experiment.files.names import CONFIG_FILE, OUTPUTS, WEIGHTS_SUFFIX, find_run, read_results
 from experiment.pictures.always import draw_always
 from experiment.pictures.codes import AT_ONCE, by_level, decode_means, spherical, straight
-from experiment.plan import configure
+from experiment.plan.run import configure
 from experiment.run import run_experiment
 from experiment.settings.config import flags
 from experiment.settings.refusals import ConfigError, meant_by

@@ -25,6 +25,7 @@ import assignment
 from atomic_files import held
 from experiment.evaluation.inference import Inference
 from experiment.evaluation.likelihood import estimate_elbo
+from experiment.files.names import Run
 from experiment.pictures import requested
 from experiment.pictures.codes import Units
 from experiment.settings.combine import resolve
@@ -220,3 +221,14 @@ def assert_refused(result, message):
 
 def files(folder):
     return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def make_run(name, **given):
+    """A Run in this folder with settings, empty weights and empty state."""
+    run = Run(name)
+    run.create()
+    config = replace(resolve(given), image_shape=(28, 28, 1))
+    (run.checkpoints / "config.json").write_text(config.to_json())
+    (run.checkpoints / f"{config.model}.weights.h5").touch()
+    (run.checkpoints / "state.npz").touch()
+    return run

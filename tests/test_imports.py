@@ -99,7 +99,7 @@ def test_rooms_are_small_enough_to_be_seen_at_a_glance():
     assert len(entries) <= 15
 
 
-@pytest.mark.parametrize("module", ["experiment.settings.config", "experiment.plan", "assignment"])
+@pytest.mark.parametrize("module", ["experiment.settings.config", "experiment.plan.comparison", "assignment"])
 def test_the_command_line_starts_without_tensorflow_or_numpy(module):
     code = f"import sys, {module}; sys.exit(bool({{'tensorflow', 'keras', 'numpy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0

@@ -19,7 +19,7 @@ from benchmarks.faults.trials import PATIENCE, Trial
 from data_utils import load_dataset
 from experiment.files.data import read_data, settle_with_data
 from experiment.files.environment import environment
-from experiment.plan import configure
+from experiment.plan.run import configure
 from experiment.training.loop import fit, plan_steps
 from experiment.training.state import TrainingState
 from models.build import build_model

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from experiment.files.durations import in_words, seconds_per_epoch
 from experiment.files.names import LOG_FILE, METRICS_FILE, OUTPUTS, results_of
 from experiment.files.records import last_epoch
-from experiment.plan import as_it_is_now
+from experiment.plan.study import as_it_is_now
 from experiment.run import run_member
 from experiment.study.process import DIVERGED, DONE, FAILED, Process, train_member
 from experiment.training.loop import TrainingError

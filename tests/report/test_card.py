@@ -12,7 +12,7 @@ import pytest
 import assignment
 from benchmarks import results as shipped
 from experiment.files.names import load_config
-from experiment.plan import configure
+from experiment.plan.run import configure
 from experiment.report.card import model_card
 from experiment.settings.combine import flags_of, resolve
 from experiment.settings.config import DATA, MODEL, TRAINING, names_in

@@ -3,7 +3,7 @@
 import pretended
 import pytest
 
-from experiment.plan import plan_study
+from experiment.plan.study import plan_study
 from experiment.study.members import MemberError, train_side_by_side
 
 

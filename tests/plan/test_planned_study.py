@@ -1,6 +1,5 @@
 """Which runs a study is made of, and which it refuses."""
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -8,8 +7,7 @@ from conftest import assert_refused
 
 from experiment.files.checkpoints import save_config
 from experiment.files.names import STATE_FILE
-from experiment.plan import configure, is_study, plan_study
-from experiment.settings.combine import flags_of, resolve
+from experiment.plan.study import is_study, plan_study
 from experiment.settings.refusals import ConfigError
 
 DIGITS = {"dataset": "digits", "num_epochs": 2}
@@ -105,52 +103,6 @@ def test_a_study_goes_on_in_the_precision_that_auto_meant(tmp_path):
 )
 def test_what_cannot_be_studied_is_refused(cli, flags, message):
     assert_refused(cli("--dataset", "digits", *flags), message)
-
-
-@pytest.mark.parametrize("num_files, expected", [(40, 1_000), (300, 1_000), (4_000, 70), (40_000, 20)])
-def test_the_default_of_epochs_suits_the_number_of_photographs(num_files, expected):
-    num_epochs = resolve({"dataset": "folder"}, num_files).num_epochs
-    assert num_epochs == expected
-    if 20 < num_epochs < 1_000:
-        assert num_epochs * (round(0.7 * num_files) // 64) == pytest.approx(3_000, rel=0.03)
-
-
-@pytest.mark.parametrize("num_files, expected", [(40, 1_000), (2_100, 24), (4_000, 13), (40_000, 2)])
-@pytest.mark.parametrize("dataset", ["folder", "ucmerced"])
-def test_so_does_that_of_deep_hierarchies_with_their_warm_up(dataset, num_files, expected):
-    config = resolve({"dataset": dataset, "hierarchical": True}, num_files)
-    assert config.num_epochs == expected and config.beta_epochs == pytest.approx(expected / 5)
-    chain = resolve({"dataset": dataset, "hierarchical": True, "hierarchy": "chain"}, num_files)
-    assert chain.beta_epochs == resolve({"hierarchical": True, "hierarchy": "chain"}).beta_epochs
-
-
-def test_image_files_are_counted_where_no_number_of_epochs_is_given(tmp_path):
-    (tmp_path / "photos/cats").mkdir(parents=True)
-    for index in range(200):
-        (tmp_path / f"photos/cats/{index}.JPG").touch()
-    (tmp_path / "photos/notes.txt").touch()
-    given = {"dataset": "folder", "data_dir": str(tmp_path / "photos"), "batch_size": 10}
-    assert configure(given)[0].num_epochs == 3_000 // 14 + 1
-    assert configure({**given, "limit": 50})[0].num_epochs == 1_000
-    assert configure({**given, "num_epochs": 7})[0].num_epochs == 7
-    assert configure({"dataset": "folder"})[0].num_epochs == 50
-
-
-def test_deep_hierarchies_of_every_size_are_counted_too(tmp_path):
-    (tmp_path / "photos").mkdir()
-    for index in range(200):
-        (tmp_path / f"photos/{index}.png").touch()
-    given = {"dataset": "ucmerced", "hierarchical": True, "data_dir": str(tmp_path / "photos")}
-    small, _ = configure({**given, "image_size": (32,)})
-    assert small.num_epochs == math.ceil(8_800 / 35) and small.latent_size[0] == "16x16x8*2"
-    assert configure({**given, "image_size": (128,)})[0].num_epochs == math.ceil(8_800 / 4 / 35)
-    assert configure({**given, "image_size": (64, 128)})[0].quarter_turns is False
-    with pytest.raises(ConfigError, match="--image_size 0: expected"):
-        configure({**given, "image_size": (0,)})
-    assert configure({**given, "num_epochs": 50})[0].beta_epochs == 10
-    assert f"--num_epochs {small.num_epochs}" in " ".join(flags_of(small)) and "--beta_epochs" not in " ".join(
-        flags_of(small)
-    )
 
 
 def test_a_study_names_what_auto_stands_for():

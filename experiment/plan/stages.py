@@ -1,0 +1,89 @@
+"""The stages of a preset: runs that it begins with, which have not ended."""
+
+import os
+from typing import NamedTuple
+
+from experiment.files.names import (
+    RESULTS_FILE,
+    SHIPPED,
+    STATE_FILE,
+    WEIGHTS_SUFFIX,
+    Run,
+    has_state,
+    load_config,
+    read_results,
+    results_of,
+)
+from experiment.files.trackers import refuse_missing
+from experiment.settings.combine import resolve, resolve_loaded, with_preset
+from experiment.settings.config import DATA, MODEL, names_in
+from experiment.settings.presets import PRESETS
+from experiment.settings.refusals import ConfigError, as_flag
+from models.catalog import SELECTORS
+
+OF_ALL_STAGES = {"data_dir", "cache_dir", "seed", "strategy", "xla", "track", "save_seconds", "steps_per_call"}
+OF_ALL_STAGES |= {"limit", "train_on_validation", "evaluate", "iw_samples"}
+
+
+class Stage(NamedTuple):
+    """A run that a preset begins with and that has not ended."""
+
+    run: Run
+    given: dict  # its settings
+    resume: str | None  # its name, where it has saved state, from which it continues
+
+
+def stages_before(given, resume=None):
+    """The stages of a preset that come before it and have not ended: a list of Stage, first to last.
+
+    A preset that starts from the weights of another has that one as its first stage. It is trained on the same data.
+
+    Args:
+        given: the given settings, a dict.
+        resume: the run to continue, which is past its first stages, or None.
+
+    Raises:
+        ConfigError: the given settings do not go with the weights that the stage will have.
+    """
+    preset = PRESETS.get(given.get("preset"))
+    first = preset and preset.settings.get("load_weights")
+    is_trained = given.get("num_epochs") != 0 and "score" not in given
+    is_shared = os.environ.get("TF_CONFIG")  # workers would begin the next stage while the chief evaluates this one
+    if resume or first not in PRESETS or "load_weights" in given or not is_trained or is_shared:
+        return []
+    run = Run(first)
+    kept = {name: value for name, value in given.items() if name in OF_ALL_STAGES}
+    of_stage = {**kept, "preset": first}
+    stage = resolve(with_preset(of_stage))
+    resolve_loaded(with_preset(given), stage)
+    is_shipped = not results_of(run) and read_results(SHIPPED / first)
+    is_over, is_stopped = is_shipped or results_of(run), has_state(run.checkpoints)
+    if is_over or is_stopped:
+        _refuse_another(given, stage, of_stage, SHIPPED / first if is_shipped else run.checkpoints)
+    if is_over:
+        return []
+    refuse_missing(given.get("track", ()))
+    if is_stopped:
+        return [Stage(run, kept, resume=first)]
+    if any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}")):
+        raise ConfigError(
+            f"--preset {given['preset']}: it begins with {run.checkpoints}, which has weights, but neither "
+            f"{STATE_FILE} to continue them nor {run.outputs / RESULTS_FILE}, which says that they are done; move that "
+            "folder away, or name these weights with --load_weights"
+        )
+    return [*stages_before(of_stage), Stage(run, of_stage, resume=None)]
+
+
+def _refuse_another(given, stage, of_stage, folder):
+    """Refuse a preset's first stage that is another model, or was trained on other images: on few, as a trial, say."""
+    saved = load_config(folder)
+    named = with_preset(of_stage).keys() & names_in(MODEL, DATA) - {"data_dir", "cache_dir"}
+    for name in sorted(named | SELECTORS | {"dataset", "limit", "train_on_validation"}):
+        expected, found = (
+            as_flag(name, value) if (value := getattr(config, name)) else f"no --{name}" for config in (stage, saved)
+        )
+        if found != expected:
+            raise ConfigError(
+                f"--preset {given['preset']}: it begins with {folder}, which has {found}; expected "
+                f"{expected}; move that run away, or name other weights with --load_weights"
+            )
