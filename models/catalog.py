@@ -163,6 +163,12 @@ NETWORKS = {
         settings={"hidden_sizes": (400, 400), "activation": "relu"},
         is_dense=True,
     ),
+    "gated": Network(
+        trunk="models.networks:GatedMLP",
+        summary="dense layers, each unit times a gate",
+        settings={"hidden_sizes": (400, 400), "activation": "relu"},
+        is_dense=True,
+    ),
     "conv": Network(
         trunk="models.networks:Conv",
         summary="convolutions of stride 2",

@@ -103,6 +103,23 @@ class ResidualBlock(layers.Layer):
         return input_shape
 
 
+class GatedDense(layers.Layer):
+    """Linear units, each times a gate: (W x + b) sigmoid(V x + c).
+
+    Reference: Dauphin, Fan, Auli & Grangier (2017), eq. 1; in VAEs Tomczak & Welling (2018), section 5.
+    """
+
+    def __init__(self, size):
+        super().__init__()
+        self.value, self.gate = layers.Dense(size), layers.Dense(size, activation="sigmoid")
+
+    def call(self, features):
+        return self.value(features) * self.gate(features)
+
+    def compute_output_shape(self, input_shape):
+        return self.value.compute_output_shape(input_shape)
+
+
 class Trunk:
     """Lists of layers that lead from stage to stage.
 
@@ -228,6 +245,13 @@ class MLP(Trunk):
 
     def blocks(self, stage, normalization):
         return self._dense_blocks(*self.shape(stage))
+
+
+class GatedMLP(MLP):
+    """An MLP of gated layers. The activation is that before residual blocks, and before the heads of a level."""
+
+    def _dense(self, size):
+        return GatedDense(size)
 
 
 class Conv(Trunk):

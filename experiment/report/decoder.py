@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 from keras import layers
 
-from models.networks import BatchNormalization, ResidualBlock
+from models.networks import BatchNormalization, GatedDense, ResidualBlock
 
 
 def decoder_data(model, config):
@@ -53,6 +53,10 @@ def _layer_data(layer, shape):
     if isinstance(layer, layers.GroupNormalization):
         scale, shift = encode_floats(layer.gamma.numpy()), encode_floats(layer.beta.numpy())
         return [{"kind": "instance_normalization", "epsilon": layer.epsilon, "scale": scale, "shift": shift}]
+    if isinstance(layer, GatedDense):
+        return [
+            {"kind": "gated", "layers": [{"kind": "dense", **_weights(each)} for each in (layer.value, layer.gate)]}
+        ]
     if isinstance(layer, ResidualBlock):
         return [{"kind": "residual", "layers": layers_data(layer.branch.layers, shape)}]
     raise TypeError(f"{type(layer).__name__}: no program for this layer; add it here and to explorer.js")
@@ -78,6 +82,8 @@ def num_multiplications(keras_layers, shape):
             total += layer.kernel.numpy().size * shape[0] * shape[1]
         elif isinstance(layer, layers.Conv2D):  # the whole kernel for each output pixel
             total += layer.kernel.numpy().size * output_shape[0] * output_shape[1]
+        elif isinstance(layer, GatedDense):
+            total += 2 * layer.value.kernel.numpy().size
         elif isinstance(layer, layers.Dense):
             total += layer.kernel.numpy().size
         shape = output_shape

@@ -113,6 +113,11 @@ const LAYERS = {
   affine: ({ scale, shift }, features) => perChannel(features, scale, shift),
   reshape: ({ shape }, { values }) => ({ shape, values }),
   activation: ({ name }, { shape, values }) => ({ shape, values: values.map(ACTIVATIONS[name]) }),
+  gated({ layers: [value, gate] }, features) {
+    const { shape, values } = LAYERS.dense(value, features);
+    const gates = LAYERS.dense(gate, features).values;
+    return { shape, values: values.map((x, at) => x * sigmoid(gates[at])) };
+  },
   residual({ layers }, features) {
     const branch = run(layers, features);
     return { ...features, values: features.values.map((x, at) => x + branch.values[at]) };

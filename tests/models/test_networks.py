@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from experiment.settings.datasets import DATASETS
 from models.catalog import NETWORKS
-from models.networks import BatchNormalization, NetworkError, build_decoder, build_encoder, build_trunk
+from models.networks import BatchNormalization, GatedDense, NetworkError, build_decoder, build_encoder, build_trunk
 
 CONV = {
     "network": "conv",
@@ -92,6 +92,17 @@ def test_instance_normalisation_is_by_image_and_channel():
     layer = keras.layers.GroupNormalization(groups=-1)
     mean, variance = images.mean(axis=(1, 2), keepdims=True), images.var(axis=(1, 2), keepdims=True)
     np.testing.assert_allclose(layer(images), (images - mean) / np.sqrt(variance + layer.epsilon), atol=1e-4)
+
+
+def test_a_gated_layer_is_a_product_of_units_and_gates():
+    features = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
+    layer = GatedDense(3)
+    assert layer(features).shape == layer.compute_output_shape((2, 5)) == (2, 3)
+    for weight in layer.weights:
+        weight.assign(np.random.default_rng(1).normal(size=weight.shape))
+    (w, b), (v, c) = (each.get_weights() for each in (layer.value, layer.gate))
+    expected = (features @ w + b) / (1.0 + np.exp(-(features @ v + c)))
+    np.testing.assert_allclose(layer(features), expected, rtol=1e-5)
 
 
 def test_conv_refuses_sides_that_its_strides_do_not_divide():

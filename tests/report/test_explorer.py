@@ -17,6 +17,7 @@ NETWORKS = {
     "dense": {},
     "gaussian": {"likelihood": "gaussian"},
     "discretized": {"likelihood": "discretized_logistic", "network": "conv", "hidden_sizes": (4, 6), "num_features": 8},
+    "gated": {"network": "gated", "hidden_sizes": (6, 5), "num_blocks": 1},
     "transposed": {
         "network": "conv",
         "hidden_sizes": (4, 6),
