@@ -1,11 +1,16 @@
 """What a preset begins with."""
 
+from dataclasses import asdict
+
 import pytest
 from conftest import make_run
 
+from atomic_files import sealed
+from experiment.files.names import RESULTS_FILE, load_config
 from experiment.plan.run import configure
-from experiment.plan.stages import stages_before
+from experiment.plan.stages import Stage, config_of, stages_before
 from experiment.settings.presets import PRESETS
+from experiment.settings.refusals import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +39,25 @@ def test_presets_that_begin_with_another_share_its_data():
     for published in PRESETS.values():
         if first := published.settings.get("load_weights"):
             assert published.settings.get("dataset") == PRESETS[first].settings.get("dataset")
+
+
+def test_a_preset_of_three_stages_goes_on_with_the_one_that_was_stopped(monkeypatch, tmp_path):
+    monkeypatch.setattr("experiment.plan.stages.SHIPPED", tmp_path / "nothing")
+    given = {"preset": "iwae_2l_k50", "seed": 3}
+    first, second = stages_before(given)
+    assert (first.given["preset"], second.given["preset"]) == ("elbo_2l", "iwae_2l_k5")
+    _, stopped = [
+        make_run(name, **asdict(config_of({"preset": name, "seed": 3}))) for name in ("elbo_2l", "iwae_2l_k5")
+    ]
+    assert stages_before(given) == [Stage(stopped, {"seed": 3}, resume=stopped.name)]
+    assert load_config(stopped.checkpoints).network == PRESETS["elbo_2l"].settings["network"]
+    results = {"test": {"elbo": -90.0}, "protocol": {}}
+    (stopped.checkpoints / RESULTS_FILE).write_text(sealed(results))
+    assert stages_before(given) == []
+
+
+def test_a_stage_of_another_network_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("experiment.plan.stages.SHIPPED", tmp_path / "nothing")
+    make_run("elbo_2l", **{**PRESETS["elbo_2l"].settings, "network": "mlp"})
+    with pytest.raises(ConfigError, match="elbo_2l, which has --network mlp; expected --network gated"):
+        stages_before({"preset": "iwae_2l_k5"})

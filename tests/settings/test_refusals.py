@@ -37,7 +37,7 @@ from experiment.settings.refusals import ConfigError
         ({"beta": float("nan")}, "--beta nan: expected"),
         ({"learning_rate": 0.0}, "--learning_rate 0.0: expected a number above 0"),
         ({"learning_rate": float("inf")}, "--learning_rate inf: expected a number above 0"),
-        ({"network": "vit"}, "--network vit: expected one of mlp, conv"),
+        ({"network": "vit"}, "--network vit: expected one of mlp, gated, conv"),
         ({"hidden_sizes": ()}, "--hidden_sizes : expected whole numbers of at least 1"),
         ({"hidden_sizes": (400, 0)}, "--hidden_sizes 400 0: expected whole numbers"),
         ({"run_name": "../other"}, "--run_name ../other: expected the name of a folder"),
