@@ -48,7 +48,8 @@ QUICK = ["--dataset", "digits", "--limit", "200", "--num_epochs", "2", "--hidden
 def without_xla(request, monkeypatch):
     """Dense networks run as graphs, which are there in a fraction of XLA's time, but in tests that are marked xla."""
     if "xla" not in request.keywords:
-        monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(is_dense=False))
+        for name, network in NETWORKS.items():
+            monkeypatch.setitem(NETWORKS, name, network._replace(is_dense=False))
 
 
 @pytest.fixture(autouse=True, scope="module")
