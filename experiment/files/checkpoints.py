@@ -130,7 +130,11 @@ def _write_checksums(path, checksums):
 def _known_checksums(path):
     checksum_path = _checksum_path(path)
     if not checksum_path.is_file():
-        raise CheckpointError(f"{checksum_path}: no such file; expected the checksum that was saved with {path.name}")
+        raise CheckpointError(
+            f"{checksum_path}: no such file; expected the checksum that was saved with {path.name}; restore it from a "
+            f"copy, or, if you trust these weights, write it in that folder: sha256sum {path.name} > "
+            f"{checksum_path.name}"
+        )
     lines = map(str.split, checksum_path.read_text(encoding="utf-8", errors="replace").splitlines())
     return {words[0] for words in lines if words}
 

@@ -1,5 +1,6 @@
 """Runs by name: where the files of a run are, which name is free, which run a user means."""
 
+import os
 import re
 import shlex
 from contextlib import ExitStack, contextmanager, suppress
@@ -63,7 +64,7 @@ class Run(NamedTuple):
             self.outputs.mkdir(parents=True)
         except OSError:
             if has_checkpoints:
-                self.checkpoints.rmdir()
+                os.removedirs(self.checkpoints)  # with model_ckpts/, where it is empty
             raise
 
     def release(self):
@@ -175,7 +176,9 @@ def load_config(folder):
     """The Config in a run's folder. Raises ConfigError if it is missing or damaged."""
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
-        raise ConfigError(f"{path}: no such file; expected the settings that were saved with the weights")
+        raise ConfigError(
+            f"{path}: no such file; expected the settings that were saved with the weights; restore it from a copy"
+        )
     config = config_of(path.read_text(encoding="utf-8", errors="replace"), path)
     if config.image_shape is None or config.hidden_sizes is None:
         raise ConfigError(f"{path}: expected the settings of a trained run, found no image_shape or hidden_sizes")

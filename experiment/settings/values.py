@@ -8,6 +8,7 @@ MAX_SIDE = 4096  # of an image
 MAX_LEVELS = 1_000  # of one shape
 MAX_INT, MAX_FLOAT = 2**31 - 1, 1e30  # what 32-bit integers hold, and what stays finite in 32-bit sums
 NOT_IN_NAMES = '/\\:*?"<>|'  # on one system or another
+MAX_NAME = 100  # bytes; file systems allow 255, of which numbers and file names take some
 
 
 class Rule(NamedTuple):
@@ -74,7 +75,7 @@ def is_folder_name(value):
     if (
         not isinstance(value, str)
         or not value.isprintable()
-        or len(value.encode()) > 100
+        or len(value.encode()) > MAX_NAME
         or value.strip(". ") in ("", NEWEST)
     ):
         return False
@@ -95,7 +96,12 @@ SHARE = number(lambda value: 0 < value < 1, "a number between 0 and 1")
 PATH = Rule(str, lambda value: isinstance(value, str) and value != "", "a path", "DIR")
 FILE = PATH._replace(expected="the path of a file", metavar="FILE")
 SWITCH = Rule(bool, lambda value: isinstance(value, bool), "true or false", "")
-RUN_NAME = Rule(str, is_folder_name, f"the name of a folder, without {NOT_IN_NAMES}, not {NEWEST!r}", "NAME")
+RUN_NAME = Rule(
+    str,
+    is_folder_name,
+    f"the name of a folder, at most {MAX_NAME} bytes, without {NOT_IN_NAMES}, not {NEWEST!r}",
+    "NAME",
+)
 LEVELS = Rule(
     level, are_levels, "whole numbers of at least 1, or maps such as 7x7x4, or several levels such as 7x7x4*2", "SIZE"
 )
