@@ -4,6 +4,9 @@ import keras
 import tensorflow as tf
 
 from models.distributions import Batch, VAEOutput, repeat_rows
+from models.estimators import Reparameterized
+
+USUAL = Reparameterized()
 
 
 class LatentVariableModel(keras.Model):
@@ -11,7 +14,7 @@ class LatentVariableModel(keras.Model):
 
     A VAE has one level. A subclass defines num_levels and
     - bottom_up(batch) -> features: a nest of tensors of B rows, all that inference takes from the images;
-    - infer(features, labels, seed, temperature) -> VAEOutput with z ~ q(z|x);
+    - infer(features, labels, seed, temperature, estimator) -> VAEOutput with z ~ q(z|x);
     - generate(num_images, labels, seed, temperature, codes) -> VAEOutput with z ~ p(z); given codes replace the draws.
 
     The model knows no optimizer, no beta and no logger. It draws noise only from the seeds that it is given.
@@ -31,7 +34,7 @@ class LatentVariableModel(keras.Model):
         batch.refuse_other_images()
         return super().__call__(batch, *arguments, **options)
 
-    def call(self, batch, seed=(0, 0), num_samples=1, training=False, as_posterior=None):
+    def call(self, batch, seed=(0, 0), num_samples=1, training=False, estimator=USUAL):
         """One reparameterised pass: encode, draw z, decode.
 
         Args:
@@ -39,7 +42,7 @@ class LatentVariableModel(keras.Model):
             seed: an int32 pair; the same pair gives the same noise.
             num_samples: K, samples of z for each image.
             training: whether normalisation uses the statistics of the batch. Keras passes it on to every layer.
-            as_posterior: see `forward`.
+            estimator: see `forward`.
 
         Returns:
             A VAEOutput of B K rows. The K samples of an image follow one another.
@@ -49,9 +52,7 @@ class LatentVariableModel(keras.Model):
         features, labels = self.bottom_up(batch), batch.labels
         if num_samples > 1:
             features, labels = repeat_rows((features, labels), num_samples)
-        if as_posterior:
-            features = as_posterior(features)
-        return self.infer(features, labels, seed)
+        return self.infer(features, labels, seed, estimator=estimator)
 
     def encode(self, batch):
         """Codes of a Batch, top level first: the mean of each posterior, given the means of the levels above."""
@@ -112,8 +113,9 @@ class OneLevelModel(LatentVariableModel):
         """p(x|z) for given codes, a tuple of one. The prior, which may be costly, takes no part."""
         return self.likelihood_of(codes[0], labels)
 
-    def infer(self, posterior, labels, seed, temperature=1.0):
-        """Draw z ~ q(z|x)."""
+    def infer(self, features, labels, seed, temperature=1.0, estimator=USUAL):
+        """Draw z ~ q(z|x). The features are q(z|x) itself."""
+        posterior = estimator.posterior(lambda features: features, features)
         prior = self.prior(tf.shape(posterior.mean)[0], labels)
         z = posterior.sample(seed, temperature)
         return VAEOutput(self.likelihood_of(z, labels), (self.prior_layer.latent(z, posterior, prior),))

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from models.base import USUAL
 from models.distributions import Latent
 
 
@@ -78,7 +79,7 @@ class Forward(NamedTuple):
         return self.log_ratio - self.terms.distortion
 
 
-def forward(model, batch, seed, num_samples=1, training=False, as_posterior=None):
+def forward(model, batch, seed, num_samples=1, training=False, estimator=USUAL):
     """Run a model on a batch and compute the terms of its ELBO.
 
     Where inference sees noise in the images, q(z|x) is a mixture over the noise. The entropy of a mixture is at least
@@ -90,16 +91,15 @@ def forward(model, batch, seed, num_samples=1, training=False, as_posterior=None
         seed: an int32 pair.
         num_samples: K, samples of z for each image.
         training: whether normalisation uses the statistics of the batch.
-        as_posterior: a class of models/estimators.py that takes the place of the posterior of a model with one level.
+        estimator: see models/estimators.py; a new one for each pass.
 
     Returns:
         A Forward of B K rows.
 
     Reference: Im, Ahn, Memisevic & Bengio (2017), for noise in what inference sees.
     """
-    output = model(batch.as_seen(), seed, num_samples=num_samples, training=training, as_posterior=as_posterior)
+    output = model(batch.as_seen(), seed, num_samples=num_samples, training=training, estimator=estimator)
     images = tf.repeat(batch.images, num_samples, axis=0)
     passed = Forward(elbo_terms(output, images), _log_ratio(output), output.penalty, output.latents)
-    if as_posterior:
-        passed.latents[0].posterior.weigh(passed.log_weight, num_samples)
+    estimator.weigh(passed.log_weight, num_samples)
     return passed

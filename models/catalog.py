@@ -26,7 +26,7 @@ class Objective(NamedTuple):
     is_weighted_sum: bool = False  # whether it is distortion + beta rate
     compares_codes: bool = False  # whether it compares codes of different images, and them with N(0, I)
     discriminator: str = ""  # a layer that is trained beside the model, see models/discriminator.py
-    posterior: str = ""  # a class of models/estimators.py that takes the place of the posterior in training
+    estimator: str = "models.estimators:Reparameterized"  # of its gradient
 
 
 IWAE = Objective(
@@ -50,8 +50,7 @@ OBJECTIVES = {
     "dreg": IWAE._replace(
         summary="the same bound with doubly reparameterised gradients, which have less noise",
         formula="negative importance-weighted bound, doubly reparameterised",
-        suits_levels=False,
-        posterior="models.estimators:DoublyReparameterized",
+        estimator="models.estimators:DoublyReparameterized",
     ),
     "beta_tc": Objective(
         loss="models.objectives:beta_tc_loss",

@@ -5,7 +5,7 @@ from itertools import pairwise
 import tensorflow as tf
 from keras import Sequential, layers
 
-from models.base import LatentVariableModel
+from models.base import USUAL, LatentVariableModel
 from models.distributions import DiagonalGaussian, Latent, VAEOutput
 from models.likelihoods import Likelihood
 from models.networks import build_decoder, build_encoder, build_trunk
@@ -42,13 +42,16 @@ class ChainHVAE(LatentVariableModel):
         """q(z_1|x): Batch -> DiagonalGaussian over [B, L]."""
         return DiagonalGaussian.from_parameters(self.posteriors[0](self.encoder(batch.images)), self.log_var_bound)
 
-    def infer(self, posterior, labels, seed, temperature=1.0):
-        """Draw z_1 ~ q(z_1|x), then z_l ~ q(z_l|z_l-1)."""
-        latents = ()
+    def infer(self, features, labels, seed, temperature=1.0, estimator=USUAL):
+        """Draw z_1 ~ q(z_1|x), then z_l ~ q(z_l|z_l-1). The features are q(z_1|x) itself."""
+
+        def posterior_of(index, below):
+            return DiagonalGaussian.from_parameters(self.posteriors[index](below), self.log_var_bound)
+
+        posterior, latents = estimator.posterior(lambda features: features, features), ()
         for index in range(self.num_levels):
             if latents:
-                parameters = self.posteriors[index](latents[0].z)
-                posterior = DiagonalGaussian.from_parameters(parameters, self.log_var_bound)
+                posterior = estimator.posterior(posterior_of, index, latents[0].z)
             z = posterior.sample(level_seed(seed, index), temperature)
             latents = (Latent(z, posterior, DiagonalGaussian.standard(tf.shape(z))), *latents)
         return VAEOutput(self.likelihood(self.decoder(latents[0].z)), latents)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import tensorflow as tf
 from keras import Sequential, layers
 
-from models.base import LatentVariableModel
+from models.base import USUAL, LatentVariableModel
 from models.distributions import DiagonalGaussian, Latent, VAEOutput
 from models.likelihoods import Likelihood
 from models.networks import build_trunk
@@ -113,11 +113,11 @@ class HVAE(LatentVariableModel):
             features.append(step(features[-1]))
         return tuple(features[:0:-1])
 
-    def infer(self, features, labels, seed, temperature=1.0):
+    def infer(self, features, labels, seed, temperature=1.0, estimator=USUAL):
         """Draw z_l ~ q(z_l|x,z_>l), from the top level down."""
 
         def choose(index, level, state, prior):
-            posterior = level.posterior(features[index], state, prior)
+            posterior = estimator.posterior(level.posterior, features[index], state, prior)
             return Latent(posterior.sample(level_seed(seed, index), temperature), posterior, prior)
 
         return self.top_down(tf.shape(features[0])[0], labels, choose)
@@ -133,7 +133,7 @@ class HVAE(LatentVariableModel):
 
     def top_down(self, num_images, labels, choose):
         """The pass that inference and generation share; `choose` returns the Latent of each level."""
-        state, latents = None, ()
+        state, latents = (), ()
         for index, (level, step) in enumerate(zip(self.levels, self.steps_down, strict=True)):
             latent = choose(index, level, state, level.prior(state, num_images))
             state = step(self.condition(level.absorb(state, latent.z), labels, index))

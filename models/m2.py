@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from keras import layers
 
+from models.base import USUAL
 from models.cvae import CVAE
 from models.distributions import Batch, Latent, repeat_rows
 from models.networks import build_encoder
@@ -42,7 +43,7 @@ class M2(CVAE):
         """log q(y|x) of images [B, H, W, C]: nats [B, Y]."""
         return tf.nn.log_softmax(self.label_posterior(self.classifier(images)))
 
-    def call(self, batch, seed=(0, 0), num_samples=1, training=False, as_posterior=None):
+    def call(self, batch, seed=(0, 0), num_samples=1, training=False, estimator=USUAL):
         """One pass. In training it decodes an image with each label, and a row of zeros stands for no label.
 
         Args and errors are those of `LatentVariableModel.call`.
@@ -52,7 +53,7 @@ class M2(CVAE):
         cross_entropy = -tf.reduce_sum(batch.labels * log_q, axis=1)
         penalty = self.label_weight * tf.math.divide_no_nan(cross_entropy, share_known)
         if not training:
-            output = super().call(batch, seed, num_samples, training, as_posterior)
+            output = super().call(batch, seed, num_samples, training, estimator)
             return output._replace(penalty=tf.repeat(penalty, num_samples))
         is_unknown = 1.0 - tf.reduce_sum(batch.labels, axis=1, keepdims=True)
         posterior = batch.labels + is_unknown * tf.exp(log_q)

@@ -34,10 +34,9 @@ def loss_of(objective, forward, weights):
     return loss + tf.reduce_mean(forward.penalty)
 
 
-def posterior_of(objective):
-    """The class that takes the posterior's place in training with the objective of this name, or None."""
-    name = OBJECTIVES[objective].posterior
-    return code_of(name) if name else None
+def estimator_of(objective):
+    """A new estimator of the gradient of the objective of this name, for one pass."""
+    return code_of(OBJECTIVES[objective].estimator)()
 
 
 def elbo_loss(forward, weights):

@@ -11,7 +11,7 @@ from experiment.training.schedules import ema_decay_at
 from experiment.training.state import assign
 from models.bounds import forward
 from models.noise import share_of_noise
-from models.objectives import loss_of, posterior_of
+from models.objectives import estimator_of, loss_of
 from models.precision import trunks_in
 
 SMALLEST = np.finfo(np.float32).tiny  # the logarithm of a norm of 0 would stay in the mean for ever
@@ -59,7 +59,7 @@ def differentiate(state, batch, seed, config, weights):
                 share_of_noise(seed),
                 weights.num_samples,
                 training=True,
-                as_posterior=posterior_of(config.objective),
+                estimator=estimator_of(config.objective),
             )
         passed = of_all_devices(passed, config.objective)
         loss = loss_of(config.objective, passed, weights)

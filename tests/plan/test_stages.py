@@ -43,7 +43,7 @@ def test_presets_that_begin_with_another_share_its_data():
 
 def test_a_preset_of_three_stages_goes_on_with_the_one_that_was_stopped(monkeypatch, tmp_path):
     monkeypatch.setattr("experiment.plan.stages.SHIPPED", tmp_path / "nothing")
-    given = {"preset": "iwae_2l_k50", "seed": 3}
+    given = {"preset": "dreg_2l_k50", "seed": 3}
     first, second = stages_before(given)
     assert (first.given["preset"], second.given["preset"]) == ("elbo_2l", "iwae_2l_k5")
     _, stopped = [
