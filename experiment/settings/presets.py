@@ -117,7 +117,7 @@ PRESETS = {
     "elbo_2l": Preset({**TWO_LEVELS, **FIRST_STAGE, "beta_epochs": 15.0, "num_epochs": 15}),
     "iwae_2l_k5": Preset({**IWAE_5, **FIRST_STAGE, "load_weights": "elbo_2l", "num_epochs": 80}),
     "dreg_2l_k50": Preset(
-        {**DREG_50, **LARGER_STEPS, "load_weights": "iwae_2l_k5", "num_epochs": 9}, -82.90, 0.1, TABLE_1
+        {**DREG_50, **LARGER_STEPS, "load_weights": "iwae_2l_k5", "num_epochs": 14}, -82.90, 0.1, TABLE_1
     ),
     "cvae_1l": Preset({**ONE_LEVEL, "is_cvae": True, "num_epochs": 150}, -82.32, 0.1, NBIP),
     "cvae_1l_class_prior": Preset(
