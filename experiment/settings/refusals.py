@@ -145,10 +145,7 @@ def _refuse_impossible_objectives(config):
     given, objective = f"--objective {config.objective}", OBJECTIVES[config.objective]
     if config.traits.has_levels and not objective.suits_levels:
         fitting = ", ".join(name for name, entry in OBJECTIVES.items() if entry.suits_levels)
-        raise ConfigError(
-            f"{given} with --hierarchical: it is for models of one level, whose prior depends on no level above it; "
-            f"expected one of {fitting}"
-        )
+        raise ConfigError(f"{given} with --hierarchical: it is for models of one level; expected one of {fitting}")
     if config.objective not in (config.traits.objectives or OBJECTIVES):
         raise ConfigError(
             f"{given} with {chosen_by(config.traits.chosen_by)}: it has no such loss; expected --objective "
