@@ -131,7 +131,7 @@ PRESETS = {
         {**GROWING_DREG, **STATIC, "load_weights": "static_vae_1l", "num_epochs": 30}, -87.10, 0.1, FIXED
     ),
     "static_vamp_1l": Preset({**ONE_LEVEL, **STATIC, **VAMP, "num_epochs": 60}, -85.57, 0.1, VAMP_TABLE),
-    "chvae_2l": Preset({**TWO_LEVELS, "is_cvae": True, "num_epochs": 100}, -80.5, 0.0, AIM),
+    "chvae_2l": Preset({**TWO_LEVELS, "is_cvae": True, "num_epochs": 80}, -80.5, 0.0, AIM),
     "chvae_maps": Preset({**MAPS, "is_cvae": True, "num_epochs": 9}, -80.5, 0.0, AIM),
     "m2_100": Preset({**FEW_LABELS, "labelled": 100}, 0.8803, 0.0, M2_TABLE, "label_accuracy"),
     "m2_600": Preset({**FEW_LABELS, "labelled": 600}, 0.9506, 0.0, M2_TABLE, "label_accuracy"),
