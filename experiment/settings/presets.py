@@ -50,7 +50,7 @@ IWAE_50 = {
 }
 # Doubly reparameterised gradients of the same bound (Tucker et al. 2018).
 DREG_50 = {**IWAE_50, "objective": "dreg"}
-STATIC = {**GATED, "dataset": "binarized_mnist"}
+STATIC = {"dataset": "binarized_mnist"}
 LARGER_STEPS = {"batch_size": 100, "learning_rate_schedule": "cosine"}
 # Two levels trained to the end with the ELBO keep their unused units unused: few samples come early, many late.
 IWAE_5 = {"objective": "iwae", "num_importance_samples": 5, "free_nats": 0.0, "learning_rate": 0.001, **LARGER_STEPS}
@@ -126,11 +126,15 @@ PRESETS = {
     "cvae_dreg_1l_k50": Preset(
         {**GROWING_DREG, "load_weights": "cvae_1l_class_prior", "num_epochs": 28}, -80.78, 0.1, NBIP
     ),
-    "static_vae_1l": Preset({**ONE_LEVEL, **STATIC, "num_epochs": 60}, -88.71, 0.1, FIXED),
+    "static_vae_1l": Preset({**ONE_LEVEL, **GATED, **STATIC, "num_epochs": 60}, -88.71, 0.1, FIXED),
+    "static_elbo_1l": Preset({**ONE_LEVEL, **STATIC, **FIRST_STAGE, "input_noise": 0.05, "num_epochs": 100}),
     "static_dreg_1l_k50": Preset(
-        {**GROWING_DREG, **STATIC, "load_weights": "static_vae_1l", "num_epochs": 30}, -87.10, 0.1, FIXED
+        {**GROWING_DREG, **STATIC, "input_noise": 0.0, "load_weights": "static_elbo_1l", "num_epochs": 30},
+        -87.10,
+        0.1,
+        FIXED,
     ),
-    "static_vamp_1l": Preset({**ONE_LEVEL, **STATIC, **VAMP, "num_epochs": 60}, -85.57, 0.1, VAMP_TABLE),
+    "static_vamp_1l": Preset({**ONE_LEVEL, **GATED, **STATIC, **VAMP, "num_epochs": 60}, -85.57, 0.1, VAMP_TABLE),
     "chvae_2l": Preset({**TWO_LEVELS, "is_cvae": True, "num_epochs": 80}, -80.5, 0.0, AIM),
     "chvae_maps": Preset({**MAPS, "is_cvae": True, "num_epochs": 9}, -80.5, 0.0, AIM),
     "m2_100": Preset({**FEW_LABELS, "labelled": 100}, 0.8803, 0.0, M2_TABLE, "label_accuracy"),
