@@ -51,11 +51,8 @@ IWAE_50 = {
 # Doubly reparameterised gradients of the same bound (Tucker et al. 2018).
 DREG_50 = {**IWAE_50, "objective": "dreg"}
 STATIC = {"dataset": "binarized_mnist"}
-LARGER_STEPS = {"batch_size": 100, "learning_rate_schedule": "cosine"}
-# Two levels trained to the end with the ELBO keep their unused units unused: few samples come early, many late.
-IWAE_5 = {"objective": "iwae", "num_importance_samples": 5, "free_nats": 0.0, "learning_rate": 0.001, **LARGER_STEPS}
 # The same with samples whose number grows to 50: most of its steps are cheap.
-GROWING_DREG = {**DREG_50, **LARGER_STEPS, "growing_samples": True}
+GROWING_DREG = {**DREG_50, "growing_samples": True, "batch_size": 100, "learning_rate_schedule": "cosine"}
 # VampPrior of Tomczak & Welling (2018), section 5: two gated layers of 300, 40 codes, 500 pseudo-inputs.
 VAMP = {"prior": "vamp", "hidden_sizes": (300, 300), "latent_size": (40,), "beta_epochs": 20.0}
 # Three levels of maps below a vector, the deep network of photographs in small.
@@ -114,11 +111,7 @@ PRESETS = {
     "iwae_1l_k50": Preset({**IWAE_50, "load_weights": "vae_1l", "num_epochs": 5}, -84.78, 0.1, TABLE_1),
     "dreg_1l_k50": Preset({**DREG_50, "load_weights": "vae_1l", "num_epochs": 12}, -84.32, 0.1, NBIP_DREG),
     "vae_2l": Preset({**TWO_LEVELS, "num_epochs": 100}, -85.33, 0.1, TABLE_1),
-    "elbo_2l": Preset({**TWO_LEVELS, **FIRST_STAGE, "beta_epochs": 15.0, "num_epochs": 15}),
-    "iwae_2l_k5": Preset({**IWAE_5, **FIRST_STAGE, "load_weights": "elbo_2l", "num_epochs": 80}),
-    "dreg_2l_k50": Preset(
-        {**DREG_50, **LARGER_STEPS, "load_weights": "iwae_2l_k5", "num_epochs": 14}, -82.90, 0.1, TABLE_1
-    ),
+    "dreg_2l_k50": Preset({**GROWING_DREG, "load_weights": "vae_2l", "num_epochs": 28}, -82.90, 0.1, TABLE_1),
     "cvae_1l": Preset({**ONE_LEVEL, "is_cvae": True, "num_epochs": 150}, -82.32, 0.1, NBIP),
     "cvae_1l_class_prior": Preset(
         {**ONE_LEVEL, "is_cvae": True, "prior": "class", "num_epochs": 300}, -82.32, 0.1, NBIP
