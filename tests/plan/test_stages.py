@@ -9,7 +9,7 @@ from atomic_files import sealed
 from experiment.files.names import RESULTS_FILE, load_config
 from experiment.plan.run import configure
 from experiment.plan.stages import Stage, config_of, stages_before
-from experiment.settings.presets import PRESETS
+from experiment.settings.presets import PRESETS, Preset
 from experiment.settings.refusals import ConfigError
 
 
@@ -43,21 +43,21 @@ def test_presets_that_begin_with_another_share_its_data():
 
 def test_a_preset_of_three_stages_goes_on_with_the_one_that_was_stopped(monkeypatch, tmp_path):
     monkeypatch.setattr("experiment.plan.stages.SHIPPED", tmp_path / "nothing")
-    given = {"preset": "dreg_2l_k50", "seed": 3}
+    stages = {"first": {"hierarchical": True, "network": "gated"}, "second": {"load_weights": "first"}}
+    for name, settings in (stages | {"third": {"load_weights": "second"}}).items():
+        monkeypatch.setitem(PRESETS, name, Preset(settings))
+    given = {"preset": "third", "seed": 3}
     first, second = stages_before(given)
-    assert (first.given["preset"], second.given["preset"]) == ("elbo_2l", "iwae_2l_k5")
-    _, stopped = [
-        make_run(name, **asdict(config_of({"preset": name, "seed": 3}))) for name in ("elbo_2l", "iwae_2l_k5")
-    ]
-    assert stages_before(given) == [Stage(stopped, {"seed": 3}, resume=stopped.name)]
-    assert load_config(stopped.checkpoints).network == PRESETS["elbo_2l"].settings["network"]
-    results = {"test": {"elbo": -90.0}, "protocol": {}}
-    (stopped.checkpoints / RESULTS_FILE).write_text(sealed(results))
+    assert (first.given["preset"], second.given["preset"]) == ("first", "second")
+    _, stopped = [make_run(name, **asdict(config_of({"preset": name, "seed": 3}))) for name in stages]
+    assert stages_before(given) == [Stage(stopped, {"seed": 3}, resume="second")]
+    assert load_config(stopped.checkpoints).network == "gated"
+    (stopped.checkpoints / RESULTS_FILE).write_text(sealed({"test": {"elbo": -90.0}, "protocol": {}}))
     assert stages_before(given) == []
 
 
 def test_a_stage_of_another_network_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr("experiment.plan.stages.SHIPPED", tmp_path / "nothing")
-    make_run("elbo_2l", **{**PRESETS["elbo_2l"].settings, "network": "mlp"})
-    with pytest.raises(ConfigError, match="elbo_2l, which has --network mlp; expected --network gated"):
-        stages_before({"preset": "iwae_2l_k5"})
+    make_run("vae_2l", **{**PRESETS["vae_2l"].settings, "network": "mlp"})
+    with pytest.raises(ConfigError, match="vae_2l, which has --network mlp; expected --network gated"):
+        stages_before({"preset": "dreg_2l_k50"})
