@@ -43,14 +43,13 @@ def test_presets_that_begin_with_another_share_its_data():
 
 def test_a_preset_of_three_stages_goes_on_with_the_one_that_was_stopped(monkeypatch, tmp_path):
     monkeypatch.setattr("experiment.plan.stages.SHIPPED", tmp_path / "nothing")
-    stages = {"first": {"hierarchical": True, "network": "gated"}, "second": {"load_weights": "first"}}
-    for name, settings in (stages | {"third": {"load_weights": "second"}}).items():
-        monkeypatch.setitem(PRESETS, name, Preset(settings))
-    given = {"preset": "third", "seed": 3}
+    monkeypatch.setitem(PRESETS, "iwae_1l_k50", Preset({"load_weights": "dreg_2l_k50"}))
+    given = {"preset": "iwae_1l_k50", "seed": 3}
     first, second = stages_before(given)
-    assert (first.given["preset"], second.given["preset"]) == ("first", "second")
-    _, stopped = [make_run(name, **asdict(config_of({"preset": name, "seed": 3}))) for name in stages]
-    assert stages_before(given) == [Stage(stopped, {"seed": 3}, resume="second")]
+    assert (first.given["preset"], second.given["preset"]) == ("vae_2l", "dreg_2l_k50")
+    names = ("vae_2l", "dreg_2l_k50")
+    _, stopped = [make_run(name, **asdict(config_of({"preset": name, "seed": 3}))) for name in names]
+    assert stages_before(given) == [Stage(stopped, {"seed": 3}, resume="dreg_2l_k50")]
     assert load_config(stopped.checkpoints).network == "gated"
     (stopped.checkpoints / RESULTS_FILE).write_text(sealed({"test": {"elbo": -90.0}, "protocol": {}}))
     assert stages_before(given) == []
