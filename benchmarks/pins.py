@@ -35,7 +35,7 @@ MODELS = {
     "chain": f"{TWO} --hierarchy chain",
 }
 OBJECTIVES = {"elbo": "--beta 2", "iwae": "", "dreg": "", "beta_tc": "", "factor_vae": "", "capacity": "", "mmd": ""}
-OF_ONE_LEVEL = ("dreg", "beta_tc", "factor_vae", "mmd")
+OF_ONE_LEVEL = ("beta_tc", "factor_vae", "mmd")
 AVERAGED = "--ema 0.9 --clip_norm 5 --weight_decay 0.1"
 SCHEDULED = "--beta_schedule cyclical --beta_epochs 1 --learning_rate_schedule cosine"
 OTHERS = {

@@ -4,9 +4,7 @@ import keras
 import tensorflow as tf
 
 from models.distributions import Batch, VAEOutput, repeat_rows
-from models.estimators import Reparameterized
-
-USUAL = Reparameterized()
+from models.estimators import USUAL
 
 
 class LatentVariableModel(keras.Model):
@@ -115,7 +113,7 @@ class OneLevelModel(LatentVariableModel):
 
     def infer(self, features, labels, seed, temperature=1.0, estimator=USUAL):
         """Draw z ~ q(z|x). The features are q(z|x) itself."""
-        posterior = estimator.posterior(lambda features: features, features)
+        posterior = estimator.posterior(lambda: features)
         prior = self.prior(tf.shape(posterior.mean)[0], labels)
         z = posterior.sample(seed, temperature)
         return VAEOutput(self.likelihood_of(z, labels), (self.prior_layer.latent(z, posterior, prior),))

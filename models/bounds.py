@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from models.base import USUAL
 from models.distributions import Latent
+from models.estimators import USUAL
 
 
 class ElboTerms(NamedTuple):
@@ -91,7 +91,7 @@ def forward(model, batch, seed, num_samples=1, training=False, estimator=USUAL):
         seed: an int32 pair.
         num_samples: K, samples of z for each image.
         training: whether normalisation uses the statistics of the batch.
-        estimator: see models/estimators.py; a new one for each pass.
+        estimator: how the gradient reaches the posteriors, see models/estimators.py.
 
     Returns:
         A Forward of B K rows.

@@ -27,6 +27,7 @@ class Objective(NamedTuple):
     compares_codes: bool = False  # whether it compares codes of different images, and them with N(0, I)
     discriminator: str = ""  # a layer that is trained beside the model, see models/discriminator.py
     estimator: str = "models.estimators:Reparameterized"  # of its gradient
+    keeps_rows_apart: bool = False  # whether the decoder must not mix the rows of a batch
 
 
 IWAE = Objective(
@@ -51,6 +52,7 @@ OBJECTIVES = {
         summary="the same bound with doubly reparameterised gradients, which have less noise",
         formula="negative importance-weighted bound, doubly reparameterised",
         estimator="models.estimators:DoublyReparameterized",
+        keeps_rows_apart=True,
     ),
     "beta_tc": Objective(
         loss="models.objectives:beta_tc_loss",

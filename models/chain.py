@@ -1,12 +1,14 @@
 """The hierarchy of the UC Merced land-use project: a chain of codes, x -> z_1 -> z_2 -> x."""
 
+from functools import partial
 from itertools import pairwise
 
 import tensorflow as tf
 from keras import Sequential, layers
 
-from models.base import USUAL, LatentVariableModel
+from models.base import LatentVariableModel
 from models.distributions import DiagonalGaussian, Latent, VAEOutput
+from models.estimators import USUAL
 from models.likelihoods import Likelihood
 from models.networks import build_decoder, build_encoder, build_trunk
 from models.noise import level_seed
@@ -48,10 +50,10 @@ class ChainHVAE(LatentVariableModel):
         def posterior_of(index, below):
             return DiagonalGaussian.from_parameters(self.posteriors[index](below), self.log_var_bound)
 
-        posterior, latents = estimator.posterior(lambda features: features, features), ()
+        posterior, latents = estimator.posterior(lambda: features), ()
         for index in range(self.num_levels):
             if latents:
-                posterior = estimator.posterior(posterior_of, index, latents[0].z)
+                posterior = estimator.posterior(partial(posterior_of, index), latents[0].z)
             z = posterior.sample(level_seed(seed, index), temperature)
             latents = (Latent(z, posterior, DiagonalGaussian.standard(tf.shape(z))), *latents)
         return VAEOutput(self.likelihood(self.decoder(latents[0].z)), latents)

@@ -1,12 +1,14 @@
 """The hierarchical variational autoencoder: levels z_L ... z_1, each given the levels above it."""
 
+from functools import partial
 from itertools import pairwise
 
 import tensorflow as tf
 from keras import Sequential, layers
 
-from models.base import USUAL, LatentVariableModel
+from models.base import LatentVariableModel
 from models.distributions import DiagonalGaussian, Latent, VAEOutput
+from models.estimators import USUAL
 from models.likelihoods import Likelihood
 from models.networks import build_trunk
 from models.noise import level_seed
@@ -117,7 +119,7 @@ class HVAE(LatentVariableModel):
         """Draw z_l ~ q(z_l|x,z_>l), from the top level down."""
 
         def choose(index, level, state, prior):
-            posterior = estimator.posterior(level.posterior, features[index], state, prior)
+            posterior = estimator.posterior(partial(level.posterior, features[index]), state, prior)
             return Latent(posterior.sample(level_seed(seed, index), temperature), posterior, prior)
 
         return self.top_down(tf.shape(features[0])[0], labels, choose)

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from keras import layers
 
-from models.base import USUAL
 from models.cvae import CVAE
 from models.distributions import Batch, Latent, repeat_rows
+from models.estimators import USUAL
 from models.networks import build_encoder
 
 

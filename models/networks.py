@@ -248,7 +248,7 @@ class MLP(Trunk):
 
 
 class GatedMLP(MLP):
-    """An MLP of gated layers. The activation is that before residual blocks, and before the heads of a level."""
+    """An MLP of gated layers. The activation is the first layer of residual blocks and of the heads of lower levels."""
 
     def _dense(self, size):
         return GatedDense(size)

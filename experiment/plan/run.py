@@ -6,7 +6,9 @@ from pathlib import Path
 from experiment.files.names import CHECKPOINTS, OUTPUTS, STATES, WEIGHTS_SUFFIX, Run, find_run, load_config
 from experiment.files.trackers import refuse_missing
 from experiment.settings.combine import resolve, resolve_loaded, resolve_resumed, spelled_out, with_preset
+from experiment.settings.config import DATA, MODEL, TRAINING, names_in
 from experiment.settings.datasets import length_of
+from experiment.settings.presets import PRESETS
 from experiment.settings.refusals import ConfigError, received
 from experiment.settings.values import NEWEST
 from image_data.formats import SUFFIXES
@@ -69,7 +71,7 @@ def _configured(given, resume, num_images):
         name = given["load_weights"]
         folder = find_run(name, resolve(identity if name == NEWEST else {}), f"*{WEIGHTS_SUFFIX}")
         saved = load_config(folder)
-        if given.get("preset") and saved.preset != name:  # not the first stage of the published result
+        if given.get("preset") and not _is_of_preset(saved, name):  # not the first stage of the published result
             given = {**given, "preset": None}
         path = Path(name) if name.endswith(WEIGHTS_SUFFIX) else folder / f"{saved.model}{WEIGHTS_SUFFIX}"
         config = resolve_loaded({**given, "load_weights": str(path)}, saved, num_images_in(given))
@@ -77,6 +79,14 @@ def _configured(given, resume, num_images):
             config = replace(config, run_name=folder.resolve().name)  # what is made of a run is named after it
         return config, None
     return resolve(given, num_images or num_images_in(given)), None
+
+
+def _is_of_preset(config, name):
+    """Whether a run is the preset of this name, with the settings that it has by now."""
+    settings = PRESETS[name].settings if config.preset == name and name in PRESETS else None
+    return settings is not None and all(
+        getattr(config, each) == settings[each] for each in settings.keys() & names_in(MODEL, DATA, TRAINING)
+    )
 
 
 def num_images_in(given):

@@ -45,13 +45,16 @@ def stages_before(given, resume=None):
     Raises:
         ConfigError: the given settings do not go with the weights that the stage will have.
     """
-    first = first_of(given)
+    preset = PRESETS.get(given.get("preset"))
+    first = preset and preset.settings.get("load_weights")
     is_trained = given.get("num_epochs") != 0 and "score" not in given
     is_shared = os.environ.get("TF_CONFIG")  # workers would begin the next stage while the chief evaluates this one
     if resume or first not in PRESETS or "load_weights" in given or not is_trained or is_shared:
         return []
-    run, of_stage = Run(first), given_to(first, given)
-    stage = config_of(of_stage)
+    run = Run(first)
+    kept = {name: value for name, value in given.items() if name in OF_ALL_STAGES}
+    of_stage = {**kept, "preset": first}
+    stage = resolve(with_preset(of_stage))
     resolve_loaded(with_preset(given), stage)
     is_shipped = not results_of(run) and read_results(SHIPPED / first)
     is_over, is_stopped = is_shipped or results_of(run), has_state(run.checkpoints)
@@ -61,33 +64,14 @@ def stages_before(given, resume=None):
         return []
     refuse_missing(given.get("track", ()))
     if is_stopped:
-        return [Stage(run, {name: value for name, value in of_stage.items() if name != "preset"}, resume=first)]
+        return [Stage(run, kept, resume=first)]
     if any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}")):
         raise ConfigError(
             f"--preset {given['preset']}: it begins with {run.checkpoints}, which has weights, but neither "
             f"{STATE_FILE} to continue them nor {run.outputs / RESULTS_FILE}, which says that they are done; move that "
             "folder away, or name these weights with --load_weights"
         )
-    return [*stages_before(of_stage), Stage(run, of_stage, resume=None)]
-
-
-def first_of(given):
-    """The name of the preset whose weights the given one begins with, or None."""
-    preset = PRESETS.get(given.get("preset"))
-    return preset and preset.settings.get("load_weights")
-
-
-def given_to(stage, given):
-    """What of the given settings holds for a stage, too: where its images are, for one. And its name."""
-    return {name: value for name, value in given.items() if name in OF_ALL_STAGES} | {"preset": stage}
-
-
-def config_of(given):
-    """The Config of a preset, with the model of its first stage where it begins with one."""
-    first = first_of(given)
-    if first in PRESETS:
-        return resolve_loaded(with_preset(given), config_of(given_to(first, given)))
-    return resolve(with_preset(given))
+    return [Stage(run, of_stage, resume=None)]
 
 
 def _refuse_another(given, stage, of_stage, folder):

@@ -146,6 +146,11 @@ def _refuse_impossible_objectives(config):
     if config.traits.has_levels and not objective.suits_levels:
         fitting = ", ".join(name for name, entry in OBJECTIVES.items() if entry.suits_levels)
         raise ConfigError(f"{given} with --hierarchical: it is for models of one level; expected one of {fitting}")
+    if objective.keeps_rows_apart and config.decoder_normalization == "batch":
+        raise ConfigError(
+            f"{given} with --decoder_normalization batch: its gradient is right only where the decoder does not mix "
+            "images; expected --decoder_normalization none or instance"
+        )
     if config.objective not in (config.traits.objectives or OBJECTIVES):
         raise ConfigError(
             f"{given} with {chosen_by(config.traits.chosen_by)}: it has no such loss; expected --objective "

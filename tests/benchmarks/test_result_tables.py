@@ -174,3 +174,5 @@ def test_shipped_weights_are_those_of_the_record(name):
     assert record == json.loads((folder / "results.json").read_text())
     assert record["protocol"]["weights_sha256"] == weights_checksum(folder / f"{config.model}.weights.h5")
     assert config.preset == name and config.data_dir is None and PRESETS[name].num_seeds
+    settings = PRESETS[name].settings
+    assert {each: getattr(config, each) for each in settings} == settings, "the preset has changed since"
