@@ -166,7 +166,7 @@ NETWORKS = {
     ),
     "gated": Network(
         trunk="models.networks:GatedMLP",
-        summary="dense layers, each unit times a gate",
+        summary="dense layers with a gate on each unit",
         settings={"hidden_sizes": (400, 400), "activation": "relu"},
         is_dense=True,
     ),

@@ -93,7 +93,7 @@ class LinearLevels(LatentVariableModel):
     """p(z_2) = N(0, 1), p(z_1|z_2) = N(a z_2, 1), p(x|z_1, z_2) = N(u z_1 + v z_2, s^2 I), with exact posteriors.
 
     With `error` the posteriors are off. Their weights are those of q alone, but for b, which shifts the image and the
-    mean of q(z_1|x,z_2): a weight of both p and q, as decoders have with the residual posterior of the HVAE.
+    means of q: a weight of both p and q, as those between the levels of the HVAE are.
     """
 
     num_levels = 2
