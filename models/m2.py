@@ -59,6 +59,7 @@ class M2(CVAE):
         posterior = batch.labels + is_unknown * tf.exp(log_q)
         label_rate = log(self.num_labels) + is_unknown[:, 0] * tf.reduce_sum(tf.exp(log_q) * log_q, axis=1)
         every_label = tf.tile(tf.eye(self.num_labels), (tf.shape(batch.images)[0], 1))
+        # One sample and the usual estimator: it is trained with the ELBO alone.
         output = super().call(Batch(repeat_rows(batch.images, self.num_labels), every_label), seed, 1, training)
         return output._replace(
             likelihood=Expected(output.likelihood, posterior),

@@ -83,10 +83,10 @@ def _configured(given, resume, num_images):
 
 def _is_of_preset(config, name):
     """Whether a run is the preset of this name, with the settings that it has by now."""
-    settings = PRESETS[name].settings if config.preset == name and name in PRESETS else None
-    return settings is not None and all(
-        getattr(config, each) == settings[each] for each in settings.keys() & names_in(MODEL, DATA, TRAINING)
-    )
+    if config.preset != name or name not in PRESETS:
+        return False
+    settings = PRESETS[name].settings
+    return all(getattr(config, each) == settings[each] for each in settings.keys() & names_in(MODEL, DATA, TRAINING))
 
 
 def num_images_in(given):
