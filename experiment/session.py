@@ -1,7 +1,7 @@
 """A session of training: from the run's current step to its last epoch, or until the user stops it."""
 
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from math import isfinite
 
 import numpy as np
@@ -72,13 +72,12 @@ def train(model, config, dataset, run, infer, trackers, resumed=None, devices=ON
     run.outputs.mkdir(parents=True, exist_ok=True)
     boards = [each for each in trackers if isinstance(each, Board)]
     after_epoch = AfterEpoch(state, config, dataset, run, infer, boards)
-    if config.load_weights and first_step == 0 and not state.discriminator:  # a new one sees no total correlation
-        after_epoch.enter_first_weights()
-    with (
-        closing(MetricsLog(run.outputs, first_step, trackers)) as log,
-        closing(Screen(config, first_step, plan)) as screen,
-        Interruption() as interruption,
-    ):
+    with ExitStack() as opened:
+        interruption = opened.enter_context(Interruption())
+        if config.load_weights and first_step == 0 and not state.discriminator:  # a new one sees no total correlation
+            after_epoch.enter_first_weights()
+        log = opened.enter_context(closing(MetricsLog(run.outputs, first_step, trackers)))
+        screen = opened.enter_context(closing(Screen(config, first_step, plan)))
         last_save = time.monotonic()
         for progress in fit(state, dataset.train, config, devices):
             is_stopped = devices.agree(interruption.requested)

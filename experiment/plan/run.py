@@ -52,6 +52,12 @@ def _configured(given, resume, num_images):
                 f"--{', --'.join(sorted(SCORED_WITH - {'score', 'load_weights'}))}"
             )
         given = {"num_epochs": 0, **given}
+    preset = PRESETS.get(given.get("preset"))
+    if preset and "load_weights" in preset.settings and given.get("num_epochs") == 0:
+        raise ConfigError(
+            f"--num_epochs 0 with --preset {given['preset']}: expected at least 1, as a preset trains; "
+            "--load_weights RUN --num_epochs 0 generates from saved weights"
+        )
     given = spelled_out(with_preset(given))
     identity = {name: given[name] for name in ("dataset", "run_name", *SELECTORS) if name in given}
     if resume:

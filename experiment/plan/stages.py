@@ -78,12 +78,17 @@ def _refuse_another(given, stage, of_stage, folder):
     """Refuse a preset's first stage that is another model, or was trained on other images: on few, as a trial, say."""
     saved = load_config(folder)
     named = with_preset(of_stage).keys() & names_in(MODEL, DATA) - {"data_dir", "cache_dir"}
-    for name in sorted(named | SELECTORS | {"dataset", "limit", "train_on_validation"}):
+    for name in sorted(named | SELECTORS | {"dataset", "limit", "train_on_validation"} | given.keys() & {"seed"}):
         expected, found = (
-            as_flag(name, value) if (value := getattr(config, name)) else f"no --{name}" for config in (stage, saved)
+            f"no --{name}" if value is None or value is False else as_flag(name, value)
+            for value in (getattr(stage, name), getattr(saved, name))
         )
         if found != expected:
+            remedy = (
+                f"leave the flag out, or train on from these weights with --load_weights {folder.name}"
+                if name in given
+                else "move that run away, or name other weights with --load_weights"
+            )
             raise ConfigError(
-                f"--preset {given['preset']}: it begins with {folder}, which has {found}; expected "
-                f"{expected}; move that run away, or name other weights with --load_weights"
+                f"--preset {given['preset']}: it begins with {folder}, which has {found}; expected {expected}; {remedy}"
             )

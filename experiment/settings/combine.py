@@ -209,7 +209,13 @@ def _settle(values, given):
     likelihood = LIKELIHOODS.get(config["likelihood"])
     if is_dynamic and likelihood and "dynamic" not in likelihood.nats and "binarization" not in given:
         config["binarization"] = "none"
-    return Config(**config)
+    settled = Config(**config)
+    if given.get("activation") and not settled.has_activation:
+        raise ConfigError(
+            f"--activation {settled.activation} with --network gated: gated layers have none; expected --num_blocks of "
+            "at least 1 as well, whose blocks have one, or leave the flag out"
+        )
+    return settled
 
 
 def _refuse_settings_without_meaning(config, given):

@@ -521,6 +521,11 @@ class Config:
         return self.num_units if self.traits.is_top_down else self.level_sizes[-1]
 
     @property
+    def has_activation(self):
+        """Whether the network has an activation function: gated layers alone have none, but blocks and levels do."""
+        return self.network != "gated" or self.num_blocks > 0 or (self.traits.has_levels and self.traits.is_top_down)
+
+    @property
     def family(self):
         """The name that runs of these settings share; later runs append a number."""
         return self.run_name or f"{self.dataset}_{self.model}"

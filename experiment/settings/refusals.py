@@ -161,7 +161,7 @@ def _refuse_impossible_objectives(config):
         if value != getattr(type(config), name):
             fitting = " or ".join(each for each, entry in OBJECTIVES.items() if name in entry.reads)
             raise ConfigError(
-                f"{received(name, value)} with {given}: its loss does not use it; expected --objective {fitting}, or "
+                f"{as_flag(name, value)} with {given}: its loss does not use it; expected --objective {fitting}, or "
                 "leave the flag out"
             )
     for name, least in objective.least.items():

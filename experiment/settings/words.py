@@ -60,7 +60,7 @@ def beta_norm(config):
 def describe_network(config):
     """The network in words: 'mlp (400 400, relu)'."""
     parts = [" ".join(map(str, config.hidden_sizes))]
-    if config.network != "gated" or config.num_blocks or config.traits.has_levels:  # gated layers alone have none
+    if config.has_activation:
         parts.append(config.activation)
     if config.num_blocks:
         parts.append(f"{config.num_blocks} residual block{'s' if config.num_blocks > 1 else ''} at each resolution")

@@ -48,6 +48,19 @@ def test_presets_begin_with_the_weights_that_come_with_the_project(name):
     assert stages_before({"preset": name}) == []
 
 
+def test_weights_of_another_seed_are_not_those_of_the_preset():
+    with pytest.raises(
+        ConfigError, match="which has --seed 0; expected --seed 3; leave the flag out, or train on from"
+    ):
+        stages_before({"preset": "dreg_2l_k50", "seed": 3})
+    assert stages_before({"preset": "dreg_2l_k50", "seed": 0}) == []
+
+
+def test_a_preset_that_begins_with_another_does_not_only_generate():
+    with pytest.raises(ConfigError, match="--num_epochs 0 with --preset dreg_2l_k50: expected at least 1"):
+        configure({"preset": "dreg_2l_k50", "num_epochs": 0})
+
+
 def test_a_stage_of_another_network_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr("experiment.plan.stages.SHIPPED", tmp_path / "nothing")
     make_run("vae_2l", **{**PRESETS["vae_2l"].settings, "network": "mlp"})
