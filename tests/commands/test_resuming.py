@@ -17,6 +17,7 @@ import assignment
 from data_utils import load_dataset
 from experiment.files.checkpoints import load_weights
 from experiment.files.records import read_metrics
+from experiment.session import AfterEpoch
 from experiment.settings.presets import PRESETS
 from models.distributions import Batch
 
@@ -139,6 +140,15 @@ def test_ctrl_c_saves_and_says_how_to_continue(tmp_path, cli, undrawn):
     last = read_metrics(metrics)[-1]["epoch"]
     assert cli("--resume", "digits_vae", "--num_epochs", last + 1)[0] == 0
     assert read_metrics(metrics)[-1]["epoch"] == last + 1
+
+
+def test_ctrl_c_before_the_first_step_says_how_to_continue(cli, undrawn, trained, monkeypatch):
+    trained(*QUICK)
+    monkeypatch.setattr(AfterEpoch, "enter_first_weights", lambda _: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    code, out, _ = cli("--load_weights", "digits_vae", "--num_epochs", "2")
+    signal.signal(signal.SIGINT, before)
+    assert code == 130 and "continue with: python assignment.py --resume digits_vae_2" in out
 
 
 @pytest.mark.slow
