@@ -120,11 +120,14 @@ def is_complete(path):
 def as_record(path):
     """A results.json without the published number, which is in experiment/settings/presets.py, and without paths.
 
-    The command may name a folder of this machine.
+    The command and the weights that the run began with may name a folder of this machine.
     """
     results = unsealed(path.read_text(encoding="utf-8"))
     results.pop("published", None)
-    results["protocol"].pop("command", None)
+    protocol = results["protocol"]
+    protocol.pop("command", None)
+    if first := protocol.get("first_weights"):
+        protocol["first_weights"] = "/".join(Path(first).parts[-3:])  # model_ckpts/RUN/FILE
     return json.dumps(results, indent=2) + "\n"
 
 

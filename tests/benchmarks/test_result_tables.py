@@ -69,6 +69,7 @@ def test_records_are_of_the_presets_as_they_are(preset):
         protocol, test = record["protocol"], record["test"]
         assert (protocol["epochs"], protocol["seed"]) == (settings["num_epochs"], seed)
         assert protocol["dataset"] == results.dataset_of(preset)
+        assert not str(protocol["first_weights"]).startswith("/"), "a path of a machine"
         assert (protocol["split"], test["num_importance_samples"]) == ("test", settings["iw_samples"])
 
 
