@@ -13,7 +13,7 @@ from itertools import takewhile
 
 from experiment.plan.comparison import plan_comparison
 from experiment.plan.run import configure, find_examined
-from experiment.plan.stages import stages_before
+from experiment.plan.stage import stage_before
 from experiment.plan.study import is_study, plan_study
 from experiment.settings.config import flags
 from experiment.settings.datasets import DATASETS
@@ -251,8 +251,8 @@ def main(argv=None):
             study = plan_comparison(runs, given, resume)
         else:
             study = plan_study(given, resume) if is_study(given, resume) and not examined else None
-        stages = [] if study or examined else stages_before(given, resume)
-        config, resumed = (None, None) if study or examined or stages else configure(given, resume)
+        stage = None if study or examined else stage_before(given, resume)
+        config, resumed = (None, None) if study or examined or stage else configure(given, resume)
         from image_data.cache import ensure_home
 
         ensure_home()
@@ -277,14 +277,13 @@ def main(argv=None):
         if examined:
             examine(*examined, read_data)
             return 0
-        for stage in stages:
+        if stage:
             config, resumed = configure(stage.given, stage.resume)
             print(f"{given['preset']} begins with the weights of {stage.run.name}: {config.num_epochs} epochs, now")
             new = None if stage.resume else stage.run
             if not run_experiment(config, resumed, named=new, command=command):
                 print(f"or continue with all of {given['preset']}: {command}")
                 return 130
-        if stages:
             config, resumed = configure(given, resume)
         is_finished = run_study(study, command) if study else run_experiment(config, resumed, command=command)
         return 0 if is_finished else 130

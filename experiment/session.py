@@ -73,7 +73,7 @@ def train(model, config, dataset, run, infer, trackers, resumed=None, devices=ON
     boards = [each for each in trackers if isinstance(each, Board)]
     after_epoch = AfterEpoch(state, config, dataset, run, infer, boards)
     with ExitStack() as opened:
-        interruption = opened.enter_context(Interruption())
+        interruption = opened.enter_context(Interruption())  # first: to measure the first weights takes a while
         if config.load_weights and first_step == 0 and not state.discriminator:  # a new one sees no total correlation
             after_epoch.enter_first_weights()
         log = opened.enter_context(closing(MetricsLog(run.outputs, first_step, trackers)))

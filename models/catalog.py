@@ -155,6 +155,7 @@ class Network(NamedTuple):
     summary: str
     settings: dict[str, Any]  # all settings of this network; those of other networks do not apply to it
     is_dense: bool = False
+    is_activated: bool = True  # whether its layers have the activation function; residual blocks have it anyway
 
 
 NETWORKS = {
@@ -169,6 +170,7 @@ NETWORKS = {
         summary="dense layers with a gate on each unit",
         settings={"hidden_sizes": (400, 400), "activation": "relu"},
         is_dense=True,
+        is_activated=False,
     ),
     "conv": Network(
         trunk="models.networks:Conv",

@@ -212,8 +212,8 @@ def _settle(values, given):
     settled = Config(**config)
     if given.get("activation") and not settled.has_activation:
         raise ConfigError(
-            f"--activation {settled.activation} with --network gated: gated layers have none; expected --num_blocks of "
-            "at least 1 as well, whose blocks have one, or leave the flag out"
+            f"--activation {settled.activation} with --network {settled.network}: its layers have none; expected "
+            "--num_blocks of at least 1 as well, whose blocks have one, or leave the flag out"
         )
     return settled
 

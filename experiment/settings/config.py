@@ -522,8 +522,9 @@ class Config:
 
     @property
     def has_activation(self):
-        """Whether the network has an activation function: gated layers alone have none, but blocks and levels do."""
-        return self.network != "gated" or self.num_blocks > 0 or (self.traits.has_levels and self.traits.is_top_down)
+        """Whether the network has an activation function, if only in residual blocks or the heads of lower levels."""
+        has_heads = self.traits.has_levels and self.traits.is_top_down
+        return NETWORKS[self.network].is_activated or self.num_blocks > 0 or has_heads
 
     @property
     def family(self):

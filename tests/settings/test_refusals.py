@@ -54,7 +54,7 @@ from experiment.settings.refusals import ConfigError
         ({"binarization": "static"}, "--binarization static with --dataset mnist: expected dynamic or none"),
         ({"dataset": "binarized_mnist", "binarization": "dynamic"}, "binarized_mnist: expected static"),
         ({"upsampling": "resize"}, "--upsampling resize with --network mlp: expected --network conv"),
-        ({"network": "gated", "activation": "tanh"}, "--activation tanh with --network gated: gated layers have none"),
+        ({"network": "gated", "activation": "tanh"}, "--activation tanh with --network gated: its layers have none"),
         ({"growing_samples": True}, "--growing_samples with --objective elbo: its loss does not use it"),
         ({"dataset": "celeba", "objective": "dreg"}, "--objective dreg with --decoder_normalization batch"),
         ({"dataset": "celeba", "network": "mlp", "num_features": 9}, "--num_features 9 with --network mlp"),

@@ -5,7 +5,7 @@ from conftest import make_run
 
 from experiment.files.names import SHIPPED
 from experiment.plan.run import configure
-from experiment.plan.stages import stages_before
+from experiment.plan.stage import stage_before
 from experiment.settings.presets import PRESETS
 from experiment.settings.refusals import ConfigError
 
@@ -17,9 +17,9 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_first_stage_has_the_data_and_the_evaluation_of_the_preset(monkeypatch, tmp_path):
-    monkeypatch.setattr("experiment.plan.stages.SHIPPED", tmp_path / "nothing")
+    monkeypatch.setattr("experiment.plan.stage.SHIPPED", tmp_path / "nothing")
     asked = {"limit": 100, "train_on_validation": True, "evaluate": False, "iw_samples": 0}
-    (stage,) = stages_before({"preset": "static_dreg_1l_k50", **asked, "num_epochs": 8})
+    stage = stage_before({"preset": "static_dreg_1l_k50", **asked, "num_epochs": 8})
     assert stage.given == {"preset": "static_elbo_1l", **asked}
     config, _ = configure(stage.given)
     assert config.preset is None and config.num_epochs == PRESETS["static_elbo_1l"].settings["num_epochs"]
@@ -45,15 +45,15 @@ FIRST = {name: preset.settings.get("load_weights") for name, preset in PRESETS.i
 
 @pytest.mark.parametrize("name", [name for name, first in FIRST.items() if first and (SHIPPED / first).is_dir()])
 def test_presets_begin_with_the_weights_that_come_with_the_project(name):
-    assert stages_before({"preset": name}) == []
+    assert stage_before({"preset": name}) is None
 
 
 def test_weights_of_another_seed_are_not_those_of_the_preset():
     with pytest.raises(
         ConfigError, match="which has --seed 0; expected --seed 3; leave the flag out, or train on from"
     ):
-        stages_before({"preset": "dreg_2l_k50", "seed": 3})
-    assert stages_before({"preset": "dreg_2l_k50", "seed": 0}) == []
+        stage_before({"preset": "dreg_2l_k50", "seed": 3})
+    assert stage_before({"preset": "dreg_2l_k50", "seed": 0}) is None
 
 
 def test_a_preset_that_begins_with_another_does_not_only_generate():
@@ -62,7 +62,7 @@ def test_a_preset_that_begins_with_another_does_not_only_generate():
 
 
 def test_a_stage_of_another_network_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr("experiment.plan.stages.SHIPPED", tmp_path / "nothing")
+    monkeypatch.setattr("experiment.plan.stage.SHIPPED", tmp_path / "nothing")
     make_run("vae_2l", **{**PRESETS["vae_2l"].settings, "network": "mlp"})
     with pytest.raises(ConfigError, match="vae_2l, which has --network mlp; expected --network gated"):
-        stages_before({"preset": "dreg_2l_k50"})
+        stage_before({"preset": "dreg_2l_k50"})

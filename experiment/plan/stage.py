@@ -1,4 +1,4 @@
-"""The stages of a preset: runs that it begins with, which have not ended."""
+"""What a preset begins with: a run that has not ended."""
 
 import os
 from typing import NamedTuple
@@ -33,8 +33,8 @@ class Stage(NamedTuple):
     resume: str | None  # its name, where it has saved state, from which it continues
 
 
-def stages_before(given, resume=None):
-    """The stages of a preset that come before it and have not ended: a list of Stage, first to last.
+def stage_before(given, resume=None):
+    """The Stage that comes before a preset and has not ended, or None.
 
     A preset that starts from the weights of another has that one as its first stage. It is trained on the same data.
 
@@ -50,7 +50,7 @@ def stages_before(given, resume=None):
     is_trained = given.get("num_epochs") != 0 and "score" not in given
     is_shared = os.environ.get("TF_CONFIG")  # workers would begin the next stage while the chief evaluates this one
     if resume or first not in PRESETS or "load_weights" in given or not is_trained or is_shared:
-        return []
+        return None
     run = Run(first)
     kept = {name: value for name, value in given.items() if name in OF_ALL_STAGES}
     of_stage = {**kept, "preset": first}
@@ -61,17 +61,17 @@ def stages_before(given, resume=None):
     if is_over or is_stopped:
         _refuse_another(given, stage, of_stage, SHIPPED / first if is_shipped else run.checkpoints)
     if is_over:
-        return []
+        return None
     refuse_missing(given.get("track", ()))
     if is_stopped:
-        return [Stage(run, kept, resume=first)]
+        return Stage(run, kept, resume=first)
     if any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}")):
         raise ConfigError(
             f"--preset {given['preset']}: it begins with {run.checkpoints}, which has weights, but neither "
             f"{STATE_FILE} to continue them nor {run.outputs / RESULTS_FILE}, which says that they are done; move that "
             "folder away, or name these weights with --load_weights"
         )
-    return [Stage(run, of_stage, resume=None)]
+    return Stage(run, of_stage, resume=None)
 
 
 def _refuse_another(given, stage, of_stage, folder):
