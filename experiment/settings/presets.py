@@ -120,15 +120,12 @@ PRESETS = {
         {**GROWING_DREG, "load_weights": "cvae_1l_class_prior", "num_epochs": 28}, -80.78, 0.1, NBIP
     ),
     "static_vae_1l": Preset({**ONE_LEVEL, **GATED, **STATIC, "num_epochs": 60}, -88.71, 0.1, FIXED),
-    "static_elbo_1l": Preset({**ONE_LEVEL, **STATIC, **FIRST_STAGE, "input_noise": 0.05, "num_epochs": 100}),
     "static_dreg_1l_k50": Preset(
-        {**GROWING_DREG, **STATIC, "input_noise": 0.0, "load_weights": "static_elbo_1l", "num_epochs": 30},
-        -87.10,
-        0.1,
-        FIXED,
+        {**GROWING_DREG, **STATIC, "load_weights": "static_vae_1l", "num_epochs": 30}, -87.10, 0.1, FIXED
     ),
-    "static_vamp_1l": Preset({**ONE_LEVEL, **STATIC, **VAMP, "num_epochs": 60}, -85.57, 0.1, VAMP_TABLE),
+    "static_vamp_1l": Preset({**ONE_LEVEL, **GATED, **STATIC, **VAMP, "num_epochs": 60}, -85.57, 0.1, VAMP_TABLE),
     "chvae_2l": Preset({**TWO_LEVELS, "is_cvae": True, "num_epochs": 80}, -80.5, 0.0, AIM),
+    "chvae_dreg_2l_k50": Preset({**GROWING_DREG, "load_weights": "chvae_2l", "num_epochs": 28}, -80.5, 0.0, AIM),
     "chvae_maps": Preset({**MAPS, "is_cvae": True, "num_epochs": 9}, -80.5, 0.0, AIM),
     "m2_100": Preset({**FEW_LABELS, "labelled": 100}, 0.8803, 0.0, M2_TABLE, "label_accuracy"),
     "m2_600": Preset({**FEW_LABELS, "labelled": 600}, 0.9506, 0.0, M2_TABLE, "label_accuracy"),
