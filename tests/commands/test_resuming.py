@@ -38,7 +38,7 @@ def test_a_run_from_loaded_weights_can_be_resumed_and_a_resumed_run_loaded(cli, 
 
 @pytest.mark.slow
 def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path, monkeypatch):
-    first, second = "static_elbo_1l", "static_dreg_1l_k50"
+    first, second = "static_vae_1l", "static_dreg_1l_k50"
     tiny = {"dataset": "digits", "limit": 100, "hidden_sizes": (4,), "num_epochs": 2}
     monkeypatch.setitem(PRESETS, first, PRESETS[first]._replace(settings=tiny))
     monkeypatch.setitem(
@@ -75,9 +75,9 @@ def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path,
 
 
 def test_a_first_stage_is_the_model_that_the_preset_names(cli, undrawn, trained, monkeypatch):
-    trained(*QUICK, "--run_name", "static_elbo_1l")
+    trained(*QUICK, "--run_name", "static_vae_1l")
     refusal = (
-        "it begins with model_ckpts/static_elbo_1l, which has --dataset digits; expected --dataset binarized_mnist"
+        "it begins with model_ckpts/static_vae_1l, which has --dataset digits; expected --dataset binarized_mnist"
     )
     assert_refused(cli("--preset", "static_dreg_1l_k50"), refusal)
 

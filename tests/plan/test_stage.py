@@ -20,9 +20,9 @@ def test_a_first_stage_has_the_data_and_the_evaluation_of_the_preset(monkeypatch
     monkeypatch.setattr("experiment.plan.stage.SHIPPED", tmp_path / "nothing")
     asked = {"limit": 100, "train_on_validation": True, "evaluate": False, "iw_samples": 0}
     stage = stage_before({"preset": "static_dreg_1l_k50", **asked, "num_epochs": 8})
-    assert stage.given == {"preset": "static_elbo_1l", **asked}
+    assert stage.given == {"preset": "static_vae_1l", **asked}
     config, _ = configure(stage.given)
-    assert config.preset is None and config.num_epochs == PRESETS["static_elbo_1l"].settings["num_epochs"]
+    assert config.preset is None and config.num_epochs == PRESETS["static_vae_1l"].settings["num_epochs"]
 
 
 def test_only_the_published_first_stage_makes_a_published_second_one():
