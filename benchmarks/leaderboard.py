@@ -3,11 +3,10 @@
     python -m benchmarks.leaderboard --mnist DIR      # about 40 minutes, with nothing else running
     python -m benchmarks.results                      # writes the tables
 
-The recipe is that of two presets, one after the other: vae_1l, and iwae_1l_k50 from its weights. Twelve times in the
-first stage, and after every epoch of the second, the clock stands, and the importance-weighted bound of the 5,000
-validation images is taken with K = 1,000. The race ends where it reaches -86.76 nats, the number of Burda et al.
+The recipe is the preset vae_1l. Twelve times in its training the clock stands, and the importance-weighted bound of the
+5,000 validation images is taken with K = 1,000. The race ends where it reaches -86.76 nats, the number of Burda et al.
 (2016), table 1, for one level and one sample. Only then are the test images looked at, once, with K = 5,000. The clock
-starts at the first step of a stage and so counts compilation.
+starts at the first step and so counts compilation.
 """
 
 import argparse
@@ -24,7 +23,7 @@ from experiment.training.runtime import tf  # noqa: F401  before all other modul
 from data_utils import load_dataset
 from experiment.evaluation.likelihood import LogEvidence, estimate_iw_bound
 from experiment.files.environment import environment
-from experiment.settings.combine import resolve, resolve_loaded, with_preset
+from experiment.settings.combine import resolve, with_preset
 from experiment.settings.presets import PRESETS
 from experiment.training.execution import plan_execution
 from experiment.training.loop import fit, plan_steps
@@ -33,42 +32,39 @@ from experiment.training.state import TrainingState
 from models.build import build_model
 from models.noise import Stream
 
-STAGES = ("vae_1l", "iwae_1l_k50")
+PRESET = "vae_1l"
 LINES = Path(__file__).resolve().parent / "records" / "leaderboard.json"
 VALIDATION_SAMPLES, TEST_SAMPLES = 1_000, 5_000
-LOOKS = 12  # at the validation images, in a stage
+LOOKS = 12  # at the validation images
 
 
-def race(stages, dataset, target, test_samples=TEST_SAMPLES):
-    """Train in stages until the validation bound reaches `target`, then take the bound of the test images.
+def race(config, dataset, target, test_samples=TEST_SAMPLES):
+    """Train until the validation bound reaches `target`, then take the bound of the test images.
 
     Args:
-        stages: Configs of one model; each begins with the weights of the one before it.
+        config: the Config of the run.
         dataset: the Dataset.
         target: a bound of log p(x), nats per image.
         test_samples: K for the test images.
 
     Returns:
-        A dict: epochs of each stage, training_minutes, validation_bound, and where it was reached test_bound with its
-        standard_error.
+        A dict: epochs, training_minutes, validation_bound, and where it was reached test_bound with its standard_error.
     """
-    model, config = build_model(stages[0]), stages[0]
+    model = build_model(config)
     validation = binarize_once(dataset.validation, config.binarization, Stream.VALIDATION_BINARIZATION)
     jit_compile = plan_execution(config).jit_compile
     evidence = LogEvidence(model, config.image_shape, VALIDATION_SAMPLES, config.seed, jit_compile)
-    line = {"epochs": [], "training_minutes": 0.0, "validation_bound": float("-inf")}
-    for stage in stages:
-        line["epochs"].append(0)
-        for state, epoch, seconds in looks_at(model, stage, dataset):
-            line["epochs"][-1] = epoch
-            line["training_minutes"] += seconds / 60
-            with state.averaged():
-                line["validation_bound"] = float(evidence(validation.images, validation.labels).mean())
-                print(line, flush=True)
-                if line["validation_bound"] >= target:
-                    test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
-                    reached = estimate_iw_bound(model, test.images, test.labels, test_samples, config.seed, jit_compile)
-                    return line | {"test_bound": reached.iw_bound, "standard_error": reached.iw_standard_error}
+    line = {"training_minutes": 0.0}
+    for state, epoch, seconds in looks_at(model, config, dataset):
+        line["epochs"] = epoch
+        line["training_minutes"] += seconds / 60
+        with state.averaged():
+            line["validation_bound"] = float(evidence(validation.images, validation.labels).mean())
+            print(line, flush=True)
+            if line["validation_bound"] >= target:
+                test = binarize_once(dataset.test, config.binarization, Stream.TEST_BINARIZATION)
+                reached = estimate_iw_bound(model, test.images, test.labels, test_samples, config.seed, jit_compile)
+                return line | {"test_bound": reached.iw_bound, "standard_error": reached.iw_standard_error}
     return line
 
 
@@ -102,11 +98,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     dataset = load_dataset("mnist", options.mnist)
-    settings = [with_preset({"preset": stage, "seed": options.seed}) for stage in STAGES]
-    first = replace(resolve(settings[0]), image_shape=dataset.image_shape)
-    second = resolve_loaded(settings[1], first)
-    line = race([first, second], dataset, PRESETS[STAGES[0]].expected)
-    recipe = ", ".join(f"{epochs} of `{stage}`" for stage, epochs in zip(STAGES, line.pop("epochs"), strict=False))
+    config = replace(resolve(with_preset({"preset": PRESET, "seed": options.seed})), image_shape=dataset.image_shape)
+    line = race(config, dataset, PRESETS[PRESET].expected)
+    recipe = f"{line.pop('epochs')} of `{PRESET}`"
     made_with = {name: value for name, value in environment().items() if name in ("cpu", "cpus", "versions", "commit")}
     lines = json.loads(LINES.read_text(encoding="utf-8")) if LINES.is_file() else []
     line = {"recipe": recipe, "seed": options.seed, "date": str(date.today()), **line, **made_with}

@@ -153,12 +153,12 @@ def test_a_run_is_continued_and_its_record_and_weights_are_kept(records, tmp_pat
 def test_a_second_stage_begins_with_the_shipped_weights(records, tmp_path, monkeypatch):
     def train(flags, folder):
         assert load_weights(folder / "model_ckpts/vae_1l")[1].preset == "vae_1l"
-        (folder / "outputs/iwae_1l_k50").mkdir(parents=True)
-        (folder / "outputs/iwae_1l_k50/results.json").write_text(json.dumps({"protocol": PROTOCOL}))
+        (folder / "outputs/dreg_1l_k50").mkdir(parents=True)
+        (folder / "outputs/dreg_1l_k50/results.json").write_text(json.dumps({"protocol": PROTOCOL}))
 
     monkeypatch.setattr(results, "run_program", train)
-    results.reproduce("iwae_1l_k50", 0, tmp_path, None)
-    assert (records / "iwae_1l_k50.json").is_file()
+    results.reproduce("dreg_1l_k50", 0, tmp_path, None)
+    assert (records / "dreg_1l_k50.json").is_file()
 
 
 def test_the_program_ends_as_the_run_did(tmp_path, capfd):

@@ -76,9 +76,7 @@ def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path,
 
 def test_a_first_stage_is_the_model_that_the_preset_names(cli, undrawn, trained, monkeypatch):
     trained(*QUICK, "--run_name", "static_vae_1l")
-    refusal = (
-        "it begins with model_ckpts/static_vae_1l, which has --dataset digits; expected --dataset binarized_mnist"
-    )
+    refusal = "it begins with model_ckpts/static_vae_1l, which has --dataset digits; expected --dataset binarized_mnist"
     assert_refused(cli("--preset", "static_dreg_1l_k50"), refusal)
 
 

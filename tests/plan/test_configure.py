@@ -53,7 +53,7 @@ def test_a_preset_is_settings_that_flags_override():
     assert (changed.family, changed.num_epochs, changed.evaluate) == ("vae_1l", 3, False)
     for given in ({"num_epochs": 3}, {"is_cvae": True}, {"limit": 1000}, {"dataset": "fashion_mnist"}):
         assert configure({"preset": "vae_1l", **given})[0].preset is None, "another run than the published one"
-    with pytest.raises(ConfigError, match="--preset vae_3l: expected one of vae_1l, iwae_1l_k50, "):
+    with pytest.raises(ConfigError, match="--preset vae_3l: expected one of vae_1l, dreg_1l_k50, "):
         configure({"preset": "vae_3l"})
 
 
