@@ -2,6 +2,7 @@
 
 from experiment.settings.words import (
     describe_loss,
+    describe_network,
     describe_precision,
     describe_prior,
     describe_training,
@@ -35,6 +36,8 @@ def protocol_of(config, dataset, origin):
         "binarization_seed": BINARIZATION_SEED if config.binarization == "dynamic" else None,
         "seed": config.seed,
         "model": config.model,
+        "network": describe_network(config),
+        "latent_size": list(config.latent_size),
         **({"prior": describe_prior(config)} if config.prior != "standard" else {}),
         **training_of(config, plan_steps(dataset.train, config).batch_size),
         "first_weights": config.load_weights if config.num_epochs else None,

@@ -7,8 +7,9 @@ import pytest
 
 from benchmarks import results
 from experiment.files.checkpoints import load_weights, save_model_weights, weights_checksum
-from experiment.settings.combine import resolve
+from experiment.settings.combine import resolve, resolve_loaded, with_preset
 from experiment.settings.presets import PRESETS
+from experiment.settings.words import describe_network
 from models.build import build_model
 
 TEST = {
@@ -62,11 +63,19 @@ def test_a_record_holds_no_path_of_the_machine(tmp_path):
     assert json.loads(results.as_record(tmp_path / "results.json")) == {"test": TEST, "protocol": PROTOCOL}
 
 
+def config_of(preset):
+    settings = with_preset({"preset": preset})
+    first = settings.get("load_weights")
+    return resolve_loaded(settings, config_of(first)) if first else resolve(settings)
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_records_are_of_the_presets_as_they_are(preset):
     settings = PRESETS[preset].settings
     for seed, record in enumerate(results.records_of(preset)):
         protocol, test = record["protocol"], record["test"]
+        if "network" in protocol:  # older records do not say
+            assert protocol["network"] == describe_network(config_of(preset))
         assert (protocol["epochs"], protocol["seed"]) == (settings["num_epochs"], seed)
         assert protocol["dataset"] == results.dataset_of(preset)
         assert not str(protocol["first_weights"]).startswith("/"), "a path of a machine"
