@@ -184,7 +184,11 @@ class Trunk:
             if self.shape(stage)[:-1] == level_shape[:-1]:
                 return stage
         resolutions = ["{}x{}".format(*self.shape(stage)) for stage in range(1, self.top)]
-        maps = f"maps of {', '.join(resolutions)}; expected one of them" if resolutions else "no maps; expected conv"
+        maps = (
+            f"maps of {', '.join(resolutions)}; expected one of them"
+            if resolutions
+            else "no maps; expected conv or residual"
+        )
         raise NetworkError(
             f"--latent_size {'x'.join(map(str, level_shape))}: this --network {self.config.network} has {maps}, or a "
             "whole number for a vector"

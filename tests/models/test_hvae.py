@@ -71,7 +71,7 @@ def test_levels_that_the_network_does_not_have_are_refused(make_config, levels, 
 
 def test_maps_need_convolutions(make_config):
     with pytest.raises(
-        NetworkError, match="--latent_size 4x4x1: this --network mlp has no maps; expected conv, or a whole number"
+        NetworkError, match="4x4x1: this --network mlp has no maps; expected conv or residual, or a whole number"
     ):
         build_model(make_config(hierarchical=True, latent_size=("4x4x1", 2)))
 
