@@ -139,11 +139,13 @@ def find_run(name, asked, file):
     if name == NEWEST:
         return (newest_run(asked.run_name, file) if asked.run_name else newest_like(asked, file)).checkpoints
     folder = Path(name).parent if name.endswith(WEIGHTS_SUFFIX) else Path(name)
-    for candidate in (CHECKPOINTS / name, folder, SHIPPED / name):
+    candidates = (CHECKPOINTS / name, folder, SHIPPED / name)
+    for candidate in candidates:
         if (candidate / CONFIG_FILE).is_file():
             return candidate
+    found = "a folder without it" if any(candidate.is_dir() for candidate in candidates) else "none"
     mend = f"; train it first: --preset {name}" if name in PRESETS else ""
-    raise ConfigError(f"{name}: expected a run with its {CONFIG_FILE}, found none ({_known_runs()}){mend}")
+    raise ConfigError(f"{name}: expected a run with its {CONFIG_FILE}, found {found} ({_known_runs()}){mend}")
 
 
 def has_state(folder):

@@ -61,6 +61,9 @@ def test_a_run_is_found_by_name_folder_and_file():
     Path("config.json").write_text("{}")  # of something else, in the folder that the program is started in
     with pytest.raises(ConfigError, match="mnist_cvae: expected a run with its config.json, found none"):
         find_run("mnist_cvae", resolve({}), "state.npz")
+    Path("model_ckpts/mnist_cvae").mkdir()
+    with pytest.raises(ConfigError, match="mnist_cvae: expected a run with its config.json, found a folder without it"):
+        find_run("mnist_cvae", resolve({}), "state.npz")
 
 
 def written(run, seconds):
