@@ -117,7 +117,7 @@ PRESETS = {
     "static_dreg_1l_k50": Preset(
         {**GROWING_DREG, **STATIC, "load_weights": "static_vae_1l", "num_epochs": 30}, -87.10, 0.1, FIXED
     ),
-    "static_vamp_1l": Preset({**ONE_LEVEL, **GATED, **STATIC, **VAMP, "num_epochs": 60}, -85.57, 0.1, VAMP_TABLE),
+    "static_vamp_1l": Preset({**ONE_LEVEL, **GATED, **STATIC, **VAMP, "num_epochs": 40}, -85.57, 0.1, VAMP_TABLE),
     "chvae_2l": Preset({**TWO_LEVELS, "is_cvae": True, "num_epochs": 80}, -80.5, 0.0, AIM),
     "chvae_dreg_2l_k50": Preset({**GROWING_DREG, "load_weights": "chvae_2l", "num_epochs": 28}, -80.5, 0.0, AIM),
     "chvae_maps": Preset({**MAPS, "is_cvae": True, "num_epochs": 9}, -80.5, 0.0, AIM),
