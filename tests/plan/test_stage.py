@@ -28,8 +28,8 @@ def test_a_first_stage_has_the_data_and_the_evaluation_of_the_preset(monkeypatch
 def test_only_the_published_first_stage_makes_a_published_second_one():
     make_run("vae_1l", **PRESETS["vae_1l"].settings)  # of other epochs, say
     assert configure({"preset": "dreg_1l_k50"})[0].preset is None
-    make_run("cvae_1l", **PRESETS["cvae_1l"].settings, preset="cvae_1l")
-    assert configure({"preset": "vae_1l", "load_weights": "cvae_1l"})[0].preset is None
+    make_run("mine", **PRESETS["vae_1l"].settings)
+    assert configure({"preset": "vae_1l", "load_weights": "mine"})[0].preset is None
     make_run("vae_2l", **{**PRESETS["vae_2l"].settings, "hidden_sizes": (300,)}, preset="vae_2l")
     assert configure({"preset": "dreg_2l_k50"})[0].preset is None, "the first stage was another once"
 
