@@ -48,7 +48,7 @@ GROWING_DREG = {
     "learning_rate": 0.0005,
     "learning_rate_schedule": "cosine",
 }
-# VampPrior of Tomczak & Welling (2018), section 5: two layers of 300, 40 codes, 500 pseudo-inputs. Theirs are gated.
+# VampPrior of Tomczak & Welling (2018), section 5: two gated layers of 300, 40 codes, 500 pseudo-inputs.
 VAMP = {"prior": "vamp", "hidden_sizes": (300, 300), "latent_size": (40,), "beta_epochs": 20.0}
 # Three levels of maps below a vector, the deep network of photographs in small.
 MAPS = {
@@ -72,14 +72,13 @@ FEW_LABELS = {
     "is_cvae": True,
     "hidden_sizes": (300, 300),
     "latent_size": (50,),
-    "num_epochs": 20,
+    "num_epochs": 12,
     "batch_size": 200,
     "learning_rate_schedule": "cosine",
-    "beta_schedule": "linear",
-    "beta_epochs": 5.0,
     "clip_norm": 200.0,
     "ema": 0.999,
     "input_noise": 0.1,
+    "shift": 2,
 }
 # 4096-400-200-10: smaller than the dense networks of Chen et al. (2018), appendix, for dSprites.
 FACTORS = {
