@@ -69,11 +69,16 @@ def race(config, dataset, target, test_samples=TEST_SAMPLES):
 
 
 def looks_at(model, config, dataset):
-    """Train a model, and stop LOOKS times: (TrainingState, epochs, seconds of training since the last stop)."""
+    """Train a model, and stop LOOKS times, the last time at its end, or after every epoch if there are fewer.
+
+    Yields:
+        (TrainingState, epochs, seconds of training since the last stop).
+    """
     state = TrainingState(model, config, plan_steps(dataset.train, config).num_steps)
     started = time.perf_counter()
     for progress in fit(state, dataset.train, config):
-        if progress.is_epoch_end and progress.epoch % max(1, config.num_epochs // LOOKS) == 0:
+        looks_before, looks = ((epoch * LOOKS) // config.num_epochs for epoch in (progress.epoch - 1, progress.epoch))
+        if progress.is_epoch_end and looks > looks_before:
             yield state, progress.epoch, time.perf_counter() - started
             started = time.perf_counter()
 

@@ -165,7 +165,7 @@ def headed(columns):
 
 
 def epochs_of(preset):
-    """'5, after `vae_1l`'."""
+    """'28, after `vae_1l`'."""
     settings = PRESETS[preset].settings
     first = settings.get("load_weights")
     return f"{settings['num_epochs']}{f', after `{first}`' if first else ''}"

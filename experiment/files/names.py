@@ -139,11 +139,10 @@ def find_run(name, asked, file):
     if name == NEWEST:
         return (newest_run(asked.run_name, file) if asked.run_name else newest_like(asked, file)).checkpoints
     folder = Path(name).parent if name.endswith(WEIGHTS_SUFFIX) else Path(name)
-    candidates = (CHECKPOINTS / name, folder, SHIPPED / name)
-    for candidate in candidates:
+    for candidate in (CHECKPOINTS / name, folder, SHIPPED / name):
         if (candidate / CONFIG_FILE).is_file():
             return candidate
-    found = "a folder without it" if any(candidate.is_dir() for candidate in candidates) else "none"
+    found = "a folder without it" if (CHECKPOINTS / name).is_dir() or Path(name).is_dir() else "none"
     mend = f"; train it first: --preset {name}" if name in PRESETS else ""
     raise ConfigError(f"{name}: expected a run with its {CONFIG_FILE}, found {found} ({_known_runs()}){mend}")
 

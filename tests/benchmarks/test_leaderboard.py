@@ -20,20 +20,20 @@ def few_samples(monkeypatch):
 
 
 def race(digits, make_config, target):
-    config = make_config(image_shape=digits.image_shape, num_epochs=4, batch_size=20, ema=0.9)
+    config = make_config(image_shape=digits.image_shape, num_epochs=5, batch_size=20, ema=0.9)
     return leaderboard.race(config, digits, target, test_samples=7)
 
 
 def test_a_race_ends_where_the_bound_is_reached(digits, make_config):
     line = race(digits, make_config, target=-1e6)
-    assert line["epochs"] == 2 and line["training_minutes"] > 0
+    assert line["epochs"] == 3 and line["training_minutes"] > 0
     assert -1000 < line["validation_bound"] < -10 and -1000 < line["test_bound"] < -10
     assert line["standard_error"] > 0
 
 
 def test_a_race_that_is_lost_runs_to_its_end_and_never_sees_the_test_images(digits, make_config):
     line = race(digits._replace(test=None), make_config, target=0.0)
-    assert line["epochs"] == 4 and -1000 < line["validation_bound"] < -10
+    assert line["epochs"] == 5 and -1000 < line["validation_bound"] < -10
     assert "test_bound" not in line
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -75,10 +76,14 @@ def test_records_are_of_the_presets_as_they_are(preset):
     for seed, record in enumerate(results.records_of(preset)):
         protocol, test = record["protocol"], record["test"]
         if "network" in protocol:  # older records do not say
-            assert protocol["network"] == describe_network(config_of(preset))
+            config = config_of(preset)
+            assert protocol["network"] == describe_network(config)
+            assert protocol["latent_size"] == list(config.latent_size)
         assert (protocol["epochs"], protocol["seed"]) == (settings["num_epochs"], seed)
         assert protocol["dataset"] == results.dataset_of(preset)
-        assert not str(protocol["first_weights"]).startswith("/"), "a path of a machine"
+        first = protocol["first_weights"]
+        assert not str(first).startswith("/"), "a path of a machine"
+        assert (first and Path(first).parent.name) == settings.get("load_weights")
         assert (protocol["split"], test["num_importance_samples"]) == ("test", settings["iw_samples"])
 
 
@@ -104,7 +109,7 @@ def test_rows_of_few_labels_are_shares_of_wrong_labels(records):
     )
     lines = {line.split("`")[1]: line for line in list(results.label_table("few_labels"))[2:]}
     source = "Kingma et al. (2014), table 1, M2"
-    assert lines["m2_100"] == (f"| `m2_100` | **10.00%** | 11.97%, {source}: reached | 55,000 | 5,000 | 20 | 20 min |")
+    assert lines["m2_100"] == (f"| `m2_100` | **10.00%** | 11.97%, {source}: reached | 55,000 | 5,000 | 12 | 20 min |")
     assert lines["m2_600"].startswith(f"| `m2_600` | **4.00%** | 4.94%, {source}: reached | 55,000 | nothing |")
     assert lines["m2_1000"].startswith(f"| `m2_1000` | not run yet | 3.60%, {source} |")
 

@@ -36,6 +36,11 @@ def test_what_chose_the_weights_is_named(make_config):
     assert card(make_config(train_on_validation=True))["chosen_on"] == "nothing: the weights of the last epoch"
 
 
+def test_the_network_and_its_codes_are_named(make_config):
+    named = card(make_config(network="gated", hidden_sizes=(9, 8), hierarchical=True, latent_size=(4, 2)))
+    assert named["network"].startswith("gated (9 8, ") and named["latent_size"] == [4, 2]
+
+
 def test_the_bound_is_of_what_the_model_is_given(make_config):
     assert card(make_config())["bound"].startswith("ELBO of log p(x),")
     assert card(make_config(is_cvae=True))["bound"].startswith("ELBO of log p(x|y),")

@@ -58,6 +58,8 @@ def test_a_run_is_found_by_name_folder_and_file():
     folder = make_run("mnist_vae").checkpoints
     for name in ("mnist_vae", "newest", str(folder), str(folder / "vae.weights.h5")):
         assert find_run(name, resolve({}), "state.npz") == folder
+    with pytest.raises(ConfigError, match="cvae.weights.h5: expected a run with its config.json, found none"):
+        find_run("cvae.weights.h5", resolve({}), "state.npz")
     Path("config.json").write_text("{}")  # of something else, in the folder that the program is started in
     with pytest.raises(ConfigError, match="mnist_cvae: expected a run with its config.json, found none"):
         find_run("mnist_cvae", resolve({}), "state.npz")
