@@ -4,6 +4,7 @@ import json
 import time
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from atomic_files import write_text
@@ -245,6 +246,7 @@ def evaluate(experiment, weights):
     protocol = protocol_of(config, dataset, origin) | {
         "weights": str(weights),
         "weights_sha256": weights_checksum(weights),
+        **checksum_of_first_weights(config),
         "unreadable_images_left_out": len(dataset.unreadable),
         "training_seconds": round(training_seconds(rows, plan_steps(dataset.train, config).batch_size), 1),
     }
@@ -285,6 +287,12 @@ def evaluate(experiment, weights):
         asked = {"samples", *requested} if config.num_epochs == 0 else {*requested}
         print_results(results, config, run, [path for path in pictures if path.stem in asked])
     return is_finished
+
+
+def checksum_of_first_weights(config):
+    """For the protocol, the checksum of the weights that training began with, if these are still there: a dict."""
+    first = Path(config.load_weights or "")
+    return {"first_weights_sha256": weights_checksum(first)} if config.num_epochs and first.is_file() else {}
 
 
 def measure_patiently(subject, results, run, left_out):

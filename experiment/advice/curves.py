@@ -100,6 +100,19 @@ def has_few_steps(evidence):
     )
 
 
+def keeps_first(evidence):
+    """No epoch of a run from loaded weights had a lower validation loss than these."""
+    protocol = evidence.results["protocol"]
+    first = protocol.get("first_weights_sha256")
+    if first is None or first != protocol["weights_sha256"]:
+        return None
+    return Remark(
+        "No epoch was better than the weights that training began with, so these are kept and measured",
+        f"the kept weights have the checksum of {protocol['first_weights']}",
+        f"--learning_rate {evidence.config.learning_rate / 3:.2g}",
+    )
+
+
 def _losses(evidence):
     return [row["loss"] for row in evidence.validation]
 

@@ -47,14 +47,17 @@ def needs_images(evidence):
     return "" if evidence.dataset else "its images are not at hand"
 
 
+def needs_results(evidence):
+    """What is missing for signs in the protocol."""
+    return "" if evidence.results else "it has no results yet, or they are of fewer epochs"
+
+
 def needs_test(*names):
     """What is missing for signs in these test numbers: a function of an Evidence."""
 
     def lacks(evidence):
-        if not evidence.results:
-            return "it has no results yet, or they are of fewer epochs"
         missing = [name for name in names if name not in evidence.test]
-        return f"its results hold no {', '.join(missing)}" if missing else ""
+        return needs_results(evidence) or (f"its results hold no {', '.join(missing)}" if missing else "")
 
     return lacks
 

@@ -109,7 +109,8 @@ def has_copies(evidence):
 def is_few(evidence):
     """Too few training images for what is not in them."""
     num_images = len(evidence.dataset.train.images)
-    if num_images >= FEW_IMAGES or evidence.config.num_epochs == 0:  # saved weights may have seen others
+    is_new = evidence.config.num_epochs and not evidence.config.load_weights  # saved weights may have seen others
+    if num_images >= FEW_IMAGES or not is_new:
         return None
     photographs = DATASETS[evidence.config.dataset].has_photographs
     if evidence.config.limit and num_images == evidence.config.limit:

@@ -1,7 +1,7 @@
 """All signs, the gravest first, and the remarks that they make on a run."""
 
 from experiment.advice import curves, images, model
-from experiment.advice.evidence import Sign, needs_images, needs_test
+from experiment.advice.evidence import Sign, needs_images, needs_results, needs_test
 
 MOST_REMARKS = 5
 
@@ -14,6 +14,7 @@ SIGNS = (
     Sign("too large a beta", model.has_much_beta, LEVELS),
     Sign("a level that says nothing", model.is_empty, LEVELS),
     Sign("a wrong variance", model.has_wrong_variance, model.lacks_variance),
+    Sign("no epoch better than the first weights", curves.keeps_first, needs_results),
     Sign("overfitting", curves.is_overfit, curves.lacks_validations),
     Sign("too few steps", curves.has_few_steps, curves.lacks_steps),
     Sign("a validation loss that still falls", curves.is_still_falling, curves.lacks_validations),

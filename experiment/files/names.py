@@ -195,5 +195,6 @@ def _members(family):
 
 
 def _known_runs():
-    names = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{CONFIG_FILE}"))
+    """The runs that can be named, those that come with the project among them, for an error."""
+    names = sorted({path.parent.name for folder in (CHECKPOINTS, SHIPPED) for path in folder.glob(f"*/{CONFIG_FILE}")})
     return "saved runs: " + (", ".join(names) if names else "none")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from experiment.files.names import LOG_FILE, REPORT_FILE, STATE_FILE, Run, has_state, load_config, read_results
 from experiment.plan.run import OF_STUDIES, configure, num_images_in
+from experiment.plan.stage import stage_before
 from experiment.settings.axes import as_folder_name, axes_of, refuse_repeated, short
 from experiment.settings.combine import resolve_resumed
 from experiment.settings.config import DATA, MODEL, PICTURES, TRAINING, Config, flags, free_when_resumed, names_in
@@ -108,6 +109,11 @@ def _manner_of(given, num_runs):
 def _member_config(shared, chosen, num_images):
     """The Config of one run of a study. Raises ConfigError, which names the run by what is chosen for it."""
     try:
+        if stage := stage_before({**shared, **chosen}):
+            raise ConfigError(
+                f"--preset {shared['preset']}: a study begins with a first stage that has ended, and "
+                f"{stage.run.name} has not; train it first: --preset {stage.run.name}"
+            )
         config, _ = configure({**shared, **chosen}, num_images=num_images)
     except ConfigError as error:
         raise ConfigError(f"the run with {' '.join(received(*each) for each in chosen.items())}: {error}") from None

@@ -89,3 +89,13 @@ def test_steps_are_worked_out_from_the_protocol_where_the_rows_are_lost():
     protocol = {"training_images": 1_290, "batch_size": 128, "epochs": 10}
     assert look("too few steps", evidence(rows=[], protocol=protocol)).evidence.startswith("100 steps")
     assert look("too few steps", evidence(rows=[], protocol={**protocol, "training_images": 55_000})) is None
+
+
+def test_training_that_was_never_better_than_the_weights_it_began_with():
+    illness, config = "no epoch better than the first weights", config_with(learning_rate=0.003, load_weights="other")
+    protocol = {"first_weights": "other", "first_weights_sha256": "aa", "weights_sha256": "aa"}
+    remark = look(illness, evidence(config, protocol=protocol))
+    assert remark.evidence == "the kept weights have the checksum of other" and remark.flag == "--learning_rate 0.001"
+    assert look(illness, evidence(config, protocol=protocol | {"weights_sha256": "bb"})) is None
+    assert look(illness, evidence(protocol={"weights_sha256": "bb"})) is None
+    assert "no results yet" in "".join(not_looked_at(evidence()._replace(results={})))

@@ -91,5 +91,6 @@ def test_few_training_images_and_what_makes_them_more():
     assert look("few training images", evidence(config_with(limit=200), dataset=few)).flag == "leave --limit out"
     assert "--horizontal_flip" in look("few training images", evidence(config_with(**PHOTOGRAPHS), dataset=few)).flag
     assert look("few training images", evidence()) is None
-    loaded = config_with(num_epochs=0, load_weights="somewhere")
-    assert look("few training images", evidence(loaded, dataset=few)) is None
+    for num_epochs in (0, 9):
+        loaded = config_with(num_epochs=num_epochs, load_weights="somewhere")
+        assert look("few training images", evidence(loaded, dataset=few)) is None
