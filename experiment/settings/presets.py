@@ -127,6 +127,6 @@ PRESETS = {
     "sprites_vae": Preset({**FACTORS, "beta": 1.0}, 0.055, 0.02, HERE, "mig_histogram", 3),
     "sprites_beta_vae_4": Preset({**FACTORS, "beta": 4.0}, 0.051, 0.03, HERE, "mig_histogram", 3),
     "sprites_beta_vae_10": Preset({**FACTORS, "beta": 10.0}, 0.065, 0.05, HERE, "mig_histogram", 3),
-    "sprites_beta_tc_6": Preset({**FACTORS, "objective": "beta_tc"}, 0.167, 0.08, HERE, "mig_histogram", 3),
+    "sprites_beta_tc_6": Preset({**FACTORS, "objective": "beta_tc"}, 0.175, 0.08, HERE, "mig_histogram", 3),
     "ucmerced_deep": Preset({**UCMERCED, "num_epochs": 48}, -36_903, 0.0, "lossless WebP, 4.33 bits per dimension"),
 }
