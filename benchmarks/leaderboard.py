@@ -1,6 +1,6 @@
 """How many minutes of training a machine needs to a bound of MNIST: a line of the leaderboard in RESULTS.md.
 
-    python -m benchmarks.leaderboard --mnist DIR      # about 40 minutes, with nothing else running
+    python -m benchmarks.leaderboard --mnist DIR      # with nothing else running
     python -m benchmarks.results                      # writes the tables
 
 The recipe is the preset vae_1l. Twelve times in its training the clock stands, and the importance-weighted bound of the

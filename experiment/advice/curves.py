@@ -102,7 +102,7 @@ def has_few_steps(evidence):
 
 def keeps_first(evidence):
     """No epoch of a run from loaded weights had a lower validation loss than these."""
-    protocol = evidence.results["protocol"]
+    protocol = evidence.results.get("protocol", {})
     first = protocol.get("first_weights_sha256")
     if first is None or first != protocol["weights_sha256"]:
         return None
