@@ -73,13 +73,13 @@ FEW_LABELS = {
     "is_cvae": True,
     "hidden_sizes": (300, 300),
     "latent_size": (50,),
-    "num_epochs": 12,
-    "batch_size": 200,
+    "label_weight": 30.0,
+    "num_epochs": 16,
+    "batch_size": 100,
     "learning_rate_schedule": "cosine",
     "clip_norm": 200.0,
     "ema": 0.999,
-    "input_noise": 0.1,
-    "shift": 2,
+    "shift": 1,
 }
 # 4096-400-200-10: smaller than the dense networks of Chen et al. (2018), appendix, for dSprites.
 FACTORS = {
