@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import results
+from experiment.evaluation.protocol import training_of
 from experiment.files.checkpoints import load_weights, save_model_weights, weights_checksum
 from experiment.settings.combine import resolve, resolve_loaded, with_preset
 from experiment.settings.presets import PRESETS
@@ -79,6 +80,8 @@ def test_records_are_of_the_presets_as_they_are(preset):
             config = config_of(preset)
             assert protocol["network"] == describe_network(config)
             assert protocol["latent_size"] == list(config.latent_size)
+            training = training_of(config, config.batch_size)
+            assert {name: protocol[name] for name in ("training", "batch_size")}.items() <= training.items()
         assert (protocol["epochs"], protocol["seed"]) == (settings["num_epochs"], seed)
         assert protocol["dataset"] == results.dataset_of(preset)
         first = protocol["first_weights"]
@@ -109,7 +112,7 @@ def test_rows_of_few_labels_are_shares_of_wrong_labels(records):
     )
     lines = {line.split("`")[1]: line for line in list(results.label_table("few_labels"))[2:]}
     source = "Kingma et al. (2014), table 1, M2"
-    assert lines["m2_100"] == (f"| `m2_100` | **10.00%** | 11.97%, {source}: reached | 55,000 | 5,000 | 12 | 20 min |")
+    assert lines["m2_100"] == (f"| `m2_100` | **10.00%** | 11.97%, {source}: reached | 55,000 | 5,000 | 16 | 20 min |")
     assert lines["m2_600"].startswith(f"| `m2_600` | **4.00%** | 4.94%, {source}: reached | 55,000 | nothing |")
     assert lines["m2_1000"].startswith(f"| `m2_1000` | not run yet | 3.60%, {source} |")
 
