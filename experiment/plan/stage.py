@@ -79,16 +79,22 @@ def _refuse_another(given, stage, of_stage, folder):
     saved = load_config(folder)
     named = with_preset(of_stage).keys() & names_in(MODEL, DATA) - {"data_dir", "cache_dir"}
     for name in sorted(named | SELECTORS | {"dataset", "limit", "train_on_validation"} | given.keys() & {"seed"}):
-        expected, found = (
-            f"no --{name}" if value is None or value is False else as_flag(name, value)
-            for value in (getattr(stage, name), getattr(saved, name))
-        )
-        if found != expected:
-            remedy = (
-                f"leave the flag out, or train on from these weights with --load_weights {folder.name}"
-                if name in given
-                else "move that run away, or name other weights with --load_weights"
-            )
+        wanted, has = getattr(stage, name), getattr(saved, name)
+        if wanted != has:
             raise ConfigError(
-                f"--preset {given['preset']}: it begins with {folder}, which has {found}; expected {expected}; {remedy}"
+                f"--preset {given['preset']}: it begins with {folder}, which was trained {_with(name, has)}; expected "
+                f"{_with(name, wanted)}; {_remedy(name, has, folder, is_given=name in given)}"
             )
+
+
+def _with(name, value):
+    return f"without --{name}" if value is None or value is False else f"with {as_flag(name, value)}"
+
+
+def _remedy(name, has, folder, is_given):
+    """What to do where a first stage in a folder has another value of a setting than the preset or the user gave."""
+    if not is_given:
+        return "move that run away, or name other weights with --load_weights"
+    if has is None or has is False or folder.parent == SHIPPED:
+        return f"leave --{name} out, or train on from these weights with --load_weights {folder.name}"
+    return f"give {as_flag(name, has)}, or move that run away"

@@ -52,9 +52,9 @@ def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path,
     assert [configs[name]["seed"] for name in (first, second)] == [3, 3] and configs[second]["objective"] == "iwae"
     ended = (tmp_path / f"model_ckpts/{first}/state.npz").read_bytes()
     assert "begins with the weights" not in cli("--preset", second)[1]
-    refusal = f"it begins with model_ckpts/{first}, which has --limit 100; expected --limit 50"
+    refusal = f"{first}, which was trained with --limit 100; expected with --limit 50; give --limit 100, or move"
     assert_refused(cli("--preset", second, "--limit", "50"), refusal)
-    refusal = "which has no --train_on_validation; expected --train_on_validation"
+    refusal = "trained without --train_on_validation; expected with --train_on_validation; leave --train_on_validation"
     assert_refused(cli("--preset", second, "--train_on_validation"), refusal)
 
     (tmp_path / f"outputs/{first}/results.json").unlink()  # as if it had been stopped
@@ -76,7 +76,7 @@ def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path,
 
 def test_a_first_stage_is_the_model_that_the_preset_names(cli, undrawn, trained, monkeypatch):
     trained(*QUICK, "--run_name", "static_vae_1l")
-    refusal = "it begins with model_ckpts/static_vae_1l, which has --dataset digits; expected --dataset binarized_mnist"
+    refusal = "static_vae_1l, which was trained with --dataset digits; expected with --dataset binarized_mnist; move"
     assert_refused(cli("--preset", "static_dreg_1l_k50"), refusal)
 
 

@@ -54,7 +54,9 @@ def test_scores_of_known_factors_are_measured_unasked():
 def test_a_study_of_second_stages_begins_with_the_first_stage_of_their_preset():
     study = plan_study({"preset": "dreg_1l_k50", "learning_rate": (0.001, 0.0003)})  # vae_1l comes with the project
     assert [member.config.num_epochs for member in study.members] == [28, 28]
-    with pytest.raises(ConfigError, match="the run with --seed 1: --preset dreg_1l_k50: .* which has --seed 0; exp"):
+    with pytest.raises(
+        ConfigError, match="the run with --seed 1: --preset dreg_1l_k50: .* which was trained with --seed 0; exp"
+    ):
         plan_study({"preset": "dreg_1l_k50", "seeds": (0, 1)})
     assert plan_study({"preset": "dreg_1l_k50", "seeds": (0, 1), "load_weights": "vae_1l"}).members[1].config.seed == 1
     with pytest.raises(ConfigError, match="static_vae_1l has not; train it first: --preset static_vae_1l"):

@@ -49,9 +49,8 @@ def test_presets_begin_with_the_weights_that_come_with_the_project(name):
 
 
 def test_weights_of_another_seed_are_not_those_of_the_preset():
-    with pytest.raises(
-        ConfigError, match="which has --seed 0; expected --seed 3; leave the flag out, or train on from"
-    ):
+    found = "vae_2l, which was trained with --seed 0; expected with --seed 3"
+    with pytest.raises(ConfigError, match=f"{found}; leave --seed out, or train on from these weights with"):
         stage_before({"preset": "dreg_2l_k50", "seed": 3})
     assert stage_before({"preset": "dreg_2l_k50", "seed": 0}) is None
 
@@ -64,5 +63,7 @@ def test_a_preset_that_begins_with_another_does_not_only_generate():
 def test_a_stage_of_another_network_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr("experiment.plan.stage.SHIPPED", tmp_path / "nothing")
     make_run("vae_2l", **{**PRESETS["vae_2l"].settings, "network": "mlp"})
-    with pytest.raises(ConfigError, match="vae_2l, which has --network mlp; expected --network gated"):
+    with pytest.raises(
+        ConfigError, match="vae_2l, which was trained with --network mlp; expected with --network gated; move"
+    ):
         stage_before({"preset": "dreg_2l_k50"})
