@@ -95,7 +95,7 @@ def has_few_steps(evidence):
         return None
     return Remark(
         "The model was trained for few steps",
-        f"{num_steps:,} steps of {_batch_size(evidence):,} images in {num_epochs} epochs",
+        f"{num_steps:,} steps of {_batch_size(evidence):,} images in {num_epochs} epoch{'s' if num_epochs > 1 else ''}",
         f"--num_epochs {ceil(ENOUGH_STEPS * num_epochs / num_steps)}",
     )
 
