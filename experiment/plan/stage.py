@@ -87,14 +87,18 @@ def _refuse_another(given, stage, of_stage, folder):
             )
 
 
+def _is_off(value):
+    return value is None or value is False
+
+
 def _with(name, value):
-    return f"without --{name}" if value is None or value is False else f"with {as_flag(name, value)}"
+    return f"without --{name}" if _is_off(value) else f"with {as_flag(name, value)}"
 
 
 def _remedy(name, has, folder, is_given):
     """What to do where a first stage in a folder has another value of a setting than the preset or the user gave."""
     if not is_given:
         return "move that run away, or name other weights with --load_weights"
-    if has is None or has is False or folder.parent == SHIPPED:
+    if _is_off(has) or folder.parent == SHIPPED:
         return f"leave --{name} out, or train on from these weights with --load_weights {folder.name}"
     return f"give {as_flag(name, has)}, or move that run away"

@@ -66,7 +66,8 @@ MAPS = {
     "free_nats": 0.2,
     "skip_above": 10.0,
 }
-# M2 of Kingma et al. (2014), section 4: 50 codes; their networks have 500 units a layer.
+# M2 of Kingma et al. (2014), section 4: 50 codes; their networks have 500 units a layer. A label weighs 30: of
+# the labels of validation images 95.1 % were right, and 94.6 % with a weight of 1; see RESULTS.md.
 FEW_LABELS = {
     "evaluate": True,
     "iw_samples": 100,
