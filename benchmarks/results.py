@@ -33,7 +33,7 @@ from experiment.files.names import (
     read_results,
 )
 from experiment.report.card import model_card
-from experiment.settings.presets import PRESETS
+from experiment.settings.presets import PRESETS, run_of
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECORDS, RESULTS = PROJECT / "benchmarks/records", PROJECT / "RESULTS.md"
@@ -55,11 +55,6 @@ LABEL_COLUMNS = ("`--preset`", "wrong", "to expect", "trained on", "chosen on", 
 FACTOR_METRICS = ("mig_histogram", "mig_sampled", "factor_vae_score", "beta_vae_score", "dci_disentanglement")
 
 
-def run_name(preset, seed):
-    """The name of a preset's run: the preset's own name for seed 0, with the seed for others."""
-    return f"{preset}_seed{seed}" if seed else preset
-
-
 def dataset_of(preset):
     return PRESETS[preset].settings.get("dataset", "mnist")
 
@@ -71,10 +66,10 @@ def table_of(preset):
 
 def reproduce(preset, seed, folder, data_dir):
     """Train and evaluate a preset in `folder`, or continue it there, and write its record."""
-    run = run_name(preset, seed)
+    run = run_of(preset, seed)
     checkpoints, path = folder / CHECKPOINTS / run, folder / OUTPUTS / run / RESULTS_FILE
     if not is_complete(path):
-        flags = ["--preset", preset, "--seed", str(seed), "--run_name", run]
+        flags = ["--preset", preset, "--seed", str(seed)]
         if (checkpoints / STATE_FILE).is_file():
             flags = ["--resume", run]
         elif checkpoints.exists() or path.parent.exists():
@@ -150,7 +145,7 @@ def card_of(shipped):
 
 def records_of(preset):
     """The existing records of a preset, by seed."""
-    paths = [RECORDS / f"{run_name(preset, seed)}.json" for seed in range(PRESETS[preset].num_seeds)]
+    paths = [RECORDS / f"{run_of(preset, seed)}.json" for seed in range(PRESETS[preset].num_seeds)]
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
 
 
@@ -260,7 +255,7 @@ def main():
         options.runs.mkdir(parents=True, exist_ok=True)
         for preset in options.presets:
             for seed in range(PRESETS[preset].num_seeds):
-                record = RECORDS / f"{run_name(preset, seed)}.json"
+                record = RECORDS / f"{run_of(preset, seed)}.json"
                 if record.is_file():
                     print(f"{record.stem}: has a record, {record.relative_to(PROJECT)}; remove it to run it anew")
                 else:

@@ -77,7 +77,7 @@ def _configured(given, resume, num_images):
         name = given["load_weights"]
         folder = find_run(name, resolve(identity if name == NEWEST else {}), f"*{WEIGHTS_SUFFIX}")
         saved = load_config(folder)
-        if given.get("preset") and not _is_of_preset(saved, name):  # not the first stage of the published result
+        if given.get("preset") and not _is_of_preset(saved, preset.settings["load_weights"]):
             given = {**given, "preset": None}
         path = Path(name) if name.endswith(WEIGHTS_SUFFIX) else folder / f"{saved.model}{WEIGHTS_SUFFIX}"
         config = resolve_loaded({**given, "load_weights": str(path)}, saved, num_images_in(given))
@@ -89,7 +89,7 @@ def _configured(given, resume, num_images):
 
 def _is_of_preset(config, name):
     """Whether a run is the preset of this name, with the settings that it has by now."""
-    if config.preset != name or name not in PRESETS:
+    if config.preset != name:
         return False
     settings = PRESETS[name].settings
     return all(getattr(config, each) == settings[each] for each in settings.keys() & names_in(MODEL, DATA, TRAINING))

@@ -16,8 +16,8 @@ from experiment.files.names import (
 )
 from experiment.files.trackers import refuse_missing
 from experiment.settings.combine import resolve, resolve_loaded, with_preset
-from experiment.settings.config import DATA, MODEL, names_in
-from experiment.settings.presets import PRESETS
+from experiment.settings.config import DATA, MODEL, Config, names_in
+from experiment.settings.presets import PRESETS, run_of
 from experiment.settings.refusals import ConfigError, as_flag
 from models.catalog import SELECTORS
 
@@ -31,6 +31,12 @@ class Stage(NamedTuple):
     run: Run
     given: dict  # its settings
     resume: str | None  # its name, where it has saved state, from which it continues
+
+    @property
+    def as_flags(self):
+        """The flags that train it."""
+        asked = {"resume": self.resume} if self.resume else self.given
+        return " ".join(as_flag(name, asked[name]) for name in ("resume", "preset", "seed") if name in asked)
 
 
 def stage_before(given, resume=None):
@@ -51,20 +57,20 @@ def stage_before(given, resume=None):
     is_shared = os.environ.get("TF_CONFIG")  # workers would begin the next stage while the chief evaluates this one
     if resume or first not in PRESETS or "load_weights" in given or not is_trained or is_shared:
         return None
-    run = Run(first)
+    run = Run(run_of(first, given.get("seed", Config.seed)))
     kept = {name: value for name, value in given.items() if name in OF_ALL_STAGES}
     of_stage = {**kept, "preset": first}
     stage = resolve(with_preset(of_stage))
     resolve_loaded(with_preset(given), stage)
-    is_shipped = not results_of(run) and read_results(SHIPPED / first)
+    is_shipped = not results_of(run) and read_results(SHIPPED / run.name)
     is_over, is_stopped = is_shipped or results_of(run), has_state(run.checkpoints)
     if is_over or is_stopped:
-        _refuse_another(given, stage, of_stage, SHIPPED / first if is_shipped else run.checkpoints)
+        _refuse_another(given, stage, of_stage, SHIPPED / run.name if is_shipped else run.checkpoints)
     if is_over:
         return None
     refuse_missing(given.get("track", ()))
     if is_stopped:
-        return Stage(run, kept, resume=first)
+        return Stage(run, kept, resume=run.name)
     if any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}")):
         raise ConfigError(
             f"--preset {given['preset']}: it begins with {run.checkpoints}, which has weights, but neither "
@@ -78,12 +84,12 @@ def _refuse_another(given, stage, of_stage, folder):
     """Refuse a preset's first stage that is another model, or was trained on other images: on few, as a trial, say."""
     saved = load_config(folder)
     named = with_preset(of_stage).keys() & names_in(MODEL, DATA) - {"data_dir", "cache_dir"}
-    for name in sorted(named | SELECTORS | {"dataset", "limit", "train_on_validation"} | given.keys() & {"seed"}):
+    for name in sorted(named | SELECTORS | {"dataset", "limit", "train_on_validation", "seed"}):
         wanted, has = getattr(stage, name), getattr(saved, name)
         if wanted != has:
             raise ConfigError(
                 f"--preset {given['preset']}: it begins with {folder}, which was trained {_with(name, has)}; expected "
-                f"{_with(name, wanted)}; {_remedy(name, has, folder, is_given=name in given)}"
+                f"{_with(name, wanted)}; {_remedy(name, has, folder, is_given=name in given.keys() - {'seed'})}"
             )
 
 

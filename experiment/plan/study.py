@@ -72,6 +72,11 @@ def plan_study(given, resume=None):
     if 0 in (given.get("num_epochs"), *axes.get("num_epochs", ())):
         raise ConfigError("--num_epochs 0 of several runs: a study trains; expected at least 1 epoch")
     shared = {name: value for name, value in given.items() if name not in OF_STUDIES}
+    if "preset" in given:
+        shared = {
+            "run_name": given["preset"],
+            **shared,
+        }  # the names of the runs hold the seeds, as those of all studies
     grid = {**axes, **({"seed": seeds} if seeds else {})}
     choices = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     jobs, only = _manner_of(given, len(choices))
@@ -112,7 +117,7 @@ def _member_config(shared, chosen, num_images):
         if stage := stage_before({**shared, **chosen}):
             raise ConfigError(
                 f"--preset {shared['preset']}: a study begins with a first stage that has ended, and "
-                f"{stage.run.name} has not; train it first: --preset {stage.run.name}"
+                f"{stage.run.name} has not; train it first: {stage.as_flags}"
             )
         config, _ = configure({**shared, **chosen}, num_images=num_images)
     except ConfigError as error:

@@ -19,7 +19,7 @@ from experiment.settings.config import (
     values_before,
 )
 from experiment.settings.datasets import DATASETS, READ_BY_SOME, defaults_of, length_of
-from experiment.settings.presets import PRESETS
+from experiment.settings.presets import PRESETS, run_of
 from experiment.settings.refusals import ConfigError, as_flag, received
 from models.catalog import LIKELIHOODS, NETWORK_SETTINGS, NETWORKS, SELECTORS
 
@@ -126,16 +126,21 @@ def resolve_resumed(given, saved):
 
 
 def with_preset(given):
-    """The settings of the given preset, overridden by the given settings. The preset's name becomes the run's name.
+    """The settings of the given preset, overridden by the given settings. The preset names the run.
 
-    If a given setting may change the numbers, the run keeps the name but is not compared with the published number.
+    The first stage of another seed than 0 is a run of that seed. If a given setting may change the numbers, the run
+    keeps the name but is not compared with the published number.
     """
     preset = PRESETS.get(given.get("preset"))
     if preset is None:
         return given
     decisive = names_in(MODEL, DATA, TRAINING) - {"data_dir", "cache_dir", "seed"} | {"load_weights", "iw_samples"}
     is_changed = given.keys() & decisive
-    return {**preset.settings, "run_name": given["preset"], **given, **({"preset": None} if is_changed else {})}
+    seed = given.get("seed", Config.seed)
+    settings = {**preset.settings, "run_name": run_of(given["preset"], seed)}
+    if first := preset.settings.get("load_weights"):
+        settings["load_weights"] = run_of(first, seed)
+    return {**settings, **given, **({"preset": None} if is_changed else {})}
 
 
 def flags_of(config):

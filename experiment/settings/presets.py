@@ -18,6 +18,11 @@ class Preset(NamedTuple):
         return test[self.metric] >= self.expected - self.tolerance
 
 
+def run_of(preset, seed=0):
+    """The name of a preset's run: the preset's own name for seed 0, with the seed for others."""
+    return f"{preset}_seed{seed}" if seed else preset
+
+
 MEASURED = {"evaluate": True, "iw_samples": 5000}
 # Sizes of Burda et al. (2016), appendix C: 784-200-200-50, and a second level of 50 above 100. Their tanh networks took
 # 3,280 epochs. ReLU with a residual block, a KL warm-up and averaged weights reaches in 120 epochs the ELBO that tanh

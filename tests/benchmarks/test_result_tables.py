@@ -10,7 +10,7 @@ from benchmarks import results
 from experiment.evaluation.protocol import training_of
 from experiment.files.checkpoints import load_weights, save_model_weights, weights_checksum
 from experiment.settings.combine import resolve, resolve_loaded, with_preset
-from experiment.settings.presets import PRESETS
+from experiment.settings.presets import PRESETS, run_of
 from experiment.settings.words import describe_network
 from models.build import build_model
 
@@ -86,7 +86,8 @@ def test_records_are_of_the_presets_as_they_are(preset):
         assert protocol["dataset"] == results.dataset_of(preset)
         first = protocol["first_weights"]
         assert not str(first).startswith("/"), "a path of a machine"
-        assert (first and Path(first).parent.name) == settings.get("load_weights")
+        asked = with_preset({"preset": preset, "seed": seed})
+        assert (first and Path(first).parent.name) == asked.get("load_weights")
         assert (protocol["split"], test["num_importance_samples"]) == ("test", settings["iw_samples"])
 
 
@@ -119,7 +120,7 @@ def test_rows_of_few_labels_are_shares_of_wrong_labels(records):
 
 def test_scores_are_means_over_seeds(records):
     for seed, score in enumerate((0.1, 0.2, 0.6)):
-        write_record(records, results.run_name("sprites_vae", seed), **dict.fromkeys(results.FACTOR_METRICS, score))
+        write_record(records, run_of("sprites_vae", seed), **dict.fromkeys(results.FACTOR_METRICS, score))
     lines = list(results.factor_table("sprites"))[2:]
     (line,) = (each for each in lines if "| 3 of 3 |" in each)
     assert line.startswith("| `sprites_vae` | 3 of 3 | **0.300** (0.100 to 0.600) |")
@@ -144,7 +145,7 @@ def test_a_run_is_continued_and_its_record_and_weights_are_kept(records, tmp_pat
     monkeypatch.setattr(results, "run_program", train)
     (project / "model_ckpts").mkdir(parents=True)
     results.reproduce("vae_1l", 0, folder, None)
-    assert commands[0] == ["--preset", "vae_1l", "--seed", "0", "--run_name", "vae_1l"]
+    assert commands[0] == ["--preset", "vae_1l", "--seed", "0"]
     assert json.loads((records / "vae_1l.json").read_text()) == record
     results.reproduce("vae_1l", 0, folder, None)
     assert len(commands) == 1, "it is complete"

@@ -47,7 +47,7 @@ def test_configure_reads_the_settings_of_the_run_that_is_meant(tmp_path):
 def test_a_preset_is_settings_that_flags_override():
     config, resumed = configure({"preset": "vae_1l", "seed": 4, "grid": 20})
     settings = PRESETS["vae_1l"].settings
-    assert (config.preset, config.family, config.seed, resumed) == ("vae_1l", "vae_1l", 4, None)
+    assert (config.preset, config.family, config.seed, resumed) == ("vae_1l", "vae_1l_seed4", 4, None)
     assert (config.hidden_sizes, config.batch_size) == (settings["hidden_sizes"], settings["batch_size"])
     changed, _ = configure({"preset": "vae_1l", "num_epochs": 3, "evaluate": False})
     assert (changed.family, changed.num_epochs, changed.evaluate) == ("vae_1l", 3, False)

@@ -55,7 +55,7 @@ def test_a_study_of_second_stages_begins_with_the_first_stage_of_their_preset():
     study = plan_study({"preset": "dreg_1l_k50", "learning_rate": (0.001, 0.0003)})  # vae_1l comes with the project
     assert [member.config.num_epochs for member in study.members] == [28, 28]
     with pytest.raises(
-        ConfigError, match="the run with --seed 1: --preset dreg_1l_k50: .* which was trained with --seed 0; exp"
+        ConfigError, match="--seed 1: .* vae_1l_seed1 has not; train it first: --preset vae_1l --seed 1$"
     ):
         plan_study({"preset": "dreg_1l_k50", "seeds": (0, 1)})
     assert plan_study({"preset": "dreg_1l_k50", "seeds": (0, 1), "load_weights": "vae_1l"}).members[1].config.seed == 1
@@ -64,10 +64,10 @@ def test_a_study_of_second_stages_begins_with_the_first_stage_of_their_preset():
 
 
 def test_presets_can_be_studied_over_seeds():
-    study = plan_study({"preset": "sprites_vae", "seeds": (0, 1)})
+    study = plan_study({"preset": "sprites_vae", "seeds": (1, 0)})
     assert [(member.run.name, member.config.preset) for member in study.members] == [
-        ("sprites_vae_seed0", "sprites_vae"),
         ("sprites_vae_seed1", "sprites_vae"),
+        ("sprites_vae_seed0", "sprites_vae"),
     ]
 
 

@@ -48,11 +48,26 @@ def test_presets_begin_with_the_weights_that_come_with_the_project(name):
     assert stage_before({"preset": name}) is None
 
 
-def test_weights_of_another_seed_are_not_those_of_the_preset():
-    found = "vae_2l, which was trained with --seed 0; expected with --seed 3"
-    with pytest.raises(ConfigError, match=f"{found}; leave --seed out, or train on from these weights with"):
-        stage_before({"preset": "dreg_2l_k50", "seed": 3})
-    assert stage_before({"preset": "dreg_2l_k50", "seed": 0}) is None
+def test_each_seed_has_a_first_stage_of_its_own():
+    assert stage_before({"preset": "dreg_2l_k50", "seed": 0}) is None, "its weights come with the project"
+    asked = {"preset": "dreg_2l_k50", "seed": 3}
+    stage = stage_before(asked)
+    assert stage.run.name == "vae_2l_seed3" and stage.as_flags == "--preset vae_2l --seed 3"
+    first, _ = configure(stage.given)
+    assert (first.run_name, first.seed, first.preset) == ("vae_2l_seed3", 3, "vae_2l")
+    make_run("vae_2l_seed3", **PRESETS["vae_2l"].settings, seed=3, preset="vae_2l")
+    assert stage_before(asked).as_flags == "--resume vae_2l_seed3", "it has state and no results"
+    config, _ = configure(asked)
+    assert config.load_weights == "model_ckpts/vae_2l_seed3/hvae.weights.h5"
+    assert (config.run_name, config.preset) == ("dreg_2l_k50_seed3", "dreg_2l_k50")
+
+
+def test_weights_of_another_seed_are_not_those_of_the_preset(monkeypatch, tmp_path):
+    monkeypatch.setattr("experiment.plan.stage.SHIPPED", tmp_path / "nothing")
+    make_run("vae_2l", **PRESETS["vae_2l"].settings, seed=3)
+    found = "vae_2l, which was trained with --seed 3; expected with --seed 0; move that run away, or name other weights"
+    with pytest.raises(ConfigError, match=found):
+        stage_before({"preset": "dreg_2l_k50"})
 
 
 def test_a_preset_that_begins_with_another_does_not_only_generate():
