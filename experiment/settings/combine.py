@@ -10,6 +10,7 @@ from atomic_files import unsealed
 from experiment.settings.config import (
     DATA,
     MODEL,
+    PICTURES,
     TRAINING,
     Config,
     defaults_where,
@@ -82,7 +83,8 @@ def resolve_loaded(given, saved, num_images=None):
     """
     given = spelled_out(given)
     _refuse_changes(given, saved, names_in(MODEL), "the saved weights were made with")
-    if given.get("num_epochs", saved.num_epochs) == 0:
+    is_trained = given.get("num_epochs", saved.num_epochs) != 0
+    if not is_trained:
         fixed = names_in(TRAINING) - {"num_epochs", "batch_size", "seed"}
         _refuse_changes(given, saved, fixed, "nothing is trained, and the saved weights were trained with")
     elif saved.traits.finds_labels:
@@ -90,8 +92,10 @@ def resolve_loaded(given, saved, num_images=None):
             given, saved, names_in(DATA) - {"data_dir", "cache_dir"} | {"seed"}, "its labels were drawn with"
         )
     values = asdict(saved) | defaults_where("asked_once")
+    identity = {name: values[name] for name in SELECTORS | {"dataset", "network"}}
+    if is_trained:  # the pictures that its data set asks for
+        values |= {name: value for name, value in defaults_of(identity).items() if name in names_in(PICTURES)}
     if given.get("objective", saved.objective) != saved.objective:
-        identity = {name: values[name] for name in SELECTORS | {"dataset", "network"}}
         fresh = defaults_of({**identity, "objective": given["objective"]})
         values |= {name: fresh.get(name, getattr(Config, name)) for name in READ_BY_SOME}
     values["beta_schedule"] = "constant"  # these weights are past the warm-up

@@ -133,6 +133,14 @@ def test_loaded_weights_on_another_data_set_take_its_preset_but_keep_the_model()
     assert (loaded.dataset, loaded.latent_size, loaded.num_epochs) == ("digits", (5,), 100)
 
 
+def test_training_on_draws_the_pictures_of_the_data_set_and_not_those_of_the_weights():
+    saved = replace(resolve({"dataset": "sprites", "embed": True}), data_dir=None)
+    trained = resolve_loaded({"load_weights": "it", "num_epochs": 3}, saved)
+    assert trained.traverse == DATASETS["sprites"].settings["traverse"] != () and not trained.embed
+    assert resolve_loaded({"load_weights": "it", "num_epochs": 3, "traverse": ()}, saved).traverse == ()
+    assert resolve_loaded({"load_weights": "it", "num_epochs": 0}, saved).traverse == (), "only what is asked for"
+
+
 def test_a_resumed_run_keeps_its_settings():
     saved = resolve({"dataset": "digits", "beta": 4.0})
     resumed = resolve_resumed({"num_epochs": 200, "grid": 50}, saved)
