@@ -16,8 +16,8 @@ from experiment.files.names import (
 )
 from experiment.files.trackers import refuse_missing
 from experiment.settings.combine import resolve, resolve_loaded, with_preset
-from experiment.settings.config import DATA, MODEL, Config, names_in
-from experiment.settings.presets import PRESETS, run_of
+from experiment.settings.config import DATA, MODEL, names_in
+from experiment.settings.presets import PRESETS
 from experiment.settings.refusals import ConfigError, as_flag
 from models.catalog import SELECTORS
 
@@ -57,10 +57,10 @@ def stage_before(given, resume=None):
     is_shared = os.environ.get("TF_CONFIG")  # workers would begin the next stage while the chief evaluates this one
     if resume or first not in PRESETS or "load_weights" in given or not is_trained or is_shared:
         return None
-    run = Run(run_of(first, given.get("seed", Config.seed)))
     kept = {name: value for name, value in given.items() if name in OF_ALL_STAGES}
     of_stage = {**kept, "preset": first}
     stage = resolve(with_preset(of_stage))
+    run = Run(stage.run_name)
     resolve_loaded(with_preset(given), stage)
     is_shipped = not results_of(run) and read_results(SHIPPED / run.name)
     is_over, is_stopped = is_shipped or results_of(run), has_state(run.checkpoints)
