@@ -33,6 +33,7 @@ from experiment.files.names import (
     read_results,
 )
 from experiment.report.card import model_card
+from experiment.settings.combine import with_preset
 from experiment.settings.presets import PRESETS, run_of
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -74,7 +75,7 @@ def reproduce(preset, seed, folder, data_dir):
             flags = ["--resume", run]
         elif checkpoints.exists() or path.parent.exists():
             fail(f"{checkpoints}: expected a run with its {STATE_FILE}, to continue; move what is there of {run} away")
-        first = PRESETS[preset].settings.get("load_weights")
+        first = with_preset({"preset": preset, "seed": seed}).get("load_weights")
         if first in SHIPPED and not (folder / CHECKPOINTS / first).exists():
             shutil.copytree(PROJECT / CHECKPOINTS / first, folder / CHECKPOINTS / first)
         flags += ["--data_dir", Path(data_dir).resolve()] if data_dir else []
@@ -220,7 +221,9 @@ def factor_table(table):
     for preset in presets_in(table):
         records = records_of(preset)
         cells = [f"`{preset}`", f"{len(records)} of {PRESETS[preset].num_seeds}"]
-        if records:
+        if not records:
+            cells += ["not run yet", *[""] * (len(FACTOR_METRICS) + 2)]
+        else:
             for name in FACTOR_METRICS:
                 scores = [record["test"][name] for record in records]
                 cells.append(f"**{mean(scores):.3f}** ({min(scores):.3f} to {max(scores):.3f})")

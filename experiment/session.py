@@ -74,7 +74,9 @@ def train(model, config, dataset, run, infer, trackers, resumed=None, devices=ON
     after_epoch = AfterEpoch(state, config, dataset, run, infer, boards)
     with ExitStack() as opened:
         interruption = opened.enter_context(Interruption())  # first: to measure the first weights takes a while
-        if config.load_weights and first_step == 0 and not state.discriminator:  # a new one sees no total correlation
+        # A new discriminator sees no total correlation; without validation images the last weights are kept.
+        are_compared = not state.discriminator and not config.train_on_validation
+        if config.load_weights and first_step == 0 and are_compared:
             after_epoch.enter_first_weights()
         log = opened.enter_context(closing(MetricsLog(run.outputs, first_step, trackers)))
         screen = opened.enter_context(closing(Screen(config, first_step, plan)))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from atomic_files import held, unsealed
 from experiment.settings.combine import config_of
-from experiment.settings.presets import PRESETS
+from experiment.settings.presets import asks_for
 from experiment.settings.refusals import ConfigError
 from experiment.settings.values import NEWEST
 
@@ -143,7 +143,7 @@ def find_run(name, asked, file):
         if (candidate / CONFIG_FILE).is_file():
             return candidate
     found = "a folder without it" if (CHECKPOINTS / name).is_dir() or Path(name).is_dir() else "none"
-    mend = f"; train it first: --preset {name}" if name in PRESETS else ""
+    mend = f"; train it first: {asks_for(name)}" if asks_for(name) else ""
     raise ConfigError(f"{name}: expected a run with its {CONFIG_FILE}, found {found} ({_known_runs()}){mend}")
 
 

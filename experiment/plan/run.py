@@ -6,7 +6,7 @@ from pathlib import Path
 from experiment.files.names import CHECKPOINTS, OUTPUTS, STATES, WEIGHTS_SUFFIX, Run, find_run, load_config
 from experiment.files.trackers import refuse_missing
 from experiment.settings.combine import resolve, resolve_loaded, resolve_resumed, spelled_out, with_preset
-from experiment.settings.config import DATA, MODEL, TRAINING, names_in
+from experiment.settings.config import DATA, MODEL, TRAINING, Config, names_in
 from experiment.settings.datasets import length_of
 from experiment.settings.presets import PRESETS
 from experiment.settings.refusals import ConfigError, received
@@ -77,7 +77,7 @@ def _configured(given, resume, num_images):
         name = given["load_weights"]
         folder = find_run(name, resolve(identity if name == NEWEST else {}), f"*{WEIGHTS_SUFFIX}")
         saved = load_config(folder)
-        if given.get("preset") and not _is_of_preset(saved, preset.settings["load_weights"]):
+        if given.get("preset") and not _is_of_preset(saved, preset.settings["load_weights"], given):
             given = {**given, "preset": None}
         path = Path(name) if name.endswith(WEIGHTS_SUFFIX) else folder / f"{saved.model}{WEIGHTS_SUFFIX}"
         config = resolve_loaded({**given, "load_weights": str(path)}, saved, num_images_in(given))
@@ -87,9 +87,9 @@ def _configured(given, resume, num_images):
     return resolve(given, num_images or num_images_in(given)), None
 
 
-def _is_of_preset(config, name):
-    """Whether a run is the preset of this name, with the settings that it has by now."""
-    if config.preset != name:
+def _is_of_preset(config, name, given):
+    """Whether a run is the preset of this name, of the given seed and with the settings that it has by now."""
+    if (config.preset, config.seed) != (name, given.get("seed", Config.seed)):
         return False
     settings = PRESETS[name].settings
     return all(getattr(config, each) == settings[each] for each in settings.keys() & names_in(MODEL, DATA, TRAINING))

@@ -35,8 +35,8 @@ class Stage(NamedTuple):
     @property
     def as_flags(self):
         """The flags that train it."""
-        asked = {"resume": self.resume} if self.resume else self.given
-        return " ".join(as_flag(name, asked[name]) for name in ("resume", "preset", "seed") if name in asked)
+        asked = {**({"resume": self.resume} if self.resume else {}), **self.given}
+        return " ".join(as_flag(name, value) for name, value in asked.items())
 
 
 def stage_before(given, resume=None):
@@ -58,14 +58,16 @@ def stage_before(given, resume=None):
     if resume or first not in PRESETS or "load_weights" in given or not is_trained or is_shared:
         return None
     kept = {name: value for name, value in given.items() if name in OF_ALL_STAGES}
-    of_stage = {**kept, "preset": first}
+    of_stage = {"preset": first, **kept}
     stage = resolve(with_preset(of_stage))
     run = Run(stage.run_name)
     resolve_loaded(with_preset(given), stage)
-    is_shipped = not results_of(run) and read_results(SHIPPED / run.name)
+    shipped = SHIPPED / run.name
+    is_trained_here = any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}")) and run.checkpoints.resolve() != shipped
+    is_shipped = not is_trained_here and read_results(shipped)
     is_over, is_stopped = is_shipped or results_of(run), has_state(run.checkpoints)
     if is_over or is_stopped:
-        _refuse_another(given, stage, of_stage, SHIPPED / run.name if is_shipped else run.checkpoints)
+        _refuse_another(given, stage, of_stage, shipped if is_shipped else run.checkpoints)
     if is_over:
         return None
     refuse_missing(given.get("track", ()))
@@ -86,10 +88,11 @@ def _refuse_another(given, stage, of_stage, folder):
     named = with_preset(of_stage).keys() & names_in(MODEL, DATA) - {"data_dir", "cache_dir"}
     for name in sorted(named | SELECTORS | {"dataset", "limit", "train_on_validation", "seed"}):
         wanted, has = getattr(stage, name), getattr(saved, name)
+        is_given = name in given and name != "seed"  # another seed begins with another folder
         if wanted != has:
             raise ConfigError(
                 f"--preset {given['preset']}: it begins with {folder}, which was trained {_with(name, has)}; expected "
-                f"{_with(name, wanted)}; {_remedy(name, has, folder, is_given=name in given.keys() - {'seed'})}"
+                f"{_with(name, wanted)}; {_remedy(name, has, folder, is_given)}"
             )
 
 

@@ -72,7 +72,7 @@ def plan_study(given, resume=None):
     if 0 in (given.get("num_epochs"), *axes.get("num_epochs", ())):
         raise ConfigError("--num_epochs 0 of several runs: a study trains; expected at least 1 epoch")
     shared = {name: value for name, value in given.items() if name not in OF_STUDIES}
-    if "preset" in given:  # whose run names hold the seed
+    if "preset" in given and seeds:  # their runs are named after the preset, and after each seed
         shared = {"run_name": given["preset"], **shared}
     grid = {**axes, **({"seed": seeds} if seeds else {})}
     choices = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]

@@ -132,8 +132,8 @@ def resolve_resumed(given, saved):
 def with_preset(given):
     """The settings of the given preset, overridden by the given settings. The preset names the run.
 
-    The first stage of another seed than 0 is a run of that seed. If a given setting may change the numbers, the run
-    keeps the name but is not compared with the published number.
+    With a seed other than 0, the run and the first stage that it loads are named after the seed, too. If a given
+    setting may change the numbers, the run keeps the name but is not compared with the published number.
     """
     preset = PRESETS.get(given.get("preset"))
     if preset is None:

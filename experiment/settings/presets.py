@@ -23,6 +23,14 @@ def run_of(preset, seed=0):
     return f"{preset}_seed{seed}" if seed else preset
 
 
+def asks_for(run):
+    """The flags of the preset whose run has this name, such as '--preset vae_1l --seed 3', or None."""
+    preset, _, seed = run.partition("_seed")
+    if preset not in PRESETS:
+        return None
+    return f"--preset {preset} --seed {seed}" if seed else f"--preset {preset}"
+
+
 MEASURED = {"evaluate": True, "iw_samples": 5000}
 # Sizes of Burda et al. (2016), appendix C: 784-200-200-50, and a second level of 50 above 100. Their tanh networks took
 # 3,280 epochs. ReLU with a residual block, a KL warm-up and averaged weights reaches in 120 epochs the ELBO that tanh
@@ -100,7 +108,7 @@ FACTORS = {
 }
 # A KL that rises slowly, from nothing: what changes most pixels, x and y, gets a unit of its own first (Burgess et al.
 # 2018, section 5).
-CAPACITY_14 = {"objective": "capacity", "beta": 100.0, "capacity": 14.0, "capacity_epochs": 10.0}
+CAPACITY_14 = {"objective": "capacity", "beta": 100.0, "capacity": 14.0}
 
 # The deep hierarchy of `DATASETS`, trained longer. WebP takes 4.333 bits for each of their 64x64x3 values.
 UCMERCED = {"dataset": "ucmerced", "hierarchical": True, "evaluate": True, "iw_samples": 20}

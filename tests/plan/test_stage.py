@@ -82,3 +82,15 @@ def test_a_stage_of_another_network_is_refused(monkeypatch, tmp_path):
         ConfigError, match="vae_2l, which was trained with --network mlp; expected with --network gated; move"
     ):
         stage_before({"preset": "dreg_2l_k50"})
+
+
+def test_a_stage_that_was_stopped_goes_before_weights_that_come_with_the_project():
+    make_run("vae_1l", **PRESETS["vae_1l"].settings, preset="vae_1l")
+    assert stage_before({"preset": "dreg_1l_k50"}).resume == "vae_1l"
+
+
+def test_a_second_stage_from_weights_of_another_seed_is_not_the_published_one():
+    make_run("vae_1l_seed3", **PRESETS["vae_1l"].settings, preset="vae_1l", seed=5)
+    assert configure({"preset": "dreg_1l_k50", "seed": 3})[0].preset is None
+    with pytest.raises(ConfigError, match="vae_1l_seed4: expected a run .*; train it first: --preset vae_1l --seed 4$"):
+        configure({"preset": "dreg_1l_k50", "seed": 4})
