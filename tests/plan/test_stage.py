@@ -56,7 +56,7 @@ def test_each_seed_has_a_first_stage_of_its_own():
     first, _ = configure(stage.given)
     assert (first.run_name, first.seed, first.preset) == ("vae_2l_seed3", 3, "vae_2l")
     make_run("vae_2l_seed3", **PRESETS["vae_2l"].settings, seed=3, preset="vae_2l")
-    assert stage_before(asked).as_flags == "--resume vae_2l_seed3", "it has state and no results"
+    assert stage_before(asked).as_flags == "--resume vae_2l_seed3 --seed 3", "it has state and no results"
     config, _ = configure(asked)
     assert config.load_weights == "model_ckpts/vae_2l_seed3/hvae.weights.h5"
     assert (config.run_name, config.preset) == ("dreg_2l_k50_seed3", "dreg_2l_k50")
