@@ -158,9 +158,14 @@ PRESETS = {
     "sprites_beta_vae_4": Preset({**FACTORS, "beta": 4.0}, 0.051, 0.03, HERE, "mig_histogram", 3),
     "sprites_beta_vae_10": Preset({**FACTORS, "beta": 10.0}, 0.065, 0.05, HERE, "mig_histogram", 3),
     "sprites_beta_tc_6": Preset({**FACTORS, "objective": "beta_tc"}, 0.175, 0.08, HERE, "mig_histogram", 3),
-    "sprites_capacity_14": Preset({**FACTORS, **CAPACITY_14}, 0.25, 0.08, HERE, "mig_histogram", 5),
+    "sprites_capacity_14": Preset({**FACTORS, **CAPACITY_14}, 0.193, 0.14, HERE, "mig_histogram", 5),
     "sprites_capacity_tc_6": Preset(
-        {**FACTORS, "load_weights": "sprites_capacity_14", "objective": "beta_tc"}, 0.4, 0.08, HERE, "mig_histogram", 5
+        {**FACTORS, "load_weights": "sprites_capacity_14", "objective": "beta_tc"},
+        0.344,
+        0.17,
+        HERE,
+        "mig_histogram",
+        5,
     ),
     "ucmerced_deep": Preset({**UCMERCED, "num_epochs": 48}, -36_903, 0.0, "lossless WebP, 4.33 bits per dimension"),
 }
