@@ -46,32 +46,38 @@ def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path,
         second,
         PRESETS[second]._replace(settings={"load_weights": first, "objective": "iwae", "num_epochs": 1}),
     )
-    code, out, _ = cli("--preset", second, "--seed", "3")
-    assert code == 0 and f"{second} begins with the weights of {first}: 2 epochs, now" in out
-    configs = {name: json.loads((tmp_path / f"model_ckpts/{name}/config.json").read_text()) for name in (first, second)}
-    assert [configs[name]["seed"] for name in (first, second)] == [3, 3] and configs[second]["objective"] == "iwae"
-    ended = (tmp_path / f"model_ckpts/{first}/state.npz").read_bytes()
-    assert "begins with the weights" not in cli("--preset", second)[1]
-    refusal = f"{first}, which was trained with --limit 100; expected with --limit 50; give --limit 100, or move"
-    assert_refused(cli("--preset", second, "--limit", "50"), refusal)
+    asked = "--preset", second, "--seed", "3"
+    first_run, second_run = f"{first}_seed3", f"{second}_seed3"
+    code, out, _ = cli(*asked)
+    assert code == 0 and f"{second} begins with the weights of {first_run}: 2 epochs, now" in out
+    configs = {
+        name: json.loads((tmp_path / f"model_ckpts/{name}/config.json").read_text()) for name in (first_run, second_run)
+    }
+    assert [configs[name]["seed"] for name in (first_run, second_run)] == [3, 3] and configs[second_run][
+        "objective"
+    ] == "iwae"
+    ended = (tmp_path / f"model_ckpts/{first_run}/state.npz").read_bytes()
+    assert "begins with the weights" not in cli(*asked)[1]
+    refusal = f"{first_run}, which was trained with --limit 100; expected with --limit 50; give --limit 100, or move"
+    assert_refused(cli(*asked, "--limit", "50"), refusal)
     refusal = "trained without --train_on_validation; expected with --train_on_validation; leave --train_on_validation"
-    assert_refused(cli("--preset", second, "--train_on_validation"), refusal)
+    assert_refused(cli(*asked, "--train_on_validation"), refusal)
 
-    (tmp_path / f"outputs/{first}/results.json").unlink()  # as if it had been stopped
-    code, out, _ = cli("--preset", second)
+    (tmp_path / f"outputs/{first_run}/results.json").unlink()  # as if it had been stopped
+    code, out, _ = cli(*asked)
     assert (
         code == 0
-        and f"{first}: already finished; it is evaluated again" in out
-        and (tmp_path / f"outputs/{second}_3").is_dir()
+        and f"{first_run}: already finished; it is evaluated again" in out
+        and (tmp_path / f"outputs/{second_run}_3").is_dir()
     )
-    assert (tmp_path / f"model_ckpts/{first}/state.npz").read_bytes() == ended
+    assert (tmp_path / f"model_ckpts/{first_run}/state.npz").read_bytes() == ended
 
-    (tmp_path / f"outputs/{first}/results.json").unlink()
-    for state in (tmp_path / f"model_ckpts/{first}").glob("state*"):
+    (tmp_path / f"outputs/{first_run}/results.json").unlink()
+    for state in (tmp_path / f"model_ckpts/{first_run}").glob("state*"):
         state.unlink()
-    weights = (tmp_path / f"model_ckpts/{first}/vae.weights.h5").read_bytes()
-    assert_refused(cli("--preset", second), f"it begins with model_ckpts/{first}, which has weights, but neither")
-    assert (tmp_path / f"model_ckpts/{first}/vae.weights.h5").read_bytes() == weights
+    weights = (tmp_path / f"model_ckpts/{first_run}/vae.weights.h5").read_bytes()
+    assert_refused(cli(*asked), f"it begins with model_ckpts/{first_run}, which has weights, but neither")
+    assert (tmp_path / f"model_ckpts/{first_run}/vae.weights.h5").read_bytes() == weights
 
 
 def test_a_first_stage_is_the_model_that_the_preset_names(cli, undrawn, trained, monkeypatch):
