@@ -50,12 +50,8 @@ def test_a_preset_trains_its_first_stage_or_continues_it(cli, undrawn, tmp_path,
     first_run, second_run = f"{first}_seed3", f"{second}_seed3"
     code, out, _ = cli(*asked)
     assert code == 0 and f"{second} begins with the weights of {first_run}: 2 epochs, now" in out
-    configs = {
-        name: json.loads((tmp_path / f"model_ckpts/{name}/config.json").read_text()) for name in (first_run, second_run)
-    }
-    assert [configs[name]["seed"] for name in (first_run, second_run)] == [3, 3] and configs[second_run][
-        "objective"
-    ] == "iwae"
+    configs = [json.loads((tmp_path / f"model_ckpts/{run}/config.json").read_text()) for run in (first_run, second_run)]
+    assert [config["seed"] for config in configs] == [3, 3] and configs[1]["objective"] == "iwae"
     ended = (tmp_path / f"model_ckpts/{first_run}/state.npz").read_bytes()
     assert "begins with the weights" not in cli(*asked)[1]
     refusal = f"{first_run}, which was trained with --limit 100; expected with --limit 50; give --limit 100, or move"
