@@ -35,8 +35,8 @@ class Stage(NamedTuple):
     @property
     def as_flags(self):
         """The flags that train it."""
-        asked = {**({"resume": self.resume} if self.resume else {}), **self.given}
-        return " ".join(as_flag(name, value) for name, value in asked.items())
+        asked = {"resume": self.resume, **self.given}
+        return " ".join(as_flag(name, value) for name, value in asked.items() if value is not None)
 
 
 def stage_before(given, resume=None):

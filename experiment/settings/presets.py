@@ -18,7 +18,7 @@ class Preset(NamedTuple):
         return test[self.metric] >= self.expected - self.tolerance
 
 
-def run_of(preset, seed=0):
+def run_of(preset, seed):
     """The name of a preset's run: the preset's own name for seed 0, with the seed for others."""
     return f"{preset}_seed{seed}" if seed else preset
 
