@@ -119,6 +119,7 @@ AIM = "the aim here, log p(x given y)"
 NBIP, HERE = "github.com/nbip/IWAE, log p(x given y)", "measured here, mean over seeds"
 VAMP_TABLE = "Tomczak & Welling (2018), VAE + VampPrior, static MNIST"
 M2_TABLE = "Kingma et al. (2014), table 1, M2"
+MAPS_LADDER = "github.com/addtt/ladder-vae-pytorch, three levels of maps, K = 1,000"
 NBIP_DREG = "github.com/nbip/IWAE, the same gradients"
 
 PRESETS = {
@@ -147,6 +148,7 @@ PRESETS = {
     "static_dreg_vamp_1l_k50": Preset(
         {**GROWING_DREG, **STATIC, "load_weights": "static_vamp_1l", "num_epochs": 30}, -85.57, 0.1, VAMP_TABLE
     ),
+    "static_maps": Preset({**MAPS, **STATIC, "free_nats": 1.0, "num_epochs": 40}, -79.24, 0.1, MAPS_LADDER),
     "chvae_2l": Preset({**TWO_LEVELS, "is_cvae": True, "num_epochs": 80}, -80.5, 0.0, AIM),
     "chvae_dreg_2l_k50": Preset({**GROWING_DREG, "load_weights": "chvae_2l", "num_epochs": 28}, -80.5, 0.0, AIM),
     "chvae_maps": Preset({**MAPS, "is_cvae": True, "num_epochs": 9}, -80.5, 0.0, AIM),
