@@ -16,7 +16,7 @@ from experiment.files.names import (
 )
 from experiment.files.trackers import refuse_missing
 from experiment.settings.combine import resolve, resolve_loaded, with_preset
-from experiment.settings.config import DATA, MODEL, names_in
+from experiment.settings.config import DATA, MODEL, TRAINING, names_in
 from experiment.settings.presets import PRESETS
 from experiment.settings.refusals import ConfigError, as_flag
 from models.catalog import SELECTORS
@@ -83,10 +83,12 @@ def stage_before(given, resume=None):
 
 
 def _refuse_another(given, stage, of_stage, folder):
-    """Refuse a preset's first stage that is another model, or was trained on other images: on few, as a trial, say."""
+    """Refuse a first stage that is another model, or was trained on other images or otherwise: as a trial, say."""
     saved = load_config(folder)
     named = with_preset(of_stage).keys() & names_in(MODEL, DATA) - {"data_dir", "cache_dir"}
-    for name in sorted(named | SELECTORS | {"dataset", "limit", "train_on_validation", "seed"}):
+    of_training = PRESETS[of_stage["preset"]].settings.keys() & names_in(TRAINING)
+    compared = sorted(named | SELECTORS | {"dataset", "limit", "train_on_validation", "seed"})
+    for name in [*compared, *sorted(of_training - set(compared))]:
         wanted, has = getattr(stage, name), getattr(saved, name)
         is_given = name in given and name != "seed"  # another seed begins with another folder
         if wanted != has:
@@ -107,7 +109,7 @@ def _with(name, value):
 def _remedy(name, has, folder, is_given):
     """What to do where a first stage in a folder has another value of a setting than the preset or the user gave."""
     if not is_given:
-        return "move that run away, or name other weights with --load_weights"
+        return "move that run away, or name the weights to begin with: --load_weights RUN"
     if _is_off(has) or folder.parent == SHIPPED:
         return f"leave --{name} out, or train on from these weights with --load_weights {folder.name}"
     return f"give {as_flag(name, has)}, or move that run away"

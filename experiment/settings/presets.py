@@ -54,16 +54,16 @@ FIVE_LEVELS = {**TWO_LEVELS, "latent_size": (64, 32, 16, 8, 4)}
 ALL_IMAGES = {"train_on_validation": True}
 STATIC = {"dataset": "binarized_mnist"}
 # The second stage of Burda et al. (2016), table 2: train on from a model that was trained with the ELBO. With doubly
-# reparameterised gradients (Tucker et al. 2018), and samples whose number grows: most of the steps are cheap.
-GROWING_DREG = {
+# reparameterised gradients (Tucker et al. 2018), and up to 50 samples, whose number grows: most of the steps are cheap.
+DREG = {
     **MEASURED,
     "objective": "dreg",
-    "num_importance_samples": 50,
-    "growing_samples": True,
     "batch_size": 100,
     "learning_rate": 0.0005,
     "learning_rate_schedule": "cosine",
 }
+DREG_5 = {**DREG, "num_importance_samples": 5, "iw_samples": 1000}  # a sample of maps takes long
+GROWING_DREG = {**DREG, "num_importance_samples": 50, "growing_samples": True}
 # VampPrior of Tomczak & Welling (2018), section 5: two gated layers of 300, 40 codes, 500 pseudo-inputs.
 VAMP = {"prior": "vamp", "hidden_sizes": (300, 300), "latent_size": (40,), "beta_epochs": 20.0}
 # Three levels of maps below a vector, the deep network of photographs in small.
@@ -149,6 +149,9 @@ PRESETS = {
         {**GROWING_DREG, **STATIC, "load_weights": "static_vamp_1l", "num_epochs": 30}, -85.57, 0.1, VAMP_TABLE
     ),
     "static_maps": Preset({**MAPS, **STATIC, "free_nats": 1.0, "num_epochs": 40}, -79.24, 0.1, MAPS_LADDER),
+    "static_dreg_maps_k5": Preset(
+        {**DREG_5, **STATIC, "load_weights": "static_maps", "num_epochs": 6}, -79.24, 0.1, MAPS_LADDER
+    ),
     "chvae_2l": Preset({**TWO_LEVELS, "is_cvae": True, "num_epochs": 80}, -80.5, 0.0, AIM),
     "chvae_dreg_2l_k50": Preset({**GROWING_DREG, "load_weights": "chvae_2l", "num_epochs": 28}, -80.5, 0.0, AIM),
     "chvae_maps": Preset({**MAPS, "is_cvae": True, "num_epochs": 9}, -80.5, 0.0, AIM),

@@ -65,7 +65,7 @@ def test_each_seed_has_a_first_stage_of_its_own():
 def test_weights_of_another_seed_are_not_those_of_the_preset(monkeypatch, tmp_path):
     monkeypatch.setattr("experiment.plan.stage.SHIPPED", tmp_path / "nothing")
     make_run("vae_2l", **PRESETS["vae_2l"].settings, seed=3)
-    found = "vae_2l, which was trained with --seed 3; expected with --seed 0; move that run away, or name other weights"
+    found = "vae_2l, which was trained with --seed 3; expected with --seed 0; move that run away, or name the weights"
     with pytest.raises(ConfigError, match=found):
         stage_before({"preset": "dreg_2l_k50"})
 
@@ -82,6 +82,17 @@ def test_a_stage_of_another_network_is_refused(monkeypatch, tmp_path):
         ConfigError, match="vae_2l, which was trained with --network mlp; expected with --network gated; move"
     ):
         stage_before({"preset": "dreg_2l_k50"})
+
+
+def test_a_stage_of_fewer_epochs_is_refused_unless_it_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr("experiment.plan.stage.SHIPPED", tmp_path / "nothing")
+    make_run("vae_1l", **{**PRESETS["vae_1l"].settings, "num_epochs": 3})
+    asked = {"preset": "dreg_1l_k50"}
+    with pytest.raises(
+        ConfigError, match="vae_1l, which was trained with --num_epochs 3; expected with --num_epochs 160; move"
+    ):
+        stage_before(asked)
+    assert stage_before({**asked, "load_weights": "vae_1l"}) is None
 
 
 def test_a_stage_that_was_stopped_goes_before_weights_that_come_with_the_project():
