@@ -150,7 +150,7 @@ PRESETS = {
     ),
     "static_maps": Preset({**MAPS, **STATIC, "free_nats": 1.0, "num_epochs": 40}, -79.24, 0.1, MAPS_LADDER),
     "static_dreg_maps_k5": Preset(
-        {**DREG_5, **STATIC, "load_weights": "static_maps", "num_epochs": 6}, -79.24, 0.1, MAPS_LADDER
+        {**DREG_5, **STATIC, "load_weights": "static_maps", "num_epochs": 4}, -79.24, 0.1, MAPS_LADDER
     ),
     "chvae_2l": Preset({**TWO_LEVELS, "is_cvae": True, "num_epochs": 80}, -80.5, 0.0, AIM),
     "chvae_dreg_2l_k50": Preset({**GROWING_DREG, "load_weights": "chvae_2l", "num_epochs": 28}, -80.5, 0.0, AIM),
