@@ -186,7 +186,7 @@ def likelihood_table(table):
         row = PRESETS[preset]
         expected = f"{-row.expected:.2f}, {row.source}"
         cells = [f"`{preset}`", "", "not run yet", "", expected, "", "", "", epochs_of(preset), "", ""]
-        for record in records_of(preset):
+        for record in records_of(preset)[:1]:
             test, protocol = record["test"], record["protocol"]
             cells[1:4] = [
                 f"{-test['elbo']:.2f}",
@@ -206,7 +206,7 @@ def label_table(table):
     for preset in presets_in(table):
         row = PRESETS[preset]
         cells = [f"`{preset}`", "not run yet", f"{1 - row.expected:.2%}, {row.source}", "", "", epochs_of(preset), ""]
-        for record in records_of(preset):
+        for record in records_of(preset)[:1]:
             test, protocol = record["test"], record["protocol"]
             cells[1] = f"**{1 - test[row.metric]:.2%}**"
             cells[2] += ": reached" if row.is_reached(test) else ": not reached"

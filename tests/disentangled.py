@@ -10,4 +10,5 @@ NOISE = RNG.standard_normal(FACTORS.shape)
 CONSTANT = np.zeros(FACTORS.shape)
 PERMUTED = IDENTITY[:, [2, 0, 1]] * [-3.0, 0.5, 7.0]  # units have no order, sign or scale
 DUPLICATED = np.concatenate([IDENTITY, IDENTITY], axis=1)
+WITH_UNUSED = np.concatenate([IDENTITY, CONSTANT[:, :2]], axis=1)  # two units that say nothing
 ROTATED = IDENTITY @ np.linalg.qr(RNG.standard_normal((3, 3)))[0]

@@ -63,7 +63,8 @@ def stage_before(given, resume=None):
     run = Run(stage.run_name)
     resolve_loaded(with_preset(given), stage)
     shipped = SHIPPED / run.name
-    is_trained_here = any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}")) and run.checkpoints.resolve() != shipped
+    has_weights = any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}"))
+    is_trained_here = has_weights and run.checkpoints.resolve() != shipped
     is_shipped = not is_trained_here and read_results(shipped)
     is_over, is_stopped = is_shipped or results_of(run), has_state(run.checkpoints)
     if is_over or is_stopped:
@@ -73,7 +74,7 @@ def stage_before(given, resume=None):
     refuse_missing(given.get("track", ()))
     if is_stopped:
         return Stage(run, kept, resume=run.name)
-    if any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}")):
+    if has_weights:
         raise ConfigError(
             f"--preset {given['preset']}: it begins with {run.checkpoints}, which has weights, but neither "
             f"{STATE_FILE} to continue them nor {run.outputs / RESULTS_FILE}, which says that they are done; move that "

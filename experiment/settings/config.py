@@ -262,7 +262,7 @@ class Config:
         False,
         TRAINING,
         SWITCH,
-        "let their number grow over the training: 1, 2, 4 ... --num_importance_samples, each for as many epochs",
+        "let their number grow over the training: 1, 2, 4 ... --num_importance_samples, in stages of equal length",
     )
     capacity: float = setting(0.0, TRAINING, AT_LEAST_0, "final target of the KL in nats, for --objective capacity")
     capacity_epochs: float = setting(10.0, TRAINING, ABOVE_0, "epochs in which the target rises from 0 to --capacity")

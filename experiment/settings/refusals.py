@@ -81,9 +81,9 @@ def refuse_impossible(config):
 
 
 def _refuse_impossible_models(config):
-    defaults = {name: getattr(type(config), name) for name in sorted(SELECTORS)}
-    given = choices_of({name: value for name in defaults if (value := getattr(config, name)) != defaults[name]})
-    if given != config.traits.chosen_by:
+    values = {name: getattr(config, name) for name in sorted(SELECTORS)}
+    given = {name: value for name, value in values.items() if value != getattr(type(config), name)}
+    if choices_of(given) != config.traits.chosen_by:
         known = [chosen_by(model.chosen_by) for model in MODELS.values() if model.chosen_by]
         raise ConfigError(
             f"{chosen_by(given)}: these choose no model; expected one of {', or '.join(known)}, or none of them"
@@ -152,8 +152,9 @@ def _refuse_impossible_objectives(config):
             "images; expected --decoder_normalization none or instance"
         )
     if config.objective not in (config.traits.objectives or OBJECTIVES):
+        given_of_model = {name: getattr(config, name) for name in config.traits.chosen_by}
         raise ConfigError(
-            f"{given} with {chosen_by(config.traits.chosen_by)}: it has no such loss; expected --objective "
+            f"{given} with {chosen_by(given_of_model)}: it has no such loss; expected --objective "
             + " or ".join(config.traits.objectives)
         )
     for name in sorted({name for entry in OBJECTIVES.values() for name in entry.reads} - {*objective.reads}):
@@ -223,8 +224,10 @@ def _refuse_impossible_priors(config):
 def _refuse_impossible_pictures(config):
     if len(config.interpolate) % 2:
         raise ConfigError(f"{received('interpolate', config.interpolate)}: expected pairs, an even number of images")
-    if (config.traverse_units or config.traverse_range != type(config).traverse_range) and not config.traverse:
-        raise ConfigError("--traverse_units and --traverse_range: expected --traverse with them, and images to vary")
+    for name in ("traverse_units", "traverse_range"):
+        value = getattr(config, name)
+        if value != getattr(type(config), name) and not config.traverse:
+            raise ConfigError(f"{received(name, value)}: expected --traverse IMAGE with it, an image to vary")
     if len(set(config.traverse_units)) < len(config.traverse_units):
         raise ConfigError(f"{received('traverse_units', config.traverse_units)}: expected units that are all different")
     if config.traverse_units and max(config.traverse_units) >= config.num_decoded_units:

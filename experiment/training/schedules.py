@@ -49,9 +49,10 @@ def capacity_at(step, config, steps_per_epoch):
 
 
 def num_samples_in(epoch, config):
-    """K in an epoch, counted from 0. It may grow: 1, 2, 4 ... config.num_importance_samples, each for as many epochs.
+    """K in an epoch, counted from 0. It may grow: 1, 2, 4 ... config.num_importance_samples.
 
-    Few samples are cheap, and keep units in use while the network is far from its end.
+    The stages are of equal length, to within an epoch. Few samples are cheap, and keep units in
+    use while the network is far from its end.
     """
     most = config.num_importance_samples
     if not config.growing_samples:

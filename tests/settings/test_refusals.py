@@ -20,13 +20,13 @@ from experiment.settings.refusals import ConfigError
         ({"grid": 10**6}, "expected a whole number from 1 to 10000"),
         (
             {"labelled": 100},
-            "--labelled N: these choose no model; expected one of --is_cvae, or --is_cvae --labelled N",
+            "--labelled 100: these choose no model; expected one of --is_cvae, or --is_cvae --labelled N",
         ),
         ({"labelled": 100, "is_cvae": True, "hierarchical": True}, "these choose no model"),
         ({"labelled": 0, "is_cvae": True}, "--labelled 0: expected a whole number of at least 1"),
         (
             {"labelled": 100, "is_cvae": True, "objective": "iwae"},
-            "--objective iwae with --is_cvae --labelled N: it has no such loss; expected --objective elbo",
+            "--objective iwae with --is_cvae --labelled 100: it has no such loss; expected --objective elbo",
         ),
         (
             {"labelled": 100, "is_cvae": True, "network": "conv", "encoder_normalization": "batch"},
@@ -134,7 +134,8 @@ def test_objectives_refuse_what_they_would_not_look_at(given, message):
     "settings, message",
     [
         ({"interpolate": ("0", "1", "2")}, "--interpolate 0 1 2: expected pairs, an even number of images"),
-        ({"traverse_units": (1,)}, "--traverse_units and --traverse_range: expected --traverse with them"),
+        ({"traverse_units": (1,)}, "--traverse_units 1: expected --traverse IMAGE with it"),
+        ({"traverse_range": 5.0}, "--traverse_range 5.0: expected --traverse IMAGE with it"),
         (
             {"traverse": ("0",), "traverse_units": (1, 3)},
             r"--traverse_units 1 3: 3 units reach the image; expected 0 to 2",
