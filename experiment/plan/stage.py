@@ -4,6 +4,7 @@ import os
 from typing import NamedTuple
 
 from experiment.files.names import (
+    OUTPUTS,
     RESULTS_FILE,
     SHIPPED,
     STATE_FILE,
@@ -61,12 +62,18 @@ def stage_before(given, resume=None):
     of_stage = {"preset": first, **kept}
     stage = resolve(with_preset(of_stage))
     run = Run(stage.run_name)
+    _refuse_another_dataset(given, stage)
     resolve_loaded(with_preset(given), stage)
     shipped = SHIPPED / run.name
     has_weights = any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}"))
     is_trained_here = has_weights and run.checkpoints.resolve() != shipped
     is_shipped = not is_trained_here and read_results(shipped)
     is_over, is_stopped = is_shipped or results_of(run), has_state(run.checkpoints)
+    if is_over and not (is_shipped or has_weights):
+        raise ConfigError(
+            f"--preset {given['preset']}: it begins with {run.checkpoints}, which has no weights, but {run.outputs} "
+            "has their results; move that folder away, too, and the weights are trained"
+        )
     if is_over or is_stopped:
         _refuse_another(given, stage, of_stage, shipped if is_shipped else run.checkpoints)
     if is_over:
@@ -81,6 +88,14 @@ def stage_before(given, resume=None):
             "folder away, or name these weights with --load_weights"
         )
     return Stage(run, of_stage, resume=None)
+
+
+def _refuse_another_dataset(given, stage):
+    if given.get("dataset", stage.dataset) != stage.dataset:
+        raise ConfigError(
+            f"--dataset {given['dataset']} with --preset {given['preset']}: it begins with weights of --dataset "
+            f"{stage.dataset}; leave --dataset out, or name the weights to begin with: --load_weights RUN"
+        )
 
 
 def _refuse_another(given, stage, of_stage, folder):
@@ -110,7 +125,8 @@ def _with(name, value):
 def _remedy(name, has, folder, is_given):
     """What to do where a first stage in a folder has another value of a setting than the preset or the user gave."""
     if not is_given:
-        return "move that run away, or name the weights to begin with: --load_weights RUN"
+        away = f"move {folder} and {OUTPUTS / folder.name} away"
+        return f"{away}, or name the weights to begin with: --load_weights RUN"
     if _is_off(has) or folder.parent == SHIPPED:
         return f"leave --{name} out, or train on from these weights with --load_weights {folder.name}"
     return f"give {as_flag(name, has)}, or move that run away"

@@ -84,10 +84,10 @@ def _refuse_impossible_models(config):
     values = {name: getattr(config, name) for name in sorted(SELECTORS)}
     given = {name: value for name, value in values.items() if value != getattr(type(config), name)}
     if choices_of(given) != config.traits.chosen_by:
-        known = [chosen_by(model.chosen_by) for model in MODELS.values() if model.chosen_by]
-        raise ConfigError(
-            f"{chosen_by(given)}: these choose no model; expected one of {', or '.join(known)}, or none of them"
-        )
+        known = [model.chosen_by for model in MODELS.values() if model.chosen_by]
+        near = [each for each in known if choices_of(given).items() <= each.items()]
+        wanted = ", or ".join(map(chosen_by, near or known))
+        raise ConfigError(f"{chosen_by(given)}: these choose no model; expected {wanted}, or none of them")
 
 
 def _refuse_impossible_levels(config):

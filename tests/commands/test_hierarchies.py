@@ -120,7 +120,7 @@ def test_images_without_labels_draw_every_picture(cli, few_frames, tmp_path):
         ),
         (
             ["--hierarchy", "chain"],
-            "--hierarchy chain: these choose no model; expected one of --is_cvae, or --is_cvae --labelled N, ",
+            "--hierarchy chain: these choose no model; expected --hierarchical --hierarchy chain, or none of them",
         ),
         (
             ["--hierarchical", "--hierarchy", "chain", "--is_cvae"],

@@ -1,5 +1,7 @@
 """What a preset begins with."""
 
+from pathlib import Path
+
 import pytest
 from conftest import make_run
 
@@ -65,7 +67,9 @@ def test_each_seed_has_a_first_stage_of_its_own():
 def test_weights_of_another_seed_are_not_those_of_the_preset(monkeypatch, tmp_path):
     monkeypatch.setattr("experiment.plan.stage.SHIPPED", tmp_path / "nothing")
     make_run("vae_2l", **PRESETS["vae_2l"].settings, seed=3)
-    found = "vae_2l, which was trained with --seed 3; expected with --seed 0; move that run away, or name the weights"
+    found = (
+        "vae_2l, which was trained with --seed 3; expected with --seed 0; move model_ckpts/vae_2l and outputs/vae_2l"
+    )
     with pytest.raises(ConfigError, match=found):
         stage_before({"preset": "dreg_2l_k50"})
 
@@ -89,10 +93,26 @@ def test_a_stage_of_fewer_epochs_is_refused_unless_it_is_named(monkeypatch, tmp_
     make_run("vae_1l", **{**PRESETS["vae_1l"].settings, "num_epochs": 3})
     asked = {"preset": "dreg_1l_k50"}
     with pytest.raises(
-        ConfigError, match="vae_1l, which was trained with --num_epochs 3; expected with --num_epochs 160; move"
+        ConfigError,
+        match="vae_1l, which was trained with --num_epochs 3; expected with --num_epochs 160; "
+        "move model_ckpts/vae_1l and outputs/vae_1l away, or name",
     ):
         stage_before(asked)
     assert stage_before({**asked, "load_weights": "vae_1l"}) is None
+
+
+def test_a_stage_whose_weights_were_moved_away_but_not_its_results(monkeypatch, tmp_path):
+    monkeypatch.setattr("experiment.plan.stage.SHIPPED", tmp_path / "nothing")
+    make_run("vae_1l", **PRESETS["vae_1l"].settings)
+    Path("model_ckpts/vae_1l").rename("away")
+    Path("outputs/vae_1l/results.json").write_text('{"test": {}, "protocol": {}}')
+    with pytest.raises(ConfigError, match="model_ckpts/vae_1l, which has no weights, but outputs/vae_1l has .*; move"):
+        stage_before({"preset": "dreg_1l_k50"})
+
+
+def test_a_stage_of_another_data_set_is_refused_before_it_trains():
+    with pytest.raises(ConfigError, match="--dataset digits with --preset sprites_capacity_tc_6: it begins with"):
+        stage_before({"preset": "sprites_capacity_tc_6", "dataset": "digits"})
 
 
 def test_a_stage_that_was_stopped_goes_before_weights_that_come_with_the_project():

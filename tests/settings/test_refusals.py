@@ -20,7 +20,7 @@ from experiment.settings.refusals import ConfigError
         ({"grid": 10**6}, "expected a whole number from 1 to 10000"),
         (
             {"labelled": 100},
-            "--labelled 100: these choose no model; expected one of --is_cvae, or --is_cvae --labelled N",
+            "--labelled 100: these choose no model; expected --is_cvae --labelled N, or none of them",
         ),
         ({"labelled": 100, "is_cvae": True, "hierarchical": True}, "these choose no model"),
         ({"labelled": 0, "is_cvae": True}, "--labelled 0: expected a whole number of at least 1"),
