@@ -23,7 +23,7 @@ from experiment.settings.refusals import ConfigError, as_flag
 from models.catalog import SELECTORS
 
 OF_ALL_STAGES = {"data_dir", "cache_dir", "seed", "strategy", "xla", "track", "save_seconds", "steps_per_call"}
-OF_ALL_STAGES |= {"limit", "train_on_validation", "evaluate", "iw_samples"}
+OF_ALL_STAGES |= {"dataset", "limit", "train_on_validation", "evaluate", "iw_samples"}
 
 
 class Stage(NamedTuple):
@@ -62,7 +62,6 @@ def stage_before(given, resume=None):
     of_stage = {"preset": first, **kept}
     stage = resolve(with_preset(of_stage))
     run = Run(stage.run_name)
-    _refuse_another_dataset(given, stage)
     resolve_loaded(with_preset(given), stage)
     shipped = SHIPPED / run.name
     has_weights = any(run.checkpoints.glob(f"*{WEIGHTS_SUFFIX}"))
@@ -88,14 +87,6 @@ def stage_before(given, resume=None):
             "folder away, or name these weights with --load_weights"
         )
     return Stage(run, of_stage, resume=None)
-
-
-def _refuse_another_dataset(given, stage):
-    if given.get("dataset", stage.dataset) != stage.dataset:
-        raise ConfigError(
-            f"--dataset {given['dataset']} with --preset {given['preset']}: it begins with weights of --dataset "
-            f"{stage.dataset}; leave --dataset out, or name the weights to begin with: --load_weights RUN"
-        )
 
 
 def _refuse_another(given, stage, of_stage, folder):

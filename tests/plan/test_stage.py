@@ -110,9 +110,16 @@ def test_a_stage_whose_weights_were_moved_away_but_not_its_results(monkeypatch, 
         stage_before({"preset": "dreg_1l_k50"})
 
 
-def test_a_stage_of_another_data_set_is_refused_before_it_trains():
-    with pytest.raises(ConfigError, match="--dataset digits with --preset sprites_capacity_tc_6: it begins with"):
-        stage_before({"preset": "sprites_capacity_tc_6", "dataset": "digits"})
+def test_both_stages_have_the_data_set_that_is_asked_for():
+    asked = {"dataset": "digits"}
+    assert stage_before({"preset": "sprites_capacity_tc_6", **asked}).given == {
+        "preset": "sprites_capacity_14",
+        **asked,
+    }
+    with pytest.raises(ConfigError, match="with --dataset mnist; expected with --dataset digits; leave --dataset out"):
+        stage_before({"preset": "dreg_1l_k50", **asked})
+    make_run("vae_1l", **{**PRESETS["vae_1l"].settings, **asked})
+    assert stage_before({"preset": "dreg_1l_k50", **asked}).resume == "vae_1l"
 
 
 def test_a_stage_that_was_stopped_goes_before_weights_that_come_with_the_project():
